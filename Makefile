@@ -1,0 +1,76 @@
+# The only door: everything a person or a machine does here starts with make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export LC_ALL := C
+
+CARGO ?= $(shell qemu-tests/bootstrap.sh --cargo)
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+DAEMONS := ntm-dc ntm-relay ntm-gateway
+PACKAGES := $(addprefix -p ,ntm-dc ntm-relay ntm-gateway)
+SIZE_LIMIT := 8388608
+SCENARIOS := story restart bad-input
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: ## the whole story on this machine, from nothing: installs, builds, plays, cleans up
+	@qemu-tests/bootstrap.sh
+	@$(MAKE) --no-print-directory demo-play
+
+demo-play:
+	@if [ ! -x $(TARGET)/release/ntm-gateway ]; then $(CARGO) build $(PACKAGES) --bins; fi
+	@if [ -x $(TARGET)/release/ntm-gateway ] && [ -z "$${NTM_BIN_DIR:-}" ]; \
+	then export NTM_BIN_DIR="$$(realpath $(TARGET))/release"; fi; exec qemu-tests/demo.sh
+
+test: ## unit tests, in-process worlds, namespace scenarios
+	@qemu-tests/bootstrap.sh
+	@$(MAKE) --no-print-directory test-rust scenarios
+
+test-rust:
+	$(CARGO) test --workspace
+
+sim: ## the in-process worlds only
+	$(CARGO) test --workspace --test '*'
+
+scenario: daemons ## S=NAME: one namespace scenario; its last line is one JSON object
+	@test -n "$(S)" || { echo "which one? make scenario S=NAME, NAME one of: $(SCENARIOS)" >&2; exit 2; }
+	@test -x qemu-tests/scenarios/$(S).sh || { echo "no scenario $(S); there are: $(SCENARIOS)" >&2; exit 2; }
+	@qemu-tests/scenarios/$(S).sh
+
+scenarios: daemons ## every namespace scenario
+	@qemu-tests/run.sh $(SCENARIOS)
+
+daemons: ## the daemons as the scenarios run them (development build)
+	@test -n "$${NTM_BIN_DIR:-}" || $(CARGO) build --quiet $(PACKAGES) --bins
+
+build: ## the daemons, release
+	$(CARGO) build --release $(PACKAGES) --bins
+
+size: build ## the release daemons' sizes, stripped, and their limit
+	@over=0; for d in $(DAEMONS); do \
+	  f=$$(mktemp); strip -o $$f $(TARGET)/release/$$d; n=$$(stat -c %s $$f); rm -f $$f; \
+	  printf '%-12s %9d bytes, limit %d\n' $$d $$n $(SIZE_LIMIT); \
+	  [ $$n -le $(SIZE_LIMIT) ] || { echo "$$d is past the limit" >&2; over=1; }; \
+	done; exit $$over
+
+check: ## format, lints, licences, documentation: all without a warning
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; \
+	then $(CARGO) deny check licenses bans sources; \
+	else echo '!!! SKIPPED: cargo deny is not installed, so licences, bans and sources were NOT checked !!!' >&2; fi
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
+	@for f in .ci/run $$(find qemu-tests -name '*.sh'); do bash -n $$f; done
+	@if command -v shellcheck >/dev/null; then shellcheck -x $$(find qemu-tests -name '*.sh') .ci/run; \
+	else echo 'shellcheck is not installed: scripts were only parsed' >&2; fi
+
+bench-datapath: ## packets per second through one gateway's data path
+	$(CARGO) run --release -p ntm-gateway --example bench-datapath
+
+clean: ## removes what was built, and worlds left over
+	$(CARGO) clean
+	rm -rf qemu-tests/out
+
+.PHONY: help demo demo-play test test-rust sim scenario scenarios daemons build size check bench-datapath clean

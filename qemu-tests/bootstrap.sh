@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Installs what the build and the worlds need and this machine lacks: Debian 12 or later, Ubuntu.
+#
+#   bootstrap.sh           installs; says nothing when nothing is missing
+#   bootstrap.sh --cargo   prints the cargo to use, with its RUSTC when that has another name
+set -euo pipefail
+export LC_ALL=C
+PATH=$PATH:/usr/sbin:/sbin
+NEEDS=94 # Rust 1.NEEDS, as rust-version in Cargo.toml
+[ -d "$HOME/.cargo/bin" ] && PATH=$PATH:$HOME/.cargo/bin
+
+new_enough() { # CARGO
+    local v
+    v=$("$1" --version 2>/dev/null | sed -n 's/^cargo 1\.\([0-9]*\).*/\1/p')
+    [ -n "$v" ] && [ "$v" -ge "$NEEDS" ]
+}
+
+find_cargo() {
+    local c suffix
+    if new_enough cargo; then
+        echo cargo
+        return
+    fi
+    # Ubuntu's newer toolchains stand beside its default one under their own names.
+    for c in $(compgen -c cargo-1. | sort -rVu); do
+        suffix=${c#cargo}
+        if new_enough "$c" && command -v "rustc$suffix" >/dev/null; then
+            echo "env RUSTC=rustc$suffix $c"
+            return
+        fi
+    done
+    return 1
+}
+
+if [ "${1:-}" = --cargo ]; then
+    find_cargo || echo cargo
+    exit 0
+fi
+
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
+
+UPDATED=
+install() {
+    command -v apt-get >/dev/null || {
+        echo "missing here: $* (and no apt-get to install them with)" >&2
+        exit 1
+    }
+    if [ -z "$UPDATED" ]; then
+        as_root apt-get update -q >&2
+        UPDATED=yes
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >&2
+}
+
+missing=()
+want() { command -v "$1" >/dev/null || missing+=("$2"); }
+want ip iproute2
+want nft nftables
+want tcpdump tcpdump
+want curl curl
+want ping iputils-ping
+command -v udhcpc >/dev/null || busybox --list 2>/dev/null | grep -qx udhcpc || missing+=(udhcpc)
+want dig "$(apt-cache show bind9-dnsutils >/dev/null 2>&1 && echo bind9-dnsutils || echo dnsutils)"
+want python3 python3
+want gcc gcc
+want make make
+want pkg-config pkg-config
+[ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+[ "$(id -u)" -eq 0 ] || want sudo sudo
+[ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
+
+if ! find_cargo >/dev/null; then
+    echo "no cargo 1.$NEEDS or later: looking in the distribution's packages" >&2
+    [ -n "$UPDATED" ] || { as_root apt-get update -q >&2 && UPDATED=yes; }
+    # Debian stable carries a newer toolchain for its browsers; Ubuntu names them by version.
+    newest=$(apt-cache pkgnames cargo-1. 2>/dev/null | grep -E '^cargo-1\.[0-9]+$' | sort -V | tail -n 1)
+    candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: *\([0-9]*:\)\{0,1\}1\.\([0-9]*\).*/\2/p'; }
+    enough() { local v; v=$(candidate "$1"); [ -n "$v" ] && [ "$v" -ge "$NEEDS" ]; }
+    if enough cargo; then
+        install cargo rustc
+    elif enough cargo-web; then
+        install cargo-web rustc-web
+    elif [ -n "$newest" ] && [ "${newest#cargo-1.}" -ge "$NEEDS" ]; then
+        install "$newest" "rustc-${newest#cargo-}"
+    elif apt-cache show rustup >/dev/null 2>&1; then
+        install rustup
+        rustup toolchain install stable --profile minimal >&2 && rustup default stable >&2
+    fi
+    hash -r
+    find_cargo >/dev/null || {
+        echo "Rust 1.$NEEDS or later is needed and this distribution has none." >&2
+        echo "Install it (rustup is the usual way), so that 'cargo --version' shows it, and try again." >&2
+        exit 1
+    }
+fi

@@ -1,0 +1,133 @@
+# shellcheck shell=bash
+# The frame of a scenario: root, output folder, figures, one JSON line at the end, cleanup.
+#
+# A scenario sources this file, defines `play` and ends with `scenario NAME "$@"`.
+# lib/world.sh builds the namespaces, lib/daemons.sh starts the real daemons in them.
+
+set -euo pipefail
+export LC_ALL=C LANG=C
+unset LANGUAGE CDPATH
+
+QT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOP=$(dirname "$QT")
+# pyenv's shims cost 100 ms a start and move the timings.
+PYTHON=/usr/bin/python3
+[ -x "$PYTHON" ] || PYTHON=$(command -v python3)
+RUN=$$
+CLEANED=
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "namespaces need root: asking sudo" >&2
+    exec sudo --preserve-env=NTM_BIN_DIR,NTM_KEEP,NTM_VARIANTS,NTM_BIG_MB,NTM_LOG,CARGO_TARGET_DIR -- "$0" "$@"
+fi
+PATH=$PATH:/usr/sbin:/sbin
+
+# shellcheck source=qemu-tests/lib/world.sh
+. "$QT/lib/world.sh"
+# shellcheck source=qemu-tests/lib/daemons.sh
+. "$QT/lib/daemons.sh"
+
+# --- words -------------------------------------------------------------------
+
+now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo "${t%???}"; }
+
+STARTED_MS=$(now_ms)
+
+say() { local t=$(($(now_ms) - STARTED_MS)); printf '%3d.%03d  %s\n' $((t / 1000)) $((t % 1000)) "$*"; }
+
+# Ends the scenario; the reason goes into the JSON line.
+fail() {
+    say "FAILED: $*"
+    [ -s "$OUT/error" ] || printf '%s' "$*" >"$OUT/error"
+    exit 1
+}
+
+# figure KEY JSON_VALUE: one more member of the JSON line.
+figure() { printf '%s\t%s\n' "$1" "$2" >>"$OUT/figures"; }
+
+# wait_until SECONDS WHAT COMMAND...: polls ten times a second.
+wait_until() {
+    local end=$(($(now_ms) + $1 * 1000)) what=$2
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        [ "$(now_ms)" -lt "$end" ] || fail "waited in vain: $what"
+        sleep 0.1
+    done
+}
+
+# json FILE|- EXPRESSION: evaluates a Python expression over the document, called `d`.
+json() { "$PYTHON" "$QT/tools/jq.py" "$@"; }
+
+tool() { local t=$1; shift; "$PYTHON" "$QT/tools/$t.py" "$@"; }
+
+# --- the run -----------------------------------------------------------------
+
+# scenario NAME ARGS...: plays, cleans up, prints the JSON line, exits with the same verdict.
+scenario() {
+    SCENARIO=$1
+    shift
+    OUT=${NTM_OUT:-$QT/out}/$SCENARIO-$RUN
+    mkdir -p "$OUT"
+    : >"$OUT/figures"
+    rm -f "$OUT/error"
+    world_sweep
+    trap 'interrupted INT' INT
+    trap 'interrupted TERM' TERM
+    trap 'interrupted HUP' HUP
+    trap cleanup EXIT
+    # A process group of its own: an interrupt ends what runs in the foreground there, too,
+    # and this shell stays free to handle the signal at once.
+    set -m
+    (
+        trap - EXIT
+        set +m
+        play "$@"
+    ) </dev/null &
+    PLAYING=$!
+    set +m
+    local rc=0
+    wait "$PLAYING" || rc=$?
+    PLAYING=
+    [ "$rc" -eq 0 ] || [ -s "$OUT/error" ] || printf 'ended with status %s' "$rc" >"$OUT/error"
+    [ "$rc" -eq 0 ] || log_tails
+    cleanup
+    verdict "$rc"
+    exit "$rc"
+}
+
+interrupted() {
+    trap '' INT TERM HUP
+    [ -n "${PLAYING:-}" ] && {
+        disown "$PLAYING"
+        kill -KILL -- "-$PLAYING"
+    } 2>/dev/null
+    printf 'interrupted' >"$OUT/error"
+    cleanup
+    verdict 1
+    exit 130
+}
+
+verdict() {
+    tool verdict "$SCENARIO" "$1" "$OUT"
+    if [ "$1" -eq 0 ] && [ -z "${NTM_KEEP:-}" ]; then rm -rf "$OUT"; fi
+    if [ -n "${SUDO_UID:-}" ] && [ -d "$QT/out" ]; then chown -R "$SUDO_UID:${SUDO_GID:-0}" "$QT/out" || true; fi
+}
+
+log_tails() {
+    local f
+    for f in "$OUT"/*.log; do
+        [ -s "$f" ] || continue
+        echo "--- ${f#"$TOP"/}"
+        tail -n "${NTM_TAIL:-15}" "$f" | cut -c1-300
+    done
+    echo "--- all of it is in ${OUT#"$TOP"/}"
+}
+
+cleanup() {
+    [ -z "$CLEANED" ] || return 0
+    CLEANED=yes
+    trap '' INT TERM HUP
+    world_down "$RUN"
+    trap 'interrupted INT' INT
+    rm -f "$OUT"/*.pcap
+}

@@ -1,0 +1,217 @@
+//! One key pair's life: sealing, opening, replay window, age.
+//!
+//! A session is the outcome of one handshake. It has two bulk keys, a send counter that starts at 0 and only
+//! grows, and a window that accepts each received counter once. Its keys are never stored: after a restart there
+//! is a new handshake, so a counter cannot repeat under one key. It asks for renewal after [`REKEY_AFTER`] or
+//! [`REKEY_AFTER_MESSAGES`] and refuses to work past [`REJECT_AFTER`] or [`REJECT_AFTER_MESSAGES`]
+//! (the figures are WireGuard's).
+//!
+//! The window is checked before and marked after authentication, so a forged packet changes nothing.
+
+use crate::aead::BulkKey;
+use crate::handshake::Keys;
+use crate::id::PathId;
+use crate::wire::{HEADER_LEN, Kind, Opening, TAG_LEN};
+use std::time::{Duration, Instant};
+
+/// Age at which the initiator of a session starts the next handshake.
+pub const REKEY_AFTER: Duration = Duration::from_secs(120);
+/// Age at which a session seals and opens nothing any more.
+pub const REJECT_AFTER: Duration = Duration::from_secs(180);
+/// Sealed messages after which the next handshake starts.
+pub const REKEY_AFTER_MESSAGES: u64 = 1 << 60;
+/// Sealed messages after which a session seals nothing any more.
+pub const REJECT_AFTER_MESSAGES: u64 = u64::MAX - (1 << 13);
+
+/// Counters the window remembers behind the newest.
+const WINDOW: u64 = 8192;
+const WORDS: usize = (WINDOW / 64) as usize;
+
+/// Why a session did not seal or open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+pub enum SessionError {
+    /// Shorter than header and tag.
+    #[error("truncated")]
+    Truncated,
+    /// Its counter was seen, or is older than the window.
+    #[error("replayed or too old")]
+    Replayed,
+    /// The tag is wrong: another key, or a forgery.
+    #[error("not authentic")]
+    Forged,
+    /// The session is past its life.
+    #[error("session expired")]
+    Expired,
+}
+
+/// Keys, counter and window of one handshake's outcome.
+pub struct Session {
+    seal: BulkKey,
+    open: BulkKey,
+    /// Which keys: the generation byte in the header.
+    pub generation: u8,
+    /// Whether this end started the handshake; it is the one that renews.
+    pub initiator: bool,
+    born: Instant,
+    sent: u64,
+    window: ReplayWindow,
+}
+
+impl Session {
+    /// A session from what the handshake gave.
+    pub fn new(keys: &Keys, generation: u8, initiator: bool, now: Instant) -> Self {
+        Self {
+            seal: BulkKey::new(&keys.send),
+            open: BulkKey::new(&keys.receive),
+            generation,
+            initiator,
+            born: now,
+            sent: 0,
+            window: ReplayWindow::new(),
+        }
+    }
+
+    /// Puts a whole datagram into `out` (which is cleared): header, `plain` sealed, tag.
+    pub fn seal(
+        &mut self,
+        kind: Kind,
+        path: PathId,
+        plain: &[u8],
+        out: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<(), SessionError> {
+        out.clear();
+        out.resize(HEADER_LEN, 0);
+        out.extend_from_slice(plain);
+        self.seal_in_place(kind, path, out, now)
+    }
+
+    /// Seals `buffer[16..]` where it lies, fills the 16 bytes before it with the header and appends the tag.
+    pub fn seal_in_place(
+        &mut self,
+        kind: Kind,
+        path: PathId,
+        buffer: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<(), SessionError> {
+        if self.is_expired(now) || self.sent >= REJECT_AFTER_MESSAGES {
+            return Err(SessionError::Expired);
+        }
+        let counter = self.sent;
+        let Some((header, text)) = buffer.split_first_chunk_mut::<HEADER_LEN>() else {
+            return Err(SessionError::Truncated);
+        };
+        let opening = Opening {
+            kind,
+            generation: self.generation,
+            receiver: path,
+        };
+        header[..8].copy_from_slice(&opening.encode());
+        header[8..].copy_from_slice(&counter.to_be_bytes());
+        self.sent += 1;
+        let tag = self.seal.seal(counter, header, text);
+        buffer.extend_from_slice(&tag);
+        Ok(())
+    }
+
+    /// Puts the plain text of `datagram` (a Control or Data datagram, from its first byte) into `out`.
+    pub fn open(
+        &mut self,
+        datagram: &[u8],
+        out: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<(), SessionError> {
+        let (header, text) = datagram
+            .split_first_chunk::<HEADER_LEN>()
+            .ok_or(SessionError::Truncated)?;
+        if text.len() < TAG_LEN {
+            return Err(SessionError::Truncated);
+        }
+        if self.is_expired(now) {
+            return Err(SessionError::Expired);
+        }
+        let counter = u64::from_be_bytes([
+            header[8], header[9], header[10], header[11], header[12], header[13], header[14],
+            header[15],
+        ]);
+        if !self.window.accepts(counter) {
+            return Err(SessionError::Replayed);
+        }
+        out.clear();
+        out.extend_from_slice(text);
+        let length = self
+            .open
+            .open(counter, header, out)
+            .ok_or(SessionError::Forged)?;
+        out.truncate(length);
+        self.window.mark(counter);
+        Ok(())
+    }
+
+    /// Whether it is time for the next handshake.
+    pub fn wants_renewal(&self, now: Instant) -> bool {
+        now >= self.renew_at() || self.sent >= REKEY_AFTER_MESSAGES
+    }
+
+    /// When renewal is due by age.
+    pub fn renew_at(&self) -> Instant {
+        self.born + REKEY_AFTER
+    }
+
+    /// When it ends by age.
+    pub fn expires_at(&self) -> Instant {
+        self.born + REJECT_AFTER
+    }
+
+    /// Whether its life is over.
+    pub fn is_expired(&self, now: Instant) -> bool {
+        now >= self.expires_at()
+    }
+}
+
+/// Which of the last 8,192 counters were received, as a ring of 64-bit words.
+struct ReplayWindow {
+    /// One past the highest counter seen; 0 before the first.
+    next: u64,
+    words: Box<[u64; WORDS]>,
+}
+
+impl ReplayWindow {
+    fn new() -> Self {
+        Self {
+            next: 0,
+            words: Box::new([0; WORDS]),
+        }
+    }
+
+    fn accepts(&self, counter: u64) -> bool {
+        // One word of the ring is always being filled, so 64 fewer than its size can be told apart.
+        if counter >= REJECT_AFTER_MESSAGES || counter.saturating_add(WINDOW - 64) < self.next {
+            return false;
+        }
+        counter >= self.next || self.words[Self::word(counter)] & Self::bit(counter) == 0
+    }
+
+    fn mark(&mut self, counter: u64) {
+        if counter >= self.next {
+            let (from, to) = (self.next.div_ceil(64), counter / 64);
+            // A jump past the whole ring clears every word once.
+            for word in from.max(to.saturating_sub(WORDS as u64 - 1))..=to {
+                self.words[(word % WORDS as u64) as usize] = 0;
+            }
+            self.next = counter + 1;
+        }
+        self.words[Self::word(counter)] |= Self::bit(counter);
+    }
+
+    fn word(counter: u64) -> usize {
+        (counter / 64 % WORDS as u64) as usize
+    }
+
+    fn bit(counter: u64) -> u64 {
+        1 << (counter % 64)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,389 @@
+//! The gateway's machine: it stands for the devices of a LAN and keeps their sessions alive while the router moves.
+//!
+//! [`Gateway`] is pure: no clock, socket or ambient randomness. Its shell hands it what arrived and asks what to do:
+//!
+//! * an IP packet from the TUN interface goes to [`Gateway::handle_packet`], a UDP datagram to
+//!   [`Gateway::handle_datagram`]; both write into the caller's `out` and return where those bytes go;
+//! * everything else comes in by plain methods ([`Gateway::wans_changed`], [`Gateway::device_seen`],
+//!   [`Gateway::resolve`], [`Gateway::ping`]) and leaves by [`Gateway::poll_output`], which the shell drains after
+//!   every call;
+//! * [`Gateway::handle_timeout`] is due at [`Gateway::poll_timeout`]; it is harmless when early, late or repeated.
+//!
+//! Inside: [`device`] knows who is on the LAN, `coordination` talks with the DC, `peer` holds one tunnel each, `path`
+//! the ways to one peer, `translate` rewrites addresses. `pairs` says which of our devices may talk to which remote
+//! address and by which peer: only what the DC directed is ever sent or accepted.
+
+pub mod config;
+pub mod device;
+pub mod status;
+
+mod coordination;
+mod datagram;
+mod direction;
+mod packet;
+mod path;
+mod peer;
+mod peers;
+mod ping;
+mod translate;
+
+pub use device::LanDevice;
+
+use coordination::Coordination;
+use device::Devices;
+use direction::Directions;
+use ntm_proto::Path;
+use ntm_proto::id::{Fqdn, Identity, NodeId, VirtualPrefixes};
+use ntm_proto::key::{PublicKey, SecretKey};
+use ntm_proto::message::Refusal;
+use ntm_proto::random::Random;
+use peers::Peers;
+use ping::Pings;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+/// What a gateway must know to start.
+#[derive(Clone)]
+pub struct Setup {
+    /// Its id.
+    pub node: NodeId,
+    /// Its full name.
+    pub name: Fqdn,
+    /// Its domain.
+    pub domain: Fqdn,
+    /// Its static key.
+    pub key: SecretKey,
+    /// The DC's static key, pinned by enrolment.
+    pub dc_key: PublicKey,
+    /// The DC's addresses, best first.
+    pub dc_addresses: Vec<SocketAddr>,
+    /// The domain's virtual ranges.
+    pub prefixes: VirtualPrefixes,
+    /// Its own virtual addresses.
+    pub vip4: Ipv4Addr,
+    /// Its own virtual addresses.
+    pub vip6: Ipv6Addr,
+    /// Random, made anew at each start of the process.
+    pub instance: [u8; 8],
+    /// How much it holds.
+    pub limits: Limits,
+}
+
+/// Bounds of every table and queue a stranger, a device or a peer could fill.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// LAN devices.
+    pub devices: usize,
+    /// Peers, each with one tunnel.
+    pub peers: usize,
+    /// Pairs of a device of ours and a remote device.
+    pub pairs: usize,
+    /// Direction Requests without an answer yet.
+    pub directions: usize,
+    /// Packets that wait for one tunnel or direction.
+    pub waiting_packets: usize,
+    /// DNS questions and pings without an answer yet.
+    pub questions: usize,
+    /// How long a tunnel without traffic is kept.
+    pub idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            devices: 512,
+            peers: 1024,
+            pairs: 16_384,
+            directions: 256,
+            waiting_packets: 32,
+            questions: 256,
+            idle: Duration::from_secs(600),
+        }
+    }
+}
+
+/// One WAN interface with the sockets the shell has bound on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wan {
+    /// Its number; the same WAN keeps it.
+    pub id: u8,
+    /// The interface's name.
+    pub name: String,
+    /// The local address and port of each socket, at most one of a family.
+    pub sockets: Vec<SocketAddr>,
+    /// Whether traffic on it costs money.
+    pub metered: bool,
+}
+
+/// What the machine wants done.
+#[derive(Debug)]
+#[must_use]
+pub enum Output {
+    /// Send this datagram from the socket `path.local`.
+    Send {
+        /// The way.
+        path: Path,
+        /// The bytes.
+        datagram: Vec<u8>,
+    },
+    /// Write this packet to the TUN interface.
+    Deliver(Vec<u8>),
+    /// The answer to [`Gateway::resolve`] or [`Gateway::resolve_address`].
+    Answer {
+        /// The caller's number.
+        query: u64,
+        /// Who it is, or why nobody.
+        result: Result<Identity, Unresolved>,
+    },
+    /// The answer to [`Gateway::ping`].
+    Pong {
+        /// The caller's number.
+        query: u64,
+        /// The round trip, or why none.
+        result: Result<status::PingReport, Unresolved>,
+    },
+    /// Something a person may want to read.
+    Event(Event),
+}
+
+/// Why a name or address leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unresolved {
+    /// The DC said so.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The DC does not answer.
+    #[error("the direction coordinator does not answer")]
+    NoCoordinator,
+    /// The asker has no identity yet.
+    #[error("the asking device has no identity yet")]
+    NoIdentity,
+    /// The tunnel did not come up.
+    #[error("the other gateway does not answer")]
+    NoTunnel,
+    /// Too many questions at once.
+    #[error("too many questions at once")]
+    Busy,
+}
+
+/// Something that happened, for the log.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The DC knows us; where it saw us.
+    Registered {
+        /// Our address as the DC saw it.
+        observed: SocketAddr,
+        /// The count of our starts.
+        epoch: u32,
+    },
+    /// The DC does not answer any more.
+    CoordinatorLost,
+    /// A device got its identity.
+    DeviceNamed(Identity),
+    /// The DC refused a device.
+    DeviceRefused(Refusal),
+    /// A tunnel is up.
+    TunnelUp {
+        /// The other gateway's name.
+        peer: Fqdn,
+        /// How.
+        path: String,
+        /// Why so.
+        why: &'static str,
+    },
+    /// A tunnel uses another path.
+    PathChanged {
+        /// The other gateway's name.
+        peer: Fqdn,
+        /// How.
+        path: String,
+    },
+    /// Nothing comes back on a tunnel's path.
+    PathLost {
+        /// The other gateway's name.
+        peer: Fqdn,
+    },
+    /// A tunnel was given up or has been idle.
+    TunnelClosed {
+        /// The other gateway's name.
+        peer: Fqdn,
+    },
+    /// A peer we knew came back with another key.
+    KeyChanged {
+        /// The other gateway's name.
+        peer: Fqdn,
+        /// The key it has now.
+        key: PublicKey,
+    },
+}
+
+/// Why a packet or datagram was refused. Counted, never fatal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+pub enum Reject {
+    /// Not an IPv4 packet, or its lengths lie.
+    #[error("malformed packet")]
+    MalformedPacket,
+    /// IPv6 inside the tunnel is not there yet.
+    #[error("inner IPv6")]
+    InnerV6,
+    /// From the LAN, but not to a virtual address.
+    #[error("destination is not virtual")]
+    NotVirtual,
+    /// From an address that is no device's.
+    #[error("unknown device")]
+    UnknownDevice,
+    /// The device has no identity yet.
+    #[error("device without identity")]
+    NoIdentity,
+    /// The DC refused this destination a moment ago.
+    #[error("destination refused")]
+    Refused,
+    /// A queue is full.
+    #[error("queue full")]
+    QueueFull,
+    /// Not a datagram of ours.
+    #[error("malformed datagram")]
+    MalformedDatagram,
+    /// For a path id that is not ours.
+    #[error("unknown path")]
+    UnknownPath,
+    /// No key of ours opens it.
+    #[error("not authentic")]
+    Forged,
+    /// Its counter was seen before.
+    #[error("replayed")]
+    Replayed,
+    /// An inner source that the DC never said lives behind that peer, or not for that device.
+    #[error("inner source not allowed")]
+    Spoofed,
+    /// A handshake older than one we have seen.
+    #[error("stale handshake")]
+    StaleHandshake,
+    /// A handshake of somebody else's key.
+    #[error("wrong key")]
+    WrongKey,
+    /// Too many handshakes; a cookie was asked for, or nothing answered.
+    #[error("handshake under load")]
+    UnderLoad,
+    /// A control message we do not know, or not from there.
+    #[error("unexpected message")]
+    UnexpectedMessage,
+}
+
+/// The machine.
+pub struct Gateway {
+    setup: Setup,
+    random: Random,
+    wans: Vec<Wan>,
+    /// Local addresses of all sockets, in the order of the WANs.
+    sockets: Vec<SocketAddr>,
+    devices: Devices,
+    coordination: Coordination,
+    directions: Directions,
+    peers: Peers,
+    /// (our device's virtual address, the remote one's) to the peer's slot.
+    pairs: HashMap<(Ipv4Addr, Ipv4Addr), usize>,
+    pings: Pings,
+    output: VecDeque<Output>,
+    rejects: BTreeMap<Reject, u64>,
+    started: Instant,
+}
+
+impl Gateway {
+    /// A gateway that knows no WAN and no device yet.
+    pub fn new(setup: Setup, seed: [u8; 32], now: Instant) -> Self {
+        let mut random = Random::from_seed(seed);
+        let coordination = Coordination::new(&setup, Random::from_seed(random.bytes()));
+        let devices = Devices::new(&setup);
+        let peers = Peers::new(&setup, &mut random, now);
+        Self {
+            devices,
+            coordination,
+            peers,
+            random,
+            wans: Vec::new(),
+            sockets: Vec::new(),
+            directions: Directions::default(),
+            pairs: HashMap::new(),
+            pings: Pings::default(),
+            output: VecDeque::new(),
+            rejects: BTreeMap::new(),
+            started: now,
+            setup,
+        }
+    }
+
+    /// The WANs and their sockets are now these. Called at start and whenever addresses change.
+    pub fn wans_changed(&mut self, wans: Vec<Wan>, now: Instant) {
+        if wans == self.wans {
+            return;
+        }
+        self.sockets = wans.iter().flat_map(|wan| wan.sockets.iter().copied()).collect();
+        self.wans = wans;
+        self.coordination.wans_changed(&self.wans, now);
+        self.with_peers(|peers, env| peers.sockets_changed(env, now));
+        self.settle(now);
+    }
+
+    /// A device is on the LAN at this address, or has another name now.
+    pub fn device_seen(&mut self, device: LanDevice, now: Instant) {
+        if self.devices.seen(device) {
+            self.settle(now);
+        }
+    }
+
+    /// A device left the LAN.
+    pub fn device_gone(&mut self, mac: [u8; 6], now: Instant) {
+        self.devices.gone(mac);
+        self.settle(now);
+    }
+
+    /// Repeats, renews, gives up and forgets what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.coordination.handle_timeout(now);
+        self.directions_timeout(now);
+        self.with_peers(|peers, env| peers.handle_timeout(env, now));
+        self.pings_timeout(now);
+        self.settle(now);
+    }
+
+    /// When [`Self::handle_timeout`] is due; `None`: not before something else happens.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let parts = [
+            self.coordination.poll_timeout(),
+            self.directions.poll_timeout(),
+            self.peers.poll_timeout(),
+            self.pings.poll_timeout(),
+        ];
+        parts.into_iter().flatten().min()
+    }
+
+    /// What the machine wants done next; drained to `None` after every call.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.output.pop_front()
+    }
+
+    /// Lets the parts act on what changed: the one place where one part's doings become another's.
+    fn settle(&mut self, now: Instant) {
+        self.coordination.work(&mut self.devices, &self.wans, &mut self.output, now);
+        self.drop_closed_peers(now);
+        self.answer_pings(now);
+    }
+
+    fn with_peers<R>(&mut self, work: impl FnOnce(&mut Peers, &mut peers::Env<'_>) -> R) -> R {
+        let mut env = peers::Env {
+            setup: &self.setup,
+            sockets: &self.sockets,
+            random: &mut self.random,
+            output: &mut self.output,
+            epoch: self.coordination.epoch(),
+        };
+        work(&mut self.peers, &mut env)
+    }
+
+    fn count(&mut self, reject: Reject) -> Reject {
+        *self.rejects.entry(reject).or_default() += 1;
+        reject
+    }
+}

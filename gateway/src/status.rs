@@ -1,0 +1,161 @@
+//! What people and programs may ask a running gateway: plain values, ready for tables and JSON.
+
+use crate::{Gateway, Reject};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// The gateway in one look.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Full name.
+    pub name: String,
+    /// Node id.
+    pub node_id: String,
+    /// Domain.
+    pub domain: String,
+    /// Own virtual IPv4 address.
+    pub vip4: String,
+    /// The link with the DC.
+    pub dc: DcStatus,
+    /// LAN devices with an identity.
+    pub devices: usize,
+    /// Tunnels that are up.
+    pub tunnels: usize,
+    /// Seconds since the process started.
+    pub uptime_s: u64,
+    /// Refused packets and datagrams, by reason.
+    pub rejects: BTreeMap<String, u64>,
+}
+
+/// The link with the DC.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DcStatus {
+    /// `registered`, `connecting`, or `no WAN`.
+    pub state: String,
+    /// The DC's address in use.
+    pub address: Option<String>,
+    /// Our address as the DC sees it.
+    pub observed: Option<String>,
+    /// Round trip in milliseconds.
+    pub rtt_ms: Option<f64>,
+}
+
+/// One LAN device.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeviceStatus {
+    /// Full name; empty until the DC gave one.
+    pub name: String,
+    /// Node id; empty until the DC gave one.
+    pub node_id: String,
+    /// MAC address.
+    pub mac: String,
+    /// Address on the LAN.
+    pub lan_address: String,
+    /// Virtual IPv4 address; empty until the DC gave one.
+    pub vip4: String,
+    /// Virtual IPv6 address; empty until the DC gave one.
+    pub vip6: String,
+    /// Whether it is on the LAN now.
+    pub online: bool,
+}
+
+/// One tunnel.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TunnelStatus {
+    /// The other gateway's name.
+    pub peer: String,
+    /// `up`, `handshake` or `waiting`.
+    pub state: String,
+    /// `direct`, `relay` or `none`.
+    pub path: String,
+    /// Why direct or relayed.
+    pub why: String,
+    /// Where its datagrams go: the other gateway, or the relay.
+    pub remote: Option<String>,
+    /// Round trip in milliseconds, of the last challenge.
+    pub rtt_ms: Option<f64>,
+    /// Seconds since the keys in use were made.
+    pub age_s: u64,
+    /// Seconds since something authentic came from the other end.
+    pub heard_s: Option<u64>,
+    /// Bytes of inner packets sent.
+    pub sent: u64,
+    /// Bytes of inner packets received.
+    pub received: u64,
+    /// The other gateway's public key.
+    pub key: String,
+    /// Names of the devices behind it that ours may talk to.
+    pub devices: Vec<String>,
+}
+
+/// One WAN.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WanStatus {
+    /// Interface.
+    pub name: String,
+    /// Our socket addresses on it.
+    pub addresses: Vec<String>,
+    /// As the DC sees them.
+    pub observed: Vec<String>,
+    /// Whether an IPv4 NAT stands in front of it; `None`: not known yet.
+    pub nat: Option<bool>,
+    /// Whether the DC is reached by it.
+    pub active: bool,
+}
+
+/// The answer to a ping.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PingReport {
+    /// Whose name was asked for.
+    pub name: String,
+    /// Its virtual IPv4 address.
+    pub vip4: String,
+    /// The gateway it lives behind.
+    pub gateway: String,
+    /// Round trip between the gateways in milliseconds.
+    pub rtt_ms: f64,
+    /// `direct`, `relay` or `local`.
+    pub path: String,
+    /// Why direct or relayed.
+    pub why: String,
+    /// Where the datagrams go.
+    pub remote: String,
+}
+
+impl Gateway {
+    /// The gateway in one look.
+    pub fn status(&self, now: Instant) -> Status {
+        Status {
+            name: self.setup.name.to_string(),
+            node_id: self.setup.node.to_string(),
+            domain: self.setup.domain.to_string(),
+            vip4: self.setup.vip4.to_string(),
+            dc: self.coordination.status(now),
+            devices: self.devices.identities().count(),
+            tunnels: self.tunnels(now).iter().filter(|tunnel| tunnel.state == "up").count(),
+            uptime_s: now.duration_since(self.started).as_secs(),
+            rejects: self.rejects.iter().map(|(reject, count)| (format!("{reject:?}"), *count)).collect(),
+        }
+    }
+
+    /// Its LAN devices.
+    pub fn devices(&self) -> Vec<DeviceStatus> {
+        self.devices.status()
+    }
+
+    /// Its tunnels.
+    pub fn tunnels(&self, now: Instant) -> Vec<TunnelStatus> {
+        self.peers.iter().map(|peer| peer.status(now)).collect()
+    }
+
+    /// Its WANs.
+    pub fn wans(&self) -> Vec<WanStatus> {
+        self.coordination.wan_status(&self.wans)
+    }
+
+    /// Refused packets and datagrams, by reason.
+    pub fn rejects(&self) -> &BTreeMap<Reject, u64> {
+        &self.rejects
+    }
+}

@@ -5,7 +5,7 @@
 # lib/world.sh builds the namespaces, lib/daemons.sh starts the real daemons in them.
 
 set -euo pipefail
-export LC_ALL=C LANG=C
+export LC_ALL=C LANG=C PYTHONDONTWRITEBYTECODE=1
 unset LANGUAGE CDPATH
 
 QT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -38,12 +38,12 @@ say() { local t=$(($(now_ms) - STARTED_MS)); printf '%3d.%03d  %s\n' $((t / 1000
 # Ends the scenario; the reason goes into the JSON line.
 fail() {
     say "FAILED: $*"
-    [ -s "$OUT/error" ] || printf '%s' "$*" >"$OUT/error"
+    [ -s "$REPORT/error" ] || printf '%s' "$*" >"$REPORT/error"
     exit 1
 }
 
 # figure KEY JSON_VALUE: one more member of the JSON line.
-figure() { printf '%s\t%s\n' "$1" "$2" >>"$OUT/figures"; }
+figure() { printf '%s\t%s\n' "$1" "$2" >>"$REPORT/figures"; }
 
 # wait_until SECONDS WHAT COMMAND...: polls ten times a second.
 wait_until() {
@@ -66,10 +66,12 @@ tool() { local t=$1; shift; "$PYTHON" "$QT/tools/$t.py" "$@"; }
 scenario() {
     SCENARIO=$1
     shift
-    OUT=${NTM_OUT:-$QT/out}/$SCENARIO-$RUN
+    # REPORT gets figures and the error; a scenario of several worlds gives each an OUT below it.
+    REPORT=${NTM_OUT:-$QT/out}/$SCENARIO-$RUN
+    OUT=$REPORT
+    rm -rf "$REPORT"
     mkdir -p "$OUT"
-    : >"$OUT/figures"
-    rm -f "$OUT/error"
+    : >"$REPORT/figures"
     world_sweep
     trap 'interrupted INT' INT
     trap 'interrupted TERM' TERM
@@ -115,8 +117,7 @@ verdict() {
 
 log_tails() {
     local f
-    for f in "$OUT"/*.log; do
-        [ -s "$f" ] || continue
+    find "$OUT" -name '*.log' ! -name 'tcpdump*' -size +0 | sort | while read -r f; do
         echo "--- ${f#"$TOP"/}"
         tail -n "${NTM_TAIL:-15}" "$f" | cut -c1-300
     done
@@ -128,6 +129,6 @@ cleanup() {
     CLEANED=yes
     trap '' INT TERM HUP
     world_down "$RUN"
-    trap 'interrupted INT' INT
-    rm -f "$OUT"/*.pcap
+    awk -v d="$REPORT/" 'index($2, d) == 1 { print $2 }' /proc/mounts | xargs -r umount -l
+    [ -n "${NTM_KEEP:-}" ] || find "$OUT" -name '*.pcap' -delete
 }

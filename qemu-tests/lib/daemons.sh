@@ -16,7 +16,8 @@ fqdn() { echo "$1.${GATEWAY[${SIDE[$1]}]}.$DOMAIN"; }
 
 # --- supervision -----------------------------------------------------------------
 
-# supervise NAME NODE COMMAND...: starts it again one second after it ends. NAME.daemon holds its pid.
+# supervise NAME NODE COMMAND...: starts it again one second after it ends. NAME.daemon holds its pid,
+# NAME.starts all it ever had.
 supervise() {
     rm -f "$OUT/$1.off"
     background "$1" "$2" supervisor "$OUT/$1" "${@:3}"
@@ -28,6 +29,7 @@ supervisor() {
     while [ ! -e "$at.off" ]; do
         "$@" &
         echo $! >"$at.daemon"
+        echo $! >>"$at.starts"
         wait $! || echo "== ended with status $?, starting again in a second"
         sleep 1
     done
@@ -152,6 +154,7 @@ world_up() {
     shift 2
     need_binaries
     world_net_up "$a" "$b"
+    [ -z "${CAPTURE:-}" ] || captures_of_wans
     dc_up
     rs_up
     gw_up a "$a"
@@ -173,10 +176,17 @@ captures() {
     CAPTURED=()
     for at in "$@"; do
         n=${at%%:*}
-        background "tcpdump-$n" "$n" tcpdump -i "${at##*:}" -U -n --immediate-mode -B 16384 -w "$OUT/$n.pcap"
+        background "tcpdump-$n" "$n" tcpdump -i "${at##*:}" -U -n --immediate-mode -s 2048 -B 32768 -w "$OUT/$n.pcap"
         CAPTURED+=("$n")
     done
     for n in "${CAPTURED[@]}"; do wait_until 5 "tcpdump on $n" grep -q 'listening on' "$OUT/tcpdump-$n.log"; done
+}
+
+captures_of_wans() {
+    local at=(gw-a:wan0 gw-b:wan0 rs:eth0 dc:eth0)
+    if ns_exists nat-a; then at+=(nat-a:out0); fi
+    if ns_exists nat-b; then at+=(nat-b:out0); fi
+    captures "${at[@]}"
 }
 
 captures_end() {

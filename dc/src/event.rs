@@ -1,0 +1,117 @@
+//! What is worth a line in the log.
+
+use ntm_proto::id::{Fqdn, NodeId};
+use ntm_proto::message::{Refusal, Why};
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Something happened that an operator may want to know. `Display` is the line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A node registered: its first time, after a restart of its own, or after silence.
+    Registered {
+        /// Its name.
+        name: Fqdn,
+        /// Where it was seen.
+        address: SocketAddr,
+        /// Its starts.
+        epoch: u32,
+    },
+    /// A node was silent for [`crate::limits::LIFETIME`].
+    Offline {
+        /// Its name.
+        name: Fqdn,
+    },
+    /// A node's pushes go to another address from now on.
+    Moved {
+        /// Its name.
+        name: Fqdn,
+        /// The new address.
+        address: SocketAddr,
+    },
+    /// A device got its identity or a better name.
+    Named {
+        /// Its name.
+        name: Fqdn,
+        /// Its id.
+        node: NodeId,
+    },
+    /// Two gateways were told how to reach each other.
+    Directed {
+        /// One gateway.
+        one: Fqdn,
+        /// The other.
+        other: Fqdn,
+        /// Why this route.
+        why: Why,
+        /// The relay's name, when it goes through one.
+        relay: Option<Fqdn>,
+    },
+    /// A gateway's request was refused.
+    Refused {
+        /// The gateway's name.
+        gateway: Fqdn,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// Two instances alternate under one key: its file was copied. The older one is refused for a while.
+    Clone {
+        /// The node's name.
+        name: Fqdn,
+        /// Where the refused one sends from.
+        address: SocketAddr,
+    },
+    /// A relay refused to carry a tunnel, or did not answer.
+    RelayFailed {
+        /// Its name.
+        relay: Fqdn,
+        /// What it said; `None`: nothing.
+        refusal: Option<Refusal>,
+    },
+    /// The store did not keep a record of this node; nothing was acknowledged.
+    NotSaved {
+        /// The node.
+        node: NodeId,
+    },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registered {
+                name,
+                address,
+                epoch,
+            } => write!(f, "{name} registered from {address}, start {epoch}"),
+            Self::Offline { name } => write!(f, "{name} is offline"),
+            Self::Moved { name, address } => write!(f, "{name} moved to {address}"),
+            Self::Named { name, node } => write!(f, "device {node} is {name}"),
+            Self::Directed {
+                one,
+                other,
+                why,
+                relay: None,
+            } => write!(f, "{one} and {other}: direct, {}", why.text()),
+            Self::Directed {
+                one,
+                other,
+                why,
+                relay: Some(relay),
+            } => write!(f, "{one} and {other}: through {relay}, {}", why.text()),
+            Self::Refused { gateway, refusal } => write!(f, "refused {gateway}: {refusal}"),
+            Self::Clone { name, address } => write!(
+                f,
+                "two machines use the key of {name}; refusing the older one, at {address}: enrol one of them anew"
+            ),
+            Self::RelayFailed {
+                relay,
+                refusal: Some(refusal),
+            } => write!(f, "relay {relay} refused a tunnel: {refusal}"),
+            Self::RelayFailed {
+                relay,
+                refusal: None,
+            } => write!(f, "relay {relay} did not answer"),
+            Self::NotSaved { node } => write!(f, "the store did not keep the record of {node}"),
+        }
+    }
+}

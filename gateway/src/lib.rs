@@ -28,6 +28,7 @@ mod ping;
 mod translate;
 
 pub use device::LanDevice;
+pub use ping::complete;
 
 use coordination::Coordination;
 use device::Devices;
@@ -319,7 +320,10 @@ impl Gateway {
         if wans == self.wans {
             return;
         }
-        self.sockets = wans.iter().flat_map(|wan| wan.sockets.iter().copied()).collect();
+        self.sockets = wans
+            .iter()
+            .flat_map(|wan| wan.sockets.iter().copied())
+            .collect();
         self.wans = wans;
         self.coordination.wans_changed(&self.wans, now);
         self.with_peers(|peers, env| peers.sockets_changed(env, now));
@@ -366,7 +370,8 @@ impl Gateway {
 
     /// Lets the parts act on what changed: the one place where one part's doings become another's.
     fn settle(&mut self, now: Instant) {
-        self.coordination.work(&mut self.devices, &self.wans, &mut self.output, now);
+        self.coordination
+            .work(&mut self.devices, &self.wans, &mut self.output, now);
         self.drop_closed_peers(now);
         self.answer_pings(now);
     }

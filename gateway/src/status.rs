@@ -133,9 +133,17 @@ impl Gateway {
             vip4: self.setup.vip4.to_string(),
             dc: self.coordination.status(now),
             devices: self.devices.identities().count(),
-            tunnels: self.tunnels(now).iter().filter(|tunnel| tunnel.state == "up").count(),
+            tunnels: self
+                .tunnels(now)
+                .iter()
+                .filter(|tunnel| tunnel.state == "up")
+                .count(),
             uptime_s: now.duration_since(self.started).as_secs(),
-            rejects: self.rejects.iter().map(|(reject, count)| (format!("{reject:?}"), *count)).collect(),
+            rejects: self
+                .rejects
+                .iter()
+                .map(|(reject, count)| (format!("{reject:?}"), *count))
+                .collect(),
         }
     }
 

@@ -1,0 +1,211 @@
+//! What coordination does on its own: everything that is due towards the DC, in one pass.
+
+use super::{Coordination, KEEP_ALIVE, State};
+use crate::device::Devices;
+use crate::{Event, Output, Wan};
+use ntm_proto::message::{DeviceRequest, KeepAlive, Message, RegistrationRequest, WanAddress};
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Device Requests made in one pass; the next pass follows with the answers.
+const DEVICES_AT_ONCE: usize = 16;
+
+impl Coordination {
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.link.handle_timeout(now);
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        if self.routes.is_empty() {
+            return None;
+        }
+        let requests = if self.link_has_keys() {
+            self.requests.poll_timeout()
+        } else {
+            None
+        };
+        let keep_alive = if self.state == State::Registered {
+            self.keep_alive
+        } else {
+            None
+        };
+        [self.link.poll_timeout(), requests, keep_alive]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Sends what is due. Called after every input.
+    pub(crate) fn work(
+        &mut self,
+        devices: &mut Devices,
+        wans: &[Wan],
+        output: &mut VecDeque<Output>,
+        now: Instant,
+    ) {
+        if self.routes.is_empty() {
+            return;
+        }
+        if self.requests.is_doubtful() && !self.link.is_connecting() {
+            self.lost(output, now);
+        }
+        self.send_handshakes(output);
+        if !self.link.is_up(now) {
+            return;
+        }
+        if self.unregistered {
+            self.unregistered = false;
+            self.register(wans, devices, now);
+        }
+        if self.state == State::Registered {
+            self.announce_sockets(wans, output, now);
+            self.tell_devices(devices, now);
+        }
+        for message in self.requests.due(now) {
+            self.say(&message, output, now);
+        }
+    }
+
+    fn link_has_keys(&self) -> bool {
+        self.state == State::Registered || !self.link.is_connecting()
+    }
+
+    /// Each attempt of a handshake goes another way, so that one dead WAN or DC address costs one pause.
+    fn send_handshakes(&mut self, output: &mut VecDeque<Output>) {
+        while let Some(datagram) = self.link.poll_output() {
+            let path = self.routes[self.route % self.routes.len()];
+            if self.searching {
+                self.route = (self.route + 1) % self.routes.len();
+            }
+            output.push_back(Output::Send { path, datagram });
+        }
+    }
+
+    fn register(&mut self, wans: &[Wan], devices: &mut Devices, now: Instant) {
+        let is_ours = |message: &Message| {
+            matches!(
+                message,
+                Message::RegistrationRequest(_) | Message::KeepAlive(_)
+            )
+        };
+        self.requests.drop_where(is_ours);
+        if std::mem::take(&mut self.tell_all) {
+            devices.mark_all_stale();
+        }
+        let instance = self.instance;
+        let sockets = wans
+            .iter()
+            .flat_map(|wan| wan.sockets.iter().map(|socket| (wan.id, *socket)));
+        let addresses = sockets
+            .map(|(wan, address)| WanAddress { wan, address })
+            .collect();
+        let make = |request| {
+            Message::RegistrationRequest(RegistrationRequest {
+                request,
+                instance,
+                addresses,
+            })
+        };
+        self.requests.add(make, now);
+        self.keep_alive = Some(now);
+    }
+
+    /// Keep Alives: the preferred way's by a repeated request, because its silence means something; the others' once.
+    fn announce_sockets(&mut self, wans: &[Wan], output: &mut VecDeque<Output>, now: Instant) {
+        if self.keep_alive.is_some_and(|due| due <= now) {
+            self.keep_alive = Some(now + KEEP_ALIVE);
+            self.unannounced = wans
+                .iter()
+                .flat_map(|wan| wan.sockets.iter().map(|s| (wan.id, *s)))
+                .collect();
+        }
+        let in_use = self.routes[self.route % self.routes.len()].local;
+        for (wan, local) in std::mem::take(&mut self.unannounced) {
+            if local == in_use {
+                let make = |request| {
+                    Message::KeepAlive(KeepAlive {
+                        request,
+                        wan,
+                        local,
+                        primary: true,
+                    })
+                };
+                self.requests.add(make, now);
+                continue;
+            }
+            let message = Message::KeepAlive(KeepAlive {
+                request: 0,
+                wan,
+                local,
+                primary: false,
+            });
+            let route = self
+                .routes
+                .iter()
+                .find(|route| route.local == local)
+                .copied();
+            if let (Some(path), Some(datagram)) = (route, self.link.seal(&message, now)) {
+                output.push_back(Output::Send { path, datagram });
+            }
+        }
+    }
+
+    fn tell_devices(&mut self, devices: &mut Devices, now: Instant) {
+        for device in devices.stale().take(DEVICES_AT_ONCE) {
+            device.stale = false;
+            let (key, label, online) = (device.key, device.lan.hostname.clone(), device.online);
+            self.requests.add(
+                |request| {
+                    Message::DeviceRequest(DeviceRequest {
+                        request,
+                        key,
+                        label,
+                        online,
+                    })
+                },
+                now,
+            );
+        }
+    }
+
+    /// What the DC said about a registration or a device, for the log and the table.
+    pub(crate) fn note(
+        message: &Message,
+        devices: &mut Devices,
+        output: &mut VecDeque<Output>,
+    ) -> Option<u32> {
+        match message {
+            Message::RegistrationResponse(answer) => {
+                let event = Event::Registered {
+                    observed: answer.observed,
+                    epoch: answer.epoch,
+                };
+                output.push_back(Output::Event(event));
+                Some(answer.request)
+            }
+            Message::DeviceResponse(answer) => {
+                match &answer.result {
+                    Ok(identity) if devices.named(answer.key, identity.clone()) => {
+                        output.push_back(Output::Event(Event::DeviceNamed(identity.clone())));
+                    }
+                    Ok(_) => {}
+                    Err(refusal) => output.push_back(Output::Event(Event::DeviceRefused(*refusal))),
+                }
+                Some(answer.request)
+            }
+            Message::RegistrationRequest(_)
+            | Message::RelayRegistration(_)
+            | Message::DeviceRequest(_)
+            | Message::KeepAlive(_)
+            | Message::KeepAliveResponse(_)
+            | Message::DirectionRequest(_)
+            | Message::RouteDirection(_)
+            | Message::DirectionRefused(_)
+            | Message::RelayDirection(_)
+            | Message::DirectionAck(_)
+            | Message::TunnelClosed(_)
+            | Message::PathChallenge(_)
+            | Message::PathResponse(_) => None,
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! One other gateway and the tunnel to it.
+//!
+//! A peer comes into being with a Route Direction. If we are the initiator we send the Tunnel Request by every way there
+//! is until an answer comes; else we wait for one. With keys and a proven way the tunnel is up: what waited is sent.
+//! From then on the peer is watched by its traffic: if we send and hear nothing, or nothing happens for long, the
+//! way is challenged; a way that stays silent is given up for the next best. When none is left, we shake hands anew
+//! and ask the DC for a new direction.
+
+mod binding;
+mod handshake;
+mod keys;
+mod traffic;
+mod watch;
+
+use crate::path::Paths;
+use crate::peers::Env;
+use crate::status::TunnelStatus;
+use crate::{Event, Output, Reject};
+use binding::{RelayEnd, Step};
+use handshake::Outgoing;
+use keys::SessionKeys;
+use ntm_proto::Path;
+use ntm_proto::id::{Fqdn, Identity, NodeId, PathId, TunnelId};
+use ntm_proto::key::PublicKey;
+use ntm_proto::message::{Message, RouteDirection, Why};
+use ntm_proto::wire::{HEADER_LEN, Kind};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Instant;
+
+pub(crate) use traffic::{Opened, Traffic};
+pub(crate) use watch::Watch;
+
+/// Most devices remembered behind one peer.
+const REMOTE_DEVICES: usize = 1024;
+
+pub(crate) struct Peer {
+    pub(crate) node: NodeId,
+    pub(crate) name: Fqdn,
+    pub(crate) tunnel: TunnelId,
+    pub(crate) local_path: PathId,
+    pub(crate) remotes: BTreeMap<Ipv4Addr, Identity>,
+    /// A pair of devices whose direction may be asked for again.
+    pub(crate) example: (NodeId, Ipv4Addr),
+    pub(crate) traffic: Traffic,
+    pub(crate) watch: Watch,
+    key: PublicKey,
+    epoch: u32,
+    peer_path: PathId,
+    initiator: bool,
+    why: Why,
+    candidates: Vec<SocketAddr>,
+    paths: Paths,
+    relay: Option<RelayEnd>,
+    keys: SessionKeys,
+    outgoing: Option<Outgoing>,
+    /// Our Tunnel Requests so far, and the newest of theirs.
+    offers: u32,
+    newest_offer: Option<(u32, u32)>,
+    answered: Option<([u8; 32], Vec<u8>)>,
+    /// Sealed packets to be, with their destinations' translation done, until the tunnel is up.
+    waiting: VecDeque<Vec<u8>>,
+    announced: bool,
+}
+
+impl Peer {
+    pub(crate) fn new(direction: &RouteDirection, env: &mut Env<'_>, now: Instant) -> Self {
+        let mut peer = Self {
+            node: direction.peer,
+            name: direction.peer_name.clone(),
+            tunnel: direction.tunnel,
+            local_path: direction.local_path,
+            remotes: BTreeMap::new(),
+            example: (direction.local, direction.remote.vip4),
+            traffic: Traffic::new(now),
+            watch: Watch::new(now),
+            key: direction.peer_key,
+            epoch: direction.peer_epoch,
+            peer_path: direction.peer_path,
+            initiator: direction.initiator,
+            why: direction.why,
+            candidates: Vec::new(),
+            paths: Paths::default(),
+            relay: None,
+            keys: SessionKeys::default(),
+            outgoing: None,
+            offers: 0,
+            newest_offer: None,
+            answered: None,
+            waiting: VecDeque::new(),
+            announced: false,
+        };
+        peer.directed(direction, env, now);
+        peer
+    }
+
+    /// Takes a further direction about the same tunnel.
+    pub(crate) fn directed(&mut self, direction: &RouteDirection, env: &mut Env<'_>, now: Instant) {
+        if self.remotes.len() < REMOTE_DEVICES {
+            self.remotes
+                .insert(direction.remote.vip4, direction.remote.clone());
+        }
+        if self.key != direction.peer_key || self.epoch != direction.peer_epoch {
+            if self.key != direction.peer_key {
+                let (peer, key) = (self.name.clone(), direction.peer_key);
+                env.output
+                    .push_back(Output::Event(Event::KeyChanged { peer, key }));
+            }
+            self.key = direction.peer_key;
+            self.epoch = direction.peer_epoch;
+            self.newest_offer = None;
+            self.restart(env, now);
+        }
+        self.name = direction.peer_name.clone();
+        self.peer_path = direction.peer_path;
+        self.initiator = direction.initiator;
+        self.why = direction.why;
+        self.candidates = direction.candidates.clone();
+        self.paths.direct(env.sockets, &self.candidates);
+        self.use_relay(direction, env, now);
+        self.watch.directed(now);
+        if self.paths.active_path().is_none() || !self.keys.is_up(now) {
+            self.begin(env, now);
+        }
+    }
+
+    /// Our sockets changed: speak from those that are left, at once and by all ways.
+    pub(crate) fn sockets_changed(&mut self, env: &mut Env<'_>, now: Instant) {
+        self.paths.move_to(env.sockets);
+        self.paths.direct(env.sockets, &self.candidates);
+        if let Some(relay) = &mut self.relay {
+            relay.sockets_changed(env.sockets, now);
+            self.paths.relay_bound(relay.bound());
+        }
+        self.bind(env, now);
+        self.challenge_all(env, now);
+    }
+
+    /// Takes a message of the relay we use.
+    pub(crate) fn handle_binding(
+        &mut self,
+        path: Path,
+        datagram: &[u8],
+        env: &mut Env<'_>,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        let relay = self.relay.as_mut().ok_or(Reject::UnknownPath)?;
+        match relay.handle(path, datagram, now)? {
+            Step::Send(path, datagram) => env.output.push_back(Output::Send { path, datagram }),
+            Step::Bound(path) => {
+                self.paths.relay_bound(Some(path));
+                // A handshake under way has waited for this; a tunnel without a way may use it after a challenge.
+                if let Some(outgoing) = &self.outgoing {
+                    env.output.push_back(Output::Send {
+                        path,
+                        datagram: outgoing.datagram.clone(),
+                    });
+                } else if self.paths.active_path().is_none() && self.keys.is_up(now) {
+                    self.send_challenge(path, env, now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The relay says it does not know our path.
+    pub(crate) fn relay_disowned(&mut self, from: SocketAddr, now: Instant) {
+        let is_from_relay = self
+            .relay
+            .as_ref()
+            .and_then(RelayEnd::bound)
+            .is_none_or(|bound| bound.remote == from);
+        if let Some(relay) = self.relay.as_mut().filter(|_| is_from_relay) {
+            relay.disowned(now);
+            self.paths.relay_bound(None);
+            self.watch.wants_direction = true;
+        }
+    }
+
+    /// Whether its tunnel carries traffic.
+    pub(crate) fn is_up(&self, now: Instant) -> bool {
+        self.paths.active_path().is_some() && self.keys.is_up(now)
+    }
+
+    /// The way in use, for people: how, to where, why, how long it takes.
+    pub(crate) fn status(&self, now: Instant) -> TunnelStatus {
+        let way = self.paths.active();
+        let state = match (self.is_up(now), &self.outgoing) {
+            (true, _) => "up",
+            (false, Some(_)) => "handshake",
+            (false, None) => "waiting",
+        };
+        TunnelStatus {
+            peer: self.name.to_string(),
+            state: state.to_owned(),
+            path: way
+                .map_or("none", |way| if way.relayed { "relay" } else { "direct" })
+                .to_owned(),
+            why: self.why.text().to_owned(),
+            remote: way.map(|way| way.path.remote.to_string()),
+            rtt_ms: way
+                .and_then(|way| way.rtt)
+                .map(|rtt| rtt.as_secs_f64() * 1e3),
+            age_s: self.keys.age(now),
+            heard_s: self.watch.heard.map(|at| now.duration_since(at).as_secs()),
+            sent: self.traffic.sent,
+            received: self.traffic.received,
+            key: self.key.to_string(),
+            devices: self
+                .remotes
+                .values()
+                .map(|remote| remote.name.to_string())
+                .collect(),
+        }
+    }
+
+    /// Challenges the way in use now, for a ping; the answer shows in [`TunnelStatus::rtt_ms`] and `Watch::answers`.
+    pub(crate) fn ping(&mut self, env: &mut Env<'_>, now: Instant) -> bool {
+        let Some(path) = self.paths.active_path() else {
+            return false;
+        };
+        self.send_challenge(path, env, now);
+        true
+    }
+
+    fn use_relay(&mut self, direction: &RouteDirection, env: &mut Env<'_>, now: Instant) {
+        match &direction.relay {
+            Some(leg)
+                if self
+                    .relay
+                    .as_ref()
+                    .is_some_and(|relay| relay.is_for(leg, direction.local_path)) =>
+            {
+                // The DC says it again when the relay restarted: bind at once.
+                self.relay.iter_mut().for_each(|relay| relay.probe(now));
+            }
+            Some(leg) => {
+                self.relay = Some(RelayEnd::new(
+                    leg.clone(),
+                    direction.local_path,
+                    env.sockets,
+                    env.random,
+                    now,
+                ));
+                self.paths.relay_bound(None);
+            }
+            None => {
+                self.relay = None;
+                self.paths.relay_bound(None);
+            }
+        }
+        self.bind(env, now);
+    }
+
+    /// Sends the Bind that is due, and notices a binding that is lost.
+    fn bind(&mut self, env: &mut Env<'_>, now: Instant) {
+        let Some(relay) = &mut self.relay else { return };
+        if let Some((path, datagram)) = relay.due(env.random, now) {
+            env.output.push_back(Output::Send { path, datagram });
+        }
+        if relay.bound().is_none() {
+            self.paths.relay_bound(None);
+        }
+    }
+
+    /// Seals `message` and sends it by `path`.
+    fn send(&mut self, message: &Message, path: Path, env: &mut Env<'_>, now: Instant) {
+        let mut datagram = vec![0; HEADER_LEN];
+        datagram.extend_from_slice(&message.encode());
+        if self
+            .keys
+            .seal(Kind::Control, self.peer_path, &mut datagram, now)
+            .is_ok()
+        {
+            self.watch.sent(now);
+            env.output.push_back(Output::Send { path, datagram });
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Packets through the tunnel: sealed, opened, counted, and held while there is no way yet.
+
+use super::Peer;
+use crate::peers::Env;
+use crate::translate;
+use crate::{Output, Reject};
+use ntm_proto::Path;
+use ntm_proto::wire::{HEADER_LEN, Kind};
+use std::net::Ipv4Addr;
+use std::time::Instant;
+
+/// Longest packet worth holding: the longest the TUN interface gives.
+const LONGEST_WAITING: usize = 2048;
+
+/// Bytes and times of inner packets.
+pub(crate) struct Traffic {
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    /// The last inner packet in either direction.
+    pub(crate) last: Instant,
+}
+
+impl Traffic {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            sent: 0,
+            received: 0,
+            last: now,
+        }
+    }
+}
+
+impl Peer {
+    /// Seals `packet`, with `vip` as its source, into `out`; where to send it. `None`: it waits for the tunnel.
+    pub(crate) fn seal_packet(
+        &mut self,
+        packet: &[u8],
+        vip: Ipv4Addr,
+        out: &mut Vec<u8>,
+        limit: usize,
+        now: Instant,
+    ) -> Result<Option<Path>, Reject> {
+        out.clear();
+        out.resize(HEADER_LEN, 0);
+        out.extend_from_slice(packet);
+        translate::outbound(&mut out[HEADER_LEN..], vip);
+        self.traffic.last = now;
+        let path = match self.paths.active_path() {
+            Some(path) if self.keys.is_up(now) => path,
+            Some(_) | None => return self.hold(out, limit).map(|()| None),
+        };
+        self.keys.seal(Kind::Data, self.peer_path, out, now)?;
+        self.traffic.sent += packet.len() as u64;
+        self.watch.sent(now);
+        Ok(Some(path))
+    }
+
+    /// Opens a Data or Control datagram into `out`. Whether it came under keys confirmed just now.
+    pub(crate) fn open(
+        &mut self,
+        path: Path,
+        generation: u8,
+        datagram: &[u8],
+        out: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<Opened, Reject> {
+        let confirmed = self.keys.open(generation, datagram, out, now)?;
+        self.watch.heard(now);
+        let new_way = self.paths.heard(path, now);
+        Ok(Opened { confirmed, new_way })
+    }
+
+    /// Notes an inner packet that was delivered.
+    pub(crate) fn delivered(&mut self, bytes: usize, now: Instant) {
+        self.traffic.received += bytes as u64;
+        self.traffic.last = now;
+    }
+
+    /// Sends what waited. Called when the tunnel has come up.
+    pub(super) fn release(&mut self, env: &mut Env<'_>, now: Instant) {
+        let Some(path) = self.paths.active_path() else {
+            return;
+        };
+        if !self.keys.is_up(now) {
+            return;
+        }
+        while let Some(mut datagram) = self.waiting.pop_front() {
+            self.traffic.sent += (datagram.len() - HEADER_LEN) as u64;
+            if self
+                .keys
+                .seal(Kind::Data, self.peer_path, &mut datagram, now)
+                .is_ok()
+            {
+                self.watch.sent(now);
+                env.output.push_back(Output::Send { path, datagram });
+            }
+        }
+    }
+
+    /// Keeps a translated packet until the tunnel is up; the oldest makes room.
+    fn hold(&mut self, out: &[u8], limit: usize) -> Result<(), Reject> {
+        if out.len() > LONGEST_WAITING {
+            return Err(Reject::QueueFull);
+        }
+        if self.waiting.len() >= limit {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(out.to_vec());
+        Ok(())
+    }
+}
+
+/// What opening a datagram showed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opened {
+    /// The peer has the new keys.
+    pub(crate) confirmed: bool,
+    /// It came from where nothing came from before.
+    pub(crate) new_way: bool,
+}

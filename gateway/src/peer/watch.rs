@@ -1,0 +1,281 @@
+//! Whether the other end is there: by its traffic first, by challenges when it is silent.
+
+use super::{Opened, Peer};
+use crate::path::PROBE_PAUSE;
+use crate::peers::Env;
+use crate::{Event, Output};
+use ntm_proto::Path;
+use ntm_proto::message::{Message, PathChallenge, PathResponse};
+use std::time::{Duration, Instant};
+
+/// Silence after something was sent that makes the way doubtful.
+const DOUBT_AFTER: Duration = Duration::from_millis(1000);
+/// Silence in both directions after which the way is challenged to keep NAT mappings.
+const KEEP_WARM: Duration = Duration::from_secs(20);
+/// Pause between questions to the DC about one peer.
+const ASK_PAUSE: Duration = Duration::from_secs(3);
+/// How long a peer without any way is kept.
+const GIVE_UP: Duration = Duration::from_secs(90);
+
+/// Times of what was heard and sent.
+pub(crate) struct Watch {
+    pub(crate) heard: Option<Instant>,
+    /// The first thing sent since something was heard.
+    unanswered_since: Option<Instant>,
+    last_sent: Instant,
+    probed: Option<Instant>,
+    /// Since when there has been no way.
+    lost_since: Option<Instant>,
+    asked: Option<Instant>,
+    /// The DC shall be asked for a new direction.
+    pub(crate) wants_direction: bool,
+    /// Challenges answered so far.
+    pub(crate) answers: u64,
+}
+
+impl Watch {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            heard: None,
+            unanswered_since: None,
+            last_sent: now,
+            probed: None,
+            lost_since: Some(now),
+            asked: None,
+            wants_direction: false,
+            answers: 0,
+        }
+    }
+
+    pub(crate) fn sent(&mut self, now: Instant) {
+        self.last_sent = now;
+        self.unanswered_since.get_or_insert(now);
+    }
+
+    pub(crate) fn heard(&mut self, now: Instant) {
+        self.heard = Some(now);
+        self.unanswered_since = None;
+        self.probed = None;
+    }
+
+    pub(crate) fn directed(&mut self, now: Instant) {
+        self.asked = Some(now);
+        self.wants_direction = false;
+    }
+
+    /// Whether the DC should be asked now; says so once per pause.
+    pub(crate) fn take_question(&mut self, now: Instant) -> bool {
+        let rested = self
+            .asked
+            .is_none_or(|asked| now.duration_since(asked) >= ASK_PAUSE);
+        let ask = self.wants_direction && rested;
+        if ask {
+            self.asked = Some(now);
+        }
+        ask
+    }
+}
+
+impl Peer {
+    /// Acts on what a datagram showed: new keys, a new way.
+    pub(crate) fn opened(&mut self, opened: Opened, path: Path, env: &mut Env<'_>, now: Instant) {
+        if opened.confirmed {
+            self.answered = None;
+            // The peer has the keys we sent to where its request came from. If it speaks from there, it received there.
+            self.way_proven(path, env, now);
+        }
+        if opened.new_way
+            || (opened.confirmed && self.paths.active().is_none_or(|way| way.rtt.is_none()))
+        {
+            self.send_challenge(path, env, now);
+        }
+    }
+
+    /// Takes a control message that was opened.
+    pub(crate) fn handle_message(
+        &mut self,
+        path: Path,
+        message: &Message,
+        env: &mut Env<'_>,
+        now: Instant,
+    ) -> bool {
+        match message {
+            Message::PathChallenge(challenge) => {
+                let observed = (!self.is_relayed(path)).then_some(path.remote);
+                let response = PathResponse {
+                    token: challenge.token,
+                    observed,
+                };
+                self.send(&Message::PathResponse(response), path, env, now);
+            }
+            Message::PathResponse(response) => {
+                let (right, changed) = self.paths.answered(path, response.token, now);
+                self.watch.answers += u64::from(right);
+                if changed || (right && self.watch.lost_since.is_some()) {
+                    self.way_changed(env, now);
+                }
+            }
+            Message::RegistrationRequest(_)
+            | Message::RelayRegistration(_)
+            | Message::RegistrationResponse(_)
+            | Message::DeviceRequest(_)
+            | Message::DeviceResponse(_)
+            | Message::KeepAlive(_)
+            | Message::KeepAliveResponse(_)
+            | Message::DirectionRequest(_)
+            | Message::RouteDirection(_)
+            | Message::DirectionRefused(_)
+            | Message::RelayDirection(_)
+            | Message::DirectionAck(_)
+            | Message::TunnelClosed(_) => return false,
+        }
+        true
+    }
+
+    /// Does what is due.
+    pub(crate) fn handle_timeout(&mut self, env: &mut Env<'_>, now: Instant) {
+        self.handshake_timeout(env, now);
+        self.bind(env, now);
+        if self.keys.wants_renewal(now) && self.outgoing.is_none() {
+            self.request(None, env, now);
+        }
+        if !self.keys.is_up(now) {
+            self.note_lost(now);
+            if self.outgoing.is_none() {
+                self.begin(env, now);
+            }
+            self.watch.wants_direction |= self.is_long_lost(now);
+            return;
+        }
+        self.probe(env, now);
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub(crate) fn poll_timeout(&self) -> Instant {
+        let probe = match (self.watch.probed, self.watch.unanswered_since) {
+            (Some(probed), _) => probed + PROBE_PAUSE,
+            (None, Some(since)) => since + DOUBT_AFTER,
+            (None, None) => self.watch.last_sent + KEEP_WARM,
+        };
+        let outgoing = self.outgoing.as_ref().map(|outgoing| outgoing.again);
+        let relay = self.relay.as_ref().and_then(super::RelayEnd::poll_timeout);
+        let renewal = if self.outgoing.is_none() {
+            self.keys.renew_at()
+        } else {
+            None
+        };
+        [outgoing, relay, renewal]
+            .into_iter()
+            .flatten()
+            .fold(probe, Instant::min)
+    }
+
+    /// Whether it can be forgotten: idle for long, or unreachable for long.
+    pub(crate) fn is_over(&self, idle: Duration, now: Instant) -> bool {
+        let lost = self
+            .watch
+            .lost_since
+            .is_some_and(|since| now.duration_since(since) >= GIVE_UP);
+        now.duration_since(self.traffic.last) >= idle || lost
+    }
+
+    /// Challenges every way there is, as after a move.
+    pub(super) fn challenge_all(&mut self, env: &mut Env<'_>, now: Instant) {
+        if self.keys.is_up(now) {
+            let ways: Vec<Path> = self.paths.all().collect();
+            ways.into_iter()
+                .for_each(|path| self.send_challenge(path, env, now));
+        }
+    }
+
+    pub(super) fn send_challenge(&mut self, path: Path, env: &mut Env<'_>, now: Instant) {
+        if let Some(token) = self.paths.challenge(path, env.random, now) {
+            self.send(
+                &Message::PathChallenge(PathChallenge { token }),
+                path,
+                env,
+                now,
+            );
+        }
+    }
+
+    /// The peer receives by `path`.
+    pub(super) fn way_proven(&mut self, path: Path, env: &mut Env<'_>, now: Instant) {
+        if self.paths.prove(path, now) || self.watch.lost_since.is_some() {
+            self.way_changed(env, now);
+        }
+    }
+
+    fn way_changed(&mut self, env: &mut Env<'_>, now: Instant) {
+        let Some(way) = self.paths.active() else {
+            return;
+        };
+        self.watch.lost_since = None;
+        self.watch.wants_direction = false;
+        let path = format!(
+            "{} {}",
+            if way.relayed { "relay" } else { "direct" },
+            way.path.remote
+        );
+        let (peer, why) = (self.name.clone(), self.why.text());
+        let event = if self.announced {
+            Event::PathChanged { peer, path }
+        } else {
+            Event::TunnelUp { peer, path, why }
+        };
+        self.announced = true;
+        env.output.push_back(Output::Event(event));
+        self.release(env, now);
+    }
+
+    fn probe(&mut self, env: &mut Env<'_>, now: Instant) {
+        let silent = self
+            .watch
+            .unanswered_since
+            .is_some_and(|since| now.duration_since(since) >= DOUBT_AFTER);
+        let quiet = now.duration_since(self.watch.last_sent) >= KEEP_WARM;
+        let rested = self
+            .watch
+            .probed
+            .is_none_or(|probed| now.duration_since(probed) >= PROBE_PAUSE);
+        if !(silent || quiet) || !rested {
+            return;
+        }
+        if silent {
+            self.watch.probed = Some(now);
+            self.relay.iter_mut().for_each(|relay| relay.probe(now));
+            self.bind(env, now);
+        }
+        if self.paths.give_up_silent() {
+            env.output.push_back(Output::Event(Event::PathLost {
+                peer: self.name.clone(),
+            }));
+        }
+        match self.paths.active_path() {
+            Some(path) => self.send_challenge(path, env, now),
+            None => self.search(env, now),
+        }
+    }
+
+    /// No way is left: try all of them, new keys, and the DC.
+    fn search(&mut self, env: &mut Env<'_>, now: Instant) {
+        self.note_lost(now);
+        self.watch.wants_direction = true;
+        self.challenge_all(env, now);
+        self.begin(env, now);
+    }
+
+    fn note_lost(&mut self, now: Instant) {
+        self.watch.lost_since.get_or_insert(now);
+    }
+
+    fn is_long_lost(&self, now: Instant) -> bool {
+        self.watch
+            .lost_since
+            .is_some_and(|since| now.duration_since(since) >= ASK_PAUSE)
+    }
+
+    fn is_relayed(&self, path: Path) -> bool {
+        self.relay.as_ref().and_then(super::RelayEnd::bound) == Some(path)
+    }
+}

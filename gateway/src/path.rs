@@ -219,11 +219,8 @@ impl Paths {
         ) {
             (_, None) => false,
             (None, Some(_)) => true,
-            (Some(old), Some(new)) => {
-                new.path != old.path
-                    && new.relayed <= old.relayed
-                    && (new.relayed < old.relayed || new.heard > old.heard)
-            }
+            (Some(old), Some(new)) if old.relayed != new.relayed => old.relayed,
+            (Some(old), Some(new)) => new.path != old.path && new.heard > old.heard,
         };
         if better {
             self.active = Some(newcomer);

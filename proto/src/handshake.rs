@@ -216,12 +216,12 @@ impl Initiator {
     }
 }
 
+/// A Handshake Init's bytes up to mac2, its mac1, its mac2.
+pub type Macs<'a> = (&'a [u8], &'a [u8; MAC_LEN], &'a [u8; MAC_LEN]);
+
 /// Whether `datagram` is a Handshake Init whose mac1 proves that its sender knows the key `mac1_key` is made of.
-/// Cheap: one hash, nothing kept. Returns the bytes up to mac2, mac1 and mac2.
-pub fn is_addressed_to<'a>(
-    datagram: &'a [u8],
-    key: &[u8; 32],
-) -> Result<(&'a [u8], &'a [u8; MAC_LEN], &'a [u8; MAC_LEN]), HandshakeError> {
+/// Cheap: one hash, nothing kept.
+pub fn is_addressed_to<'a>(datagram: &'a [u8], key: &[u8; 32]) -> Result<Macs<'a>, HandshakeError> {
     if datagram.len() < MIN_INIT_LEN {
         return Err(HandshakeError::Malformed);
     }

@@ -262,7 +262,7 @@ mod tests {
         for end in 0..packet.len() {
             assert!(Ipv4View::new(&packet[..end]).is_err());
         }
-        let mut bad = packet.clone();
+        let mut bad = packet;
         bad[0] = 0x44;
         assert_eq!(Ipv4View::new(&bad).map(|_| ()), Err(DecodeError::Invalid));
         bad[0] = 0x65;

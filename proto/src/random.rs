@@ -32,7 +32,7 @@ impl Random {
     /// A number from `0..bound`, or 0 when `bound` is 0. The bias is below 2^-32 of `bound`: for jitter and
     /// choices, not for keys.
     pub fn below(&mut self, bound: u64) -> u64 {
-        (u128::from(self.0.next_u64()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 }
 

@@ -1,0 +1,9 @@
+//! Named scenarios of the in-process world: the real libraries of DC, RS and gateways, virtual time, real NAT rules.
+#![cfg(test)]
+#![allow(clippy::disallowed_methods, reason = "the world's clock starts somewhere")]
+
+mod invariants;
+mod net;
+mod packets;
+mod scenarios;
+mod world;

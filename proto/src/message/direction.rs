@@ -85,7 +85,7 @@ pub struct RelayLeg {
 }
 
 /// DC to RS: expect these two ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RelayDirection {
     /// Acknowledged with a DirectionAck.
     pub sequence: u32,

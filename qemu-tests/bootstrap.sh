@@ -66,14 +66,18 @@ want gcc gcc
 want make make
 want pkg-config pkg-config
 [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
-[ "$(id -u)" -eq 0 ] || want sudo sudo
+[ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+    echo "namespaces need root: run this as root, or install sudo" >&2
+    exit 1
+fi
 [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
 
 if ! find_cargo >/dev/null; then
     echo "no cargo 1.$NEEDS or later: looking in the distribution's packages" >&2
     [ -n "$UPDATED" ] || { as_root apt-get update -q >&2 && UPDATED=yes; }
     # Debian stable carries a newer toolchain for its browsers; Ubuntu names them by version.
-    newest=$(apt-cache pkgnames cargo-1. 2>/dev/null | grep -E '^cargo-1\.[0-9]+$' | sort -V | tail -n 1)
+    newest=$(apt-cache pkgnames cargo-1. 2>/dev/null | grep -E '^cargo-1\.[0-9]+$' | sort -V | tail -n 1 || true)
     candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: *\([0-9]*:\)\{0,1\}1\.\([0-9]*\).*/\2/p'; }
     enough() { local v; v=$(candidate "$1"); [ -n "$v" ] && [ "$v" -ge "$NEEDS" ]; }
     if enough cargo; then

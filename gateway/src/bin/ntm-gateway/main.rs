@@ -1,1 +1,31 @@
-fn main() {}
+//! `ntm-gateway`: enrols a gateway, runs it, and asks the one that runs.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the shell owns clock and sockets"
+)]
+
+mod cli;
+mod ctl;
+mod dhcp;
+mod dns;
+mod help;
+mod log;
+mod netlink;
+mod nft;
+mod ping;
+mod probe;
+mod question;
+mod shell;
+mod start;
+mod table;
+mod tun;
+mod udp;
+mod wan;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,261 @@
+//! The command line: what was asked for, and the exit status.
+
+use crate::question::Show;
+use crate::{ctl, help, ping, start, table};
+use anyhow::{Context, Result, anyhow};
+use lexopt::prelude::{Long, Short, Value};
+use ntm_enrolment::client;
+use ntm_enrolment::state::write_atomically;
+use ntm_gateway::config::{EXAMPLE, FILE_NAME};
+use ntm_proto::enrol::{EnrolmentCode, Role};
+use serde_json::json;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tokio::runtime::Builder;
+
+const DEFAULT_DIR: &str = "/etc/ntm";
+
+/// The most pings of one command.
+const MAX_COUNT: u32 = 1_000_000;
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Task {
+    Text(&'static str),
+    Version,
+    Enrol {
+        code: String,
+        dir: PathBuf,
+    },
+    Run {
+        dir: PathBuf,
+    },
+    Show {
+        what: Show,
+        json: bool,
+        dir: PathBuf,
+    },
+    Ping {
+        name: String,
+        count: u32,
+        json: bool,
+        dir: PathBuf,
+    },
+}
+
+pub(crate) fn main() -> ExitCode {
+    let task = match parse(lexopt::Parser::from_env()) {
+        Ok(task) => task,
+        Err(error) => {
+            complain(&format!("{error:#}\nSee `ntm-gateway --help`."));
+            return ExitCode::from(2);
+        }
+    };
+    match perform(task) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn complain(text: &str) {
+    // Nobody to tell if this fails.
+    let _ = writeln!(std::io::stderr(), "ntm-gateway: {text}");
+}
+
+/// Prints for people and programs; a reader that has gone away is no failure.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot print")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn parse(mut parser: lexopt::Parser) -> Result<Task> {
+    let command = match parser.next()? {
+        None => {
+            return Err(anyhow!(
+                "a command is missing: enrol, run, status, devices, tunnels, wans or ping"
+            ));
+        }
+        Some(Long("help") | Short('h')) => return Ok(Task::Text(help::MAIN)),
+        Some(Long("version") | Short('V')) => return Ok(Task::Version),
+        Some(Value(command)) => command.to_string_lossy().into_owned(),
+        Some(other @ (Short(_) | Long(_))) => return Err(other.unexpected().into()),
+    };
+    let help = match command.as_str() {
+        "enrol" => help::ENROL,
+        "run" => help::RUN,
+        "status" => help::STATUS,
+        "devices" => help::DEVICES,
+        "tunnels" => help::TUNNELS,
+        "wans" => help::WANS,
+        "ping" => help::PING,
+        "help" => return Ok(Task::Text(help::MAIN)),
+        _ => {
+            return Err(anyhow!(
+                "unknown command {command:?}; there are enrol, run, status, devices, tunnels, wans and ping"
+            ));
+        }
+    };
+    let takes_word = matches!(command.as_str(), "enrol" | "ping");
+    let takes_json = !matches!(command.as_str(), "enrol" | "run");
+    let (mut word, mut dir, mut json, mut count) = (None, PathBuf::from(DEFAULT_DIR), false, 3);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(Task::Text(help)),
+            Long("dir") => dir = parser.value()?.into(),
+            Long("json") if takes_json => json = true,
+            Long("count") if command == "ping" => {
+                let value = parser.value()?;
+                let number = value.to_str().and_then(|text| text.parse().ok());
+                count = number
+                    .filter(|number| (1..=MAX_COUNT).contains(number))
+                    .ok_or_else(|| anyhow!("--count is a number from 1 to {MAX_COUNT}"))?;
+            }
+            Value(value) if takes_word && word.is_none() => {
+                word = Some(value.to_string_lossy().into_owned())
+            }
+            other @ (Short(_) | Long(_) | Value(_)) => return Err(other.unexpected().into()),
+        }
+    }
+    let word = |what: &str| word.ok_or_else(|| anyhow!("{what}, like `ntm-gateway {command} …`"));
+    Ok(match command.as_str() {
+        "enrol" => Task::Enrol {
+            code: word("the enrolment code is missing")?,
+            dir,
+        },
+        "ping" => Task::Ping {
+            name: word("the name of a device is missing")?,
+            count,
+            json,
+            dir,
+        },
+        _ => match Show::parse(&command) {
+            Some(what) => Task::Show { what, json, dir },
+            None => Task::Run { dir },
+        },
+    })
+}
+
+fn perform(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Text(text) => print(text)?,
+        Task::Version => print(concat!("ntm-gateway ", env!("CARGO_PKG_VERSION"), "\n"))?,
+        Task::Enrol { code, dir } => enrol(&code, &dir)?,
+        Task::Run { dir } => start::run(&dir)?,
+        Task::Show { what, json, dir } => show(what, json, &dir)?,
+        Task::Ping {
+            name,
+            count,
+            json,
+            dir,
+        } => return ping::ping(&name, count, json, &dir),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn enrol(code: &str, dir: &Path) -> Result<()> {
+    let code = EnrolmentCode::parse(code)?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let membership = runtime.block_on(client::enrol(&code, Role::Gateway, dir))?;
+    let config = dir.join(FILE_NAME);
+    let wrote = !config.exists();
+    if wrote {
+        write_atomically(&config, EXAMPLE.as_bytes(), 0o644)
+            .with_context(|| format!("cannot write {}", config.display()))?;
+    }
+    let next = if wrote {
+        format!("check {}, then ", config.display())
+    } else {
+        String::new()
+    };
+    print(&format!(
+        "This gateway is {} now.\nNext: {next}start it with `ntm-gateway run --dir {}`.\n",
+        membership.name,
+        dir.display()
+    ))
+}
+
+fn show(what: Show, json: bool, dir: &Path) -> Result<()> {
+    let answer =
+        ctl::ask(dir, &json!({"command": what.name()}))?.map_err(|error| anyhow!(error))?;
+    if json {
+        return print(&format!("{}\n", serde_json::to_string_pretty(&answer)?));
+    }
+    print(&match what {
+        Show::Status => table::status(&answer),
+        Show::Devices => table::devices(&answer),
+        Show::Tunnels => table::tunnels(&answer),
+        Show::Wans => table::wans(&answer),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Task, String> {
+        parse(lexopt::Parser::from_args(line.split_whitespace())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn commands_and_options_come_in_any_order() {
+        let dir = PathBuf::from("/d");
+        assert_eq!(
+            parsed("enrol ntm1-X --dir /d"),
+            Ok(Task::Enrol {
+                code: "ntm1-X".into(),
+                dir: dir.clone()
+            })
+        );
+        assert_eq!(parsed("run --dir=/d"), Ok(Task::Run { dir: dir.clone() }));
+        assert_eq!(
+            parsed("wans --dir /d --json"),
+            Ok(Task::Show {
+                what: Show::Wans,
+                json: true,
+                dir: dir.clone()
+            })
+        );
+        let ping = Task::Ping {
+            name: "camera".into(),
+            count: 5,
+            json: false,
+            dir,
+        };
+        assert_eq!(parsed("ping --count 5 camera --dir /d"), Ok(ping));
+    }
+
+    #[test]
+    fn every_command_has_help() {
+        for command in [
+            "enrol", "run", "status", "devices", "tunnels", "wans", "ping",
+        ] {
+            let Ok(Task::Text(text)) = parsed(&format!("{command} --help")) else {
+                panic!("{command}")
+            };
+            assert!(
+                text.starts_with(&format!("Usage: ntm-gateway {command}")),
+                "{command}"
+            );
+            assert!(help::MAIN.contains(&format!("\n  {command} ")), "{command}");
+        }
+        assert_eq!(parsed("--help"), Ok(Task::Text(help::MAIN)));
+    }
+
+    #[test]
+    fn a_wrong_command_line_says_what_is_right() {
+        assert!(parsed("").unwrap_err().contains("a command is missing"));
+        assert!(parsed("rnu").unwrap_err().contains("there are enrol"));
+        assert!(parsed("enrol").unwrap_err().contains("code is missing"));
+        assert!(parsed("ping x --count 0").unwrap_err().contains("from 1"));
+        assert!(parsed("run --json").is_err() && parsed("status extra").is_err());
+    }
+}

@@ -1,0 +1,205 @@
+//! The control socket: how the command line, and pages for people, ask the running daemon.
+//!
+//! A connection carries lines of JSON: `{"command":"devices"}` gives `{"ok":[…]}`, `{"command":"ping","name":"camera"}`
+//! gives `{"ok":{…}}`, and what went wrong gives `{"error":"…"}`. Only the daemon's own user may connect.
+
+mod client;
+mod name;
+
+pub(crate) use client::ask;
+
+use crate::question::{Question, Show};
+use anyhow::{Context, Result, bail};
+use ntm_proto::id::Fqdn;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream as BlockingStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+use tracing::debug;
+
+/// The socket's name inside the state directory.
+const FILE_NAME: &str = "ctl.sock";
+/// How many connections are served at a time.
+const MAX_CONNECTIONS: usize = 16;
+/// The longest line.
+const MAX_LINE: u64 = 4096;
+/// How long a connection may be silent.
+const IDLE: Duration = Duration::from_secs(30);
+/// How long the machine may take; a ping may first have to build a tunnel.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Where the socket of the gateway in `dir` is.
+pub(crate) fn path(dir: &Path) -> PathBuf {
+    dir.join(FILE_NAME)
+}
+
+#[derive(Debug, Deserialize)]
+struct Command {
+    command: String,
+    #[serde(default)]
+    name: String,
+}
+
+/// The listening socket. Its file goes with this value.
+pub(crate) struct Control {
+    path: PathBuf,
+}
+
+impl Control {
+    /// Listens in `dir`, and makes sure that no other daemon does.
+    pub(crate) fn start(
+        dir: &Path,
+        own: Fqdn,
+        domain: Fqdn,
+        questions: mpsc::Sender<Question>,
+    ) -> Result<Self> {
+        let path = path(dir);
+        if BlockingStream::connect(&path).is_ok() {
+            bail!(
+                "a gateway is already running on {}; stop it first",
+                dir.display()
+            );
+        }
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error)
+                    .with_context(|| format!("cannot remove the old {}", path.display()));
+            }
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)
+            .with_context(|| format!("cannot listen on {}", path.display()))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        tokio::spawn(accept(
+            listener,
+            Arc::new(Asker {
+                own,
+                domain,
+                questions,
+            }),
+        ));
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+async fn accept(listener: UnixListener, asker: Arc<Asker>) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let asker = asker.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = serve(stream, &asker).await {
+                        debug!("a control connection broke: {error:#}");
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                debug!(%error, "no control connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: UnixStream, asker: &Asker) -> Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    loop {
+        let mut line = Vec::new();
+        let length = timeout(
+            IDLE,
+            (&mut read).take(MAX_LINE).read_until(b'\n', &mut line),
+        )
+        .await??;
+        if length == 0 {
+            return Ok(());
+        }
+        if line.last() != Some(&b'\n') {
+            bail!("a line longer than {MAX_LINE} bytes, or half of one");
+        }
+        let answer = match asker.answer(&line).await {
+            Ok(value) => json!({ "ok": value }),
+            Err(error) => json!({ "error": error }),
+        };
+        timeout(IDLE, write.write_all(format!("{answer}\n").as_bytes())).await??;
+    }
+}
+
+/// Puts commands to the owner of the machine.
+struct Asker {
+    own: Fqdn,
+    domain: Fqdn,
+    questions: mpsc::Sender<Question>,
+}
+
+impl Asker {
+    async fn answer(&self, line: &[u8]) -> Result<Value, String> {
+        let command: Command = serde_json::from_slice(line)
+            .map_err(|error| format!("no command: {error}; write {{\"command\":\"status\"}}"))?;
+        if command.command == "ping" {
+            return self.ping(&command.name).await;
+        }
+        match Show::parse(&command.command) {
+            Some(what) => self.show(what).await,
+            None => {
+                Err("unknown command; there are status, devices, tunnels, wans and ping".into())
+            }
+        }
+    }
+
+    async fn show(&self, what: Show) -> Result<Value, String> {
+        self.ask(|reply| Question::Show { what, reply }).await
+    }
+
+    async fn ping(&self, text: &str) -> Result<Value, String> {
+        let known = name::known(
+            &self.show(Show::Devices).await?,
+            &self.show(Show::Tunnels).await?,
+        );
+        let name = name::complete(text, &self.own, &self.domain, &known)?;
+        let result = self
+            .ask(|reply| Question::Ping {
+                name: name.clone(),
+                reply,
+            })
+            .await?;
+        result
+            .map(|report| json!(report))
+            .map_err(|error| format!("{name}: {error}"))
+    }
+
+    async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<T>) -> Question,
+    ) -> Result<T, String> {
+        let (reply, answer) = oneshot::channel();
+        self.questions
+            .send(question(reply))
+            .await
+            .map_err(|_| "the gateway is stopping")?;
+        match timeout(PATIENCE, answer).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(_)) => Err("too many questions at once; try again".into()),
+            Err(_) => Err("no answer in 15 seconds; see `ntm-gateway status`".into()),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The DHCP server on the LAN, which is also how devices become known: the machine is told of every lease.
+
+use crate::probe::Pinger;
+use anyhow::{Context, Result, bail};
+use lan_dhcp::{DhcpServer, Output, StaticLease};
+use ntm_enrolment::state::write_atomically;
+use ntm_gateway::config::{Config, Dhcp};
+use ntm_gateway::{Gateway, LanDevice, Limits};
+use ntm_proto::id::Fqdn;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::task::{self, Poll};
+use std::time::Instant;
+use tokio::net::UdpSocket;
+use tracing::{debug, info, warn};
+
+/// The lease file's name inside the state directory.
+const FILE_NAME: &str = "leases";
+/// A DHCP message with room for every option.
+const MAX_MESSAGE: usize = 1500;
+/// How many messages are handled before others have their turn.
+const BATCH: usize = 32;
+
+/// The server, its socket, its pings and its file.
+pub(crate) struct LanDhcp {
+    server: DhcpServer,
+    socket: UdpSocket,
+    pinger: Pinger,
+    file: PathBuf,
+}
+
+impl LanDhcp {
+    /// Starts serving with the leases of the last run.
+    pub(crate) fn start(
+        config: &Config,
+        dhcp: Dhcp,
+        own: &Fqdn,
+        domain: &Fqdn,
+        dir: &Path,
+        now: Instant,
+    ) -> Result<Self> {
+        let mut server =
+            DhcpServer::new(server_config(config, dhcp, own, domain)).context("DHCP")?;
+        let interface = &config.lan.interface;
+        let socket = open(interface)?;
+        let pinger = Pinger::open(interface)?;
+        let file = dir.join(FILE_NAME);
+        match std::fs::read_to_string(&file) {
+            Ok(text) => {
+                let imported = server.import(&text, now);
+                info!("{} leases from the last run", imported.accepted);
+                if imported.skipped > 0 {
+                    warn!(
+                        "{} lines of {} are no leases of this LAN",
+                        imported.skipped,
+                        file.display()
+                    );
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => warn!(
+                "cannot read {}: {error}; starting without leases",
+                file.display()
+            ),
+        }
+        Ok(Self {
+            server,
+            socket,
+            pinger,
+            file,
+        })
+    }
+
+    pub(crate) fn poll_readable(&self, cx: &mut task::Context<'_>) -> Poll<()> {
+        if self.socket.poll_recv_ready(cx).is_ready() || self.pinger.poll_readable(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.server.poll_timeout()
+    }
+
+    /// Handles what came in and what is due, and tells `gateway` who is there.
+    pub(crate) fn work(&mut self, gateway: &mut Gateway, now: Instant) {
+        let mut message = [0; MAX_MESSAGE];
+        for _ in 0..BATCH {
+            let Ok((length, from)) = self.socket.try_recv_from(&mut message) else {
+                break;
+            };
+            if let Err(reject) = self.server.handle_datagram(&message[..length], now) {
+                debug!(%from, ?reject, "a DHCP message got no answer");
+            }
+            self.drain(gateway, now);
+        }
+        while let Some(address) = self.pinger.try_recv() {
+            self.server.handle_probe_reply(address, now);
+        }
+        self.server.handle_timeout(now);
+        self.drain(gateway, now);
+    }
+
+    /// Saves what could wait.
+    pub(crate) fn stop(&self, now: Instant) {
+        self.save(now);
+    }
+
+    fn drain(&mut self, gateway: &mut Gateway, now: Instant) {
+        while let Some(output) = self.server.poll_output() {
+            match output {
+                Output::Send { datagram, to } => {
+                    if let Err(error) = self.socket.try_send_to(&datagram, SocketAddr::V4(to)) {
+                        debug!(%error, %to, "a DHCP answer was not sent");
+                    }
+                }
+                Output::Probe(address) => self.pinger.ping(address),
+                Output::LeaseChanged(lease) => {
+                    debug!(address = %lease.address, "a device is on the LAN");
+                    let device = LanDevice {
+                        mac: lease.mac,
+                        address: lease.address,
+                        hostname: lease.hostname,
+                    };
+                    gateway.device_seen(device, now);
+                }
+                Output::LeaseEnded(lease) => {
+                    debug!(address = %lease.address, "a device left the LAN");
+                    gateway.device_gone(lease.mac, now);
+                }
+                Output::Save => self.save(now),
+            }
+        }
+    }
+
+    fn save(&self, now: Instant) {
+        if let Err(error) = write_atomically(&self.file, self.server.export(now).as_bytes(), 0o600)
+        {
+            warn!(
+                "cannot write {}: {error}; leases will be forgotten at a restart",
+                self.file.display()
+            );
+        }
+    }
+}
+
+/// The devices of a LAN whose addresses somebody else gives: those in the configuration.
+pub(crate) fn listed_devices(config: &Config) -> impl Iterator<Item = LanDevice> {
+    let device = |fixed: &ntm_gateway::config::StaticLease| LanDevice {
+        mac: fixed.mac,
+        address: fixed.address,
+        hostname: fixed.name.clone(),
+    };
+    config.lan.fixed.iter().map(device)
+}
+
+fn server_config(config: &Config, dhcp: Dhcp, own: &Fqdn, domain: &Fqdn) -> lan_dhcp::Config {
+    let lan = &config.lan;
+    let fixed = lan.fixed.iter().map(|fixed| StaticLease {
+        mac: fixed.mac,
+        address: fixed.address,
+        hostname: fixed.name.clone(),
+    });
+    lan_dhcp::Config {
+        server: lan.address(),
+        prefix_len: lan.net.prefix_len(),
+        first: dhcp.first,
+        last: dhcp.last,
+        router: lan.address(),
+        dns: vec![lan.address()],
+        domain: Some(own.clone()),
+        search: vec![own.clone(), domain.clone()],
+        lease_time: dhcp.lease_time,
+        static_leases: fixed.collect(),
+        max_leases: Limits::default().devices,
+    }
+}
+
+fn open(interface: &str) -> Result<UdpSocket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    socket.set_broadcast(true)?;
+    // Several of our kind, each on its own interface, may share the port.
+    socket.set_reuse_address(true)?;
+    socket
+        .bind_device(Some(interface.as_bytes()))
+        .with_context(|| {
+            format!("no interface {interface}; set lan.interface to one that `ip link` lists")
+        })?;
+    let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 67);
+    match socket.bind(&address.into()) {
+        Ok(()) => Ok(UdpSocket::from_std(socket.into())?),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => bail!(
+            "another DHCP server (dnsmasq?) serves {interface}; stop it there, or set dhcp = \"off\" under [lan]"
+        ),
+        Err(error) => Err(error).context("cannot open the DHCP port 67"),
+    }
+}

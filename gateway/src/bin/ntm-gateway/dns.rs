@@ -1,0 +1,289 @@
+//! The devices' DNS server: names of our domain are asked of the machine, all others are forwarded.
+//!
+//! ```text
+//! name in the domain, or the reverse name of a virtual address
+//!     ours            our virtual address, at once
+//!     known           A: the virtual address; AAAA and the rest: NODATA
+//!     unknown         NXDOMAIN         not allowed   REFUSED
+//!     unreachable now SERVFAIL: resolvers do not keep that, so the next question may go well
+//! anything else       forwarded; addresses in the virtual range are taken out of the answer
+//! ```
+
+mod answer;
+mod forward;
+
+use crate::question::Question;
+use answer::{Answer, Asked};
+use anyhow::{Context, Result};
+use forward::Forwarder;
+use hickory_proto::op::{Edns, Metadata, OpCode, ResponseCode};
+use hickory_proto::rr::DNSClass;
+use hickory_server::Server;
+use hickory_server::net::runtime::Time;
+use hickory_server::net::xfer::Protocol;
+use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
+use hickory_server::zone_handler::MessageResponseBuilder;
+use ipnet::{IpNet, Ipv4Net};
+use ntm_gateway::Unresolved;
+use ntm_gateway::config::Config;
+use ntm_proto::id::{Fqdn, Identity, VirtualPrefixes};
+use socket2::{Domain, Socket, Type};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+use tracing::{debug, info};
+
+/// How long the machine may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a TCP connection may be silent.
+const TCP_IDLE: Duration = Duration::from_secs(5);
+/// How many questions are worked on at a time.
+const MAX_QUESTIONS: usize = 256;
+/// The longest UDP answer: fits every path (DNS flag day 2020).
+const MAX_UDP: u16 = 1232;
+
+/// Who we are, and whose names are ours.
+#[derive(Clone, Debug)]
+pub(crate) struct Zone {
+    /// The domain.
+    pub(crate) domain: Fqdn,
+    /// The gateway's own full name.
+    pub(crate) own: Fqdn,
+    /// The gateway's own virtual address.
+    pub(crate) vip4: Ipv4Addr,
+    /// The virtual ranges.
+    pub(crate) prefixes: VirtualPrefixes,
+}
+
+/// The server. It ends with this value.
+pub(crate) struct DnsServer {
+    _server: Server<Resolver>,
+}
+
+impl DnsServer {
+    /// Serves the LAN, and nobody else.
+    pub(crate) fn start(
+        config: &Config,
+        zone: Zone,
+        questions: mpsc::Sender<Question>,
+    ) -> Result<Self> {
+        let lan = config.lan.net;
+        let address = SocketAddr::new(lan.addr().into(), 53);
+        let resolver = Resolver {
+            forwarder: Forwarder::new(config.upstream.clone(), lan.addr(), zone.prefixes),
+            zone,
+            lan,
+            questions,
+            places: Semaphore::new(MAX_QUESTIONS),
+        };
+        let everyone_else: [IpNet; 2] =
+            [Ipv4Net::default().into(), ipnet::Ipv6Net::default().into()];
+        let mut server = Server::with_access(resolver, everyone_else, [IpNet::V4(lan.trunc())]);
+        let taken = || {
+            format!(
+                "cannot serve DNS on {address}; does another DNS server (dnsmasq?) hold the port?"
+            )
+        };
+        server.register_socket(UdpSocket::from_std(
+            bind(address, Type::DGRAM).with_context(taken)?.into(),
+        )?);
+        let listener = bind(address, Type::STREAM).with_context(taken)?;
+        listener.listen(64).with_context(taken)?;
+        server.register_listener(TcpListener::from_std(listener.into())?, TCP_IDLE, 4);
+        Ok(Self { _server: server })
+    }
+}
+
+fn bind(address: SocketAddr, kind: Type) -> Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, kind.nonblocking(), None)?;
+    // The LAN's address may come later than we do.
+    socket.set_freebind_v4(true)?;
+    if kind == Type::STREAM {
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Answers one question at a time, many times at once.
+struct Resolver {
+    zone: Zone,
+    lan: Ipv4Net,
+    questions: mpsc::Sender<Question>,
+    forwarder: Forwarder,
+    places: Semaphore,
+}
+
+impl Resolver {
+    async fn answer(&self, request: &Request) -> Answer {
+        let Ok(_place) = self.places.try_acquire() else {
+            return Answer::code(ResponseCode::ServFail);
+        };
+        if request.metadata.op_code != OpCode::Query {
+            return Answer::code(ResponseCode::NotImp);
+        }
+        let Ok(info) = request.request_info() else {
+            return Answer::code(ResponseCode::FormErr);
+        };
+        if info.query.query_class() != DNSClass::IN {
+            return Answer::code(ResponseCode::Refused);
+        }
+        let name = info.query.original().name();
+        let kind = info.query.query_type();
+        match answer::classify(name, &self.zone) {
+            Asked::Apex => Answer::nothing_here(&self.zone),
+            Asked::Own => Answer::of_name(name, kind, self.zone.vip4, &self.zone),
+            Asked::NoName => Answer::no_such_name(&self.zone),
+            Asked::Name(fqdn) => {
+                let asker = self.asker(request.src());
+                let found = self
+                    .ask(|reply| Question::Name {
+                        asker,
+                        name: fqdn,
+                        reply,
+                    })
+                    .await;
+                self.found(name, found, |identity| {
+                    Answer::of_name(name, kind, identity.vip4, &self.zone)
+                })
+            }
+            Asked::Address(address) if address == IpAddr::V4(self.zone.vip4) => {
+                Answer::of_address(name, kind, &self.zone.own, &self.zone)
+            }
+            Asked::Address(address) => {
+                let asker = self.asker(request.src());
+                let found = self
+                    .ask(|reply| Question::Address {
+                        asker,
+                        address,
+                        reply,
+                    })
+                    .await;
+                self.found(name, found, |identity| {
+                    Answer::of_address(name, kind, &identity.name, &self.zone)
+                })
+            }
+            Asked::Foreign => {
+                let dnssec = request
+                    .edns
+                    .as_ref()
+                    .is_some_and(|edns| edns.flags().dnssec_ok);
+                self.forwarder
+                    .ask(
+                        info.query.original(),
+                        info.metadata,
+                        dnssec,
+                        request.protocol() == Protocol::Tcp,
+                    )
+                    .await
+            }
+        }
+    }
+
+    /// The router's own programs ask as the router, which is a device, too: at its virtual address.
+    fn asker(&self, from: SocketAddr) -> Ipv4Addr {
+        match from.ip() {
+            IpAddr::V4(address) if address != self.lan.addr() => address,
+            IpAddr::V4(_) | IpAddr::V6(_) => self.zone.vip4,
+        }
+    }
+
+    async fn ask(
+        &self,
+        question: impl FnOnce(oneshot::Sender<Result<Identity, Unresolved>>) -> Question,
+    ) -> Option<Result<Identity, Unresolved>> {
+        let (reply, answer) = oneshot::channel();
+        self.questions.try_send(question(reply)).ok()?;
+        timeout(PATIENCE, answer).await.ok()?.ok()
+    }
+
+    fn found(
+        &self,
+        name: &hickory_proto::rr::Name,
+        found: Option<Result<Identity, Unresolved>>,
+        answer: impl FnOnce(Identity) -> Answer,
+    ) -> Answer {
+        match found {
+            Some(Ok(identity)) => answer(identity),
+            Some(Err(error)) => {
+                let code = answer::code_of(error);
+                if code == ResponseCode::ServFail {
+                    info!(%name, "no answer for a device: {error}");
+                } else {
+                    debug!(%name, "{error}");
+                }
+                if code == ResponseCode::NXDomain {
+                    Answer::no_such_name(&self.zone)
+                } else {
+                    Answer::code(code)
+                }
+            }
+            None => {
+                info!(%name, "no answer for a device: the coordinator is too slow, or too many ask");
+                Answer::code(ResponseCode::ServFail)
+            }
+        }
+    }
+
+    async fn respond(&self, request: &Request, mut handle: impl ResponseHandler) -> ResponseInfo {
+        let answer = self.answer(request).await;
+        let mut metadata = Metadata::response_from_request(&request.metadata);
+        metadata.recursion_available = true;
+        metadata.authoritative = answer.ours;
+        metadata.truncation = answer.truncated;
+        metadata.response_code = answer.code;
+        let edns = request.edns.as_ref().map(|asked| {
+            let mut edns = Edns::new();
+            edns.set_max_payload(asked.max_payload().clamp(512, MAX_UDP))
+                .set_dnssec_ok(asked.flags().dnssec_ok);
+            edns
+        });
+        let mut builder = MessageResponseBuilder::from_message_request(request);
+        if let Some(edns) = &edns {
+            builder.edns(edns);
+        }
+        let response = builder.build(
+            metadata,
+            &answer.answers,
+            &answer.authorities,
+            [],
+            &answer.additionals,
+        );
+        match handle.send_response(response).await {
+            Ok(info) => info,
+            Err(error) => {
+                debug!(%error, "an answer was not sent");
+                failed(&request.metadata)
+            }
+        }
+    }
+}
+
+/// What became of a response that was not sent.
+fn failed(request: &Metadata) -> ResponseInfo {
+    let mut metadata = Metadata::response_from_request(request);
+    metadata.response_code = ResponseCode::ServFail;
+    let counts = hickory_proto::op::HeaderCounts::default();
+    hickory_proto::op::Header { metadata, counts }.into()
+}
+
+impl RequestHandler for Resolver {
+    // What #[async_trait] makes of the trait's method, written out: one use is not worth the macro.
+    fn handle_request<'a, 'b, 'c, R, T>(
+        &'a self,
+        request: &'b Request,
+        response_handle: R,
+    ) -> Pin<Box<dyn Future<Output = ResponseInfo> + Send + 'c>>
+    where
+        R: ResponseHandler + 'c,
+        T: Time + 'c,
+        'a: 'c,
+        'b: 'c,
+        Self: 'c,
+    {
+        Box::pin(self.respond(request, response_handle))
+    }
+}

@@ -1,0 +1,96 @@
+//! The help texts.
+
+pub(crate) const MAIN: &str = "\
+ntm-gateway: gives every device of a LAN a name and an address that never change
+
+Usage: ntm-gateway COMMAND [OPTIONS]
+
+  enrol CODE   join a domain, once, with a code from `ntm-dc gateway-code`
+  run          be the gateway, until stopped
+  status       the running gateway in one look
+  devices      the devices on the LAN and their virtual addresses
+  tunnels      the tunnels to other gateways
+  wans         the ways out
+  ping NAME    the round trip to a device's gateway, and the path it takes
+
+  --help       this text; after a command, more about it
+  --version    the version
+
+Each command takes --dir DIR, the directory with the gateway's state and ntm-gateway.toml
+(default /etc/ntm).
+
+Exit status: 0 done, 1 it failed, 2 the command line is wrong.
+";
+
+pub(crate) const ENROL: &str = "\
+Usage: ntm-gateway enrol CODE [--dir DIR]
+
+Joins the domain that CODE is for, and keeps the gateway's key and identity in DIR. Writes an
+example DIR/ntm-gateway.toml if there is none. The code comes from the domain's operator, who
+makes it with `ntm-dc gateway-code NAME --account ACCOUNT`; it is good once. If the connection
+breaks, the same command may be repeated.
+
+  --dir DIR    default /etc/ntm
+";
+
+pub(crate) const RUN: &str = "\
+Usage: ntm-gateway run [--dir DIR]
+
+Runs the gateway in the foreground as DIR/ntm-gateway.toml says. Logs to standard error; the
+environment variable NTM_LOG (error, warn, info, debug, trace) goes before the file's level.
+SIGTERM and SIGINT end it and take back its interface, routes and firewall table.
+
+  --dir DIR    default /etc/ntm
+";
+
+pub(crate) const STATUS: &str = "\
+Usage: ntm-gateway status [--json] [--dir DIR]
+
+Shows the running gateway's name, its link with the coordinator, how many devices and tunnels
+there are, and how many packets were refused for which reason.
+
+  --json       for programs
+  --dir DIR    default /etc/ntm
+";
+
+pub(crate) const DEVICES: &str = "\
+Usage: ntm-gateway devices [--json] [--dir DIR]
+
+Lists the devices on the LAN: full name, LAN address, virtual addresses.
+
+  --json       for programs; also the node ids
+  --dir DIR    default /etc/ntm
+";
+
+pub(crate) const TUNNELS: &str = "\
+Usage: ntm-gateway tunnels [--json] [--dir DIR]
+
+Lists the tunnels to other gateways: whether direct or by a relay and why, where datagrams go,
+the round trip, bytes sent and received.
+
+  --json       for programs; also the peers' keys and devices
+  --dir DIR    default /etc/ntm
+";
+
+pub(crate) const WANS: &str = "\
+Usage: ntm-gateway wans [--json] [--dir DIR]
+
+Lists the ways out, best first: our addresses on each, how the coordinator sees them, whether a
+NAT is in between, and which one is in use.
+
+  --json       for programs
+  --dir DIR    default /etc/ntm
+";
+
+pub(crate) const PING: &str = "\
+Usage: ntm-gateway ping NAME [--count N] [--json] [--dir DIR]
+
+Measures the round trip to the gateway of the device NAME, building the tunnel if there is none,
+and says whether the path is direct or relayed, and why. NAME is a full name
+(camera.home.example.net), one relative to the domain (camera.home), or the bare name of a
+device that this gateway knows (camera).
+
+  --count N    how many, one a second (default 3)
+  --json       for programs
+  --dir DIR    default /etc/ntm
+";

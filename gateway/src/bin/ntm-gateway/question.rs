@@ -1,0 +1,156 @@
+//! What DNS and the control socket ask the one task that owns the machine, and who waits for the answer.
+
+use ntm_gateway::status::PingReport;
+use ntm_gateway::{Gateway, Unresolved};
+use ntm_proto::id::{Fqdn, Identity};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// How many questions may wait in the channel to the owner.
+pub(crate) const CHANNEL: usize = 64;
+/// How many answers may be waited for: more than the machine itself keeps open.
+const MAX_WAITING: usize = 1024;
+
+/// One question.
+pub(crate) enum Question {
+    /// Who has this name? Asked for the device at `asker`.
+    Name {
+        asker: Ipv4Addr,
+        name: Fqdn,
+        reply: oneshot::Sender<Result<Identity, Unresolved>>,
+    },
+    /// Who has this virtual address?
+    Address {
+        asker: Ipv4Addr,
+        address: IpAddr,
+        reply: oneshot::Sender<Result<Identity, Unresolved>>,
+    },
+    /// How far is it to this device?
+    Ping {
+        name: Fqdn,
+        reply: oneshot::Sender<Result<PingReport, Unresolved>>,
+    },
+    /// What does the gateway know?
+    Show {
+        what: Show,
+        reply: oneshot::Sender<Value>,
+    },
+}
+
+/// What can be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// The gateway in one look.
+    Status,
+    /// LAN devices.
+    Devices,
+    /// Tunnels.
+    Tunnels,
+    /// WANs.
+    Wans,
+}
+
+impl Show {
+    /// By the name of its command.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "status" => Self::Status,
+            "devices" => Self::Devices,
+            "tunnels" => Self::Tunnels,
+            "wans" => Self::Wans,
+            _ => return None,
+        })
+    }
+
+    /// The name of its command.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Devices => "devices",
+            Self::Tunnels => "tunnels",
+            Self::Wans => "wans",
+        }
+    }
+}
+
+enum Waiter {
+    Identity(oneshot::Sender<Result<Identity, Unresolved>>),
+    Ping(oneshot::Sender<Result<PingReport, Unresolved>>),
+}
+
+/// Who waits for which of the machine's answers.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    next: u64,
+    waiters: HashMap<u64, Waiter>,
+}
+
+impl Waiting {
+    /// Puts a question to the machine. Who asks when too many wait is told nothing, and asks again.
+    pub(crate) fn ask(&mut self, question: Question, gateway: &mut Gateway, now: Instant) {
+        match question {
+            Question::Name { asker, name, reply } => {
+                if let Some(query) = self.enter(Waiter::Identity(reply)) {
+                    gateway.resolve(query, asker, name, now);
+                }
+            }
+            Question::Address {
+                asker,
+                address,
+                reply,
+            } => {
+                if let Some(query) = self.enter(Waiter::Identity(reply)) {
+                    gateway.resolve_address(query, asker, address, now);
+                }
+            }
+            Question::Ping { name, reply } => {
+                if let Some(query) = self.enter(Waiter::Ping(reply)) {
+                    gateway.ping(query, name, now);
+                }
+            }
+            // Nobody listens any more: fine.
+            Question::Show { what, reply } => drop(reply.send(show(gateway, what, now))),
+        }
+    }
+
+    /// Gives the answer to who waits for it.
+    pub(crate) fn answer(&mut self, query: u64, result: Result<Identity, Unresolved>) {
+        if let Some(Waiter::Identity(reply)) = self.waiters.remove(&query) {
+            drop(reply.send(result));
+        }
+    }
+
+    /// Gives the answer to who waits for it.
+    pub(crate) fn pong(&mut self, query: u64, result: Result<PingReport, Unresolved>) {
+        if let Some(Waiter::Ping(reply)) = self.waiters.remove(&query) {
+            drop(reply.send(result));
+        }
+    }
+
+    fn enter(&mut self, waiter: Waiter) -> Option<u64> {
+        if self.waiters.len() >= MAX_WAITING {
+            self.waiters.retain(|_, waiter| match waiter {
+                Waiter::Identity(reply) => !reply.is_closed(),
+                Waiter::Ping(reply) => !reply.is_closed(),
+            });
+            if self.waiters.len() >= MAX_WAITING {
+                return None;
+            }
+        }
+        self.next += 1;
+        self.waiters.insert(self.next, waiter);
+        Some(self.next)
+    }
+}
+
+fn show(gateway: &Gateway, what: Show, now: Instant) -> Value {
+    match what {
+        Show::Status => json!(gateway.status(now)),
+        Show::Devices => json!(gateway.devices()),
+        Show::Tunnels => json!(gateway.tunnels(now)),
+        Show::Wans => json!(gateway.wans()),
+    }
+}

@@ -1,0 +1,211 @@
+//! The loop around the machine: one task owns it, hands it what arrives, and does what it wants done.
+//!
+//! Per wake-up up to [`BATCH`] packets are taken from a readable source, with buffers that are used again, so that
+//! nothing is allocated per packet and the cost of waking is shared.
+
+mod event;
+
+use crate::dhcp::LanDhcp;
+use crate::question::{Question, Waiting};
+use crate::start::Stop;
+use crate::tun::Tun;
+use crate::udp::Sockets;
+use crate::wan::WanInterface;
+use anyhow::{Context, Result};
+use ntm_gateway::{Gateway, Output, Reject};
+use ntm_proto::{Forward, MAX_DATAGRAM};
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::{self, Poll};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tracing::trace;
+
+/// How many packets one source may bring in a row.
+const BATCH: usize = 64;
+/// How long we sleep when nothing is due.
+const NOTHING_DUE: Duration = Duration::from_secs(3600);
+
+/// The machine and its surroundings.
+pub(crate) struct Shell {
+    gateway: Gateway,
+    tun: Tun,
+    sockets: Sockets,
+    dhcp: Option<LanDhcp>,
+    questions: mpsc::Receiver<Question>,
+    wans: mpsc::Receiver<Vec<WanInterface>>,
+    waiting: Waiting,
+    /// What was received.
+    incoming: Vec<u8>,
+    /// What the machine made of it.
+    outgoing: Vec<u8>,
+}
+
+/// What can be read from.
+enum Readable {
+    Tun,
+    Socket(usize),
+    Dhcp,
+}
+
+impl Shell {
+    pub(crate) fn new(
+        gateway: Gateway,
+        tun: Tun,
+        sockets: Sockets,
+        dhcp: Option<LanDhcp>,
+        questions: mpsc::Receiver<Question>,
+        wans: mpsc::Receiver<Vec<WanInterface>>,
+    ) -> Self {
+        Self {
+            gateway,
+            tun,
+            sockets,
+            dhcp,
+            questions,
+            wans,
+            waiting: Waiting::default(),
+            incoming: vec![0; MAX_DATAGRAM],
+            outgoing: Vec::with_capacity(MAX_DATAGRAM),
+        }
+    }
+
+    /// Runs until `stop`, or until the TUN interface is gone.
+    pub(crate) async fn run(mut self, stop: &mut Stop) -> Result<()> {
+        self.dhcp();
+        let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+        loop {
+            let deadline = self.deadline();
+            if timer.deadline() != deadline {
+                timer.as_mut().reset(deadline);
+            }
+            tokio::select! {
+                () = stop.wait() => break,
+                readable = poll_fn(|cx| poll_readable(&mut self.sockets, &self.tun, self.dhcp.as_ref(), cx)) => match readable.context("the TUN interface broke")? {
+                    Readable::Tun => self.packets().context("the TUN interface is gone")?,
+                    Readable::Socket(at) => self.datagrams(at),
+                    Readable::Dhcp => self.dhcp(),
+                },
+                Some(question) = self.questions.recv() => self.question(question),
+                Some(list) = self.wans.recv() => self.wans_changed(&list),
+                () = timer.as_mut() => self.timeout(),
+            }
+        }
+        if let Some(dhcp) = &self.dhcp {
+            dhcp.stop(Instant::now());
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> tokio::time::Instant {
+        let dhcp = self.dhcp.as_ref().and_then(LanDhcp::poll_timeout);
+        let due = self.gateway.poll_timeout().into_iter().chain(dhcp).min();
+        due.unwrap_or_else(|| Instant::now() + NOTHING_DUE).into()
+    }
+
+    fn packets(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        for _ in 0..BATCH {
+            let length = match self.tun.try_recv(&mut self.incoming) {
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            self.outgoing.clear();
+            let handled =
+                self.gateway
+                    .handle_packet(&self.incoming[..length], &mut self.outgoing, now);
+            self.forward(handled);
+            self.drain();
+        }
+        Ok(())
+    }
+
+    fn datagrams(&mut self, at: usize) {
+        let now = Instant::now();
+        for _ in 0..BATCH {
+            // A socket's errors are about single datagrams; a broken interface shows as a WAN that is gone.
+            let Ok((length, path)) = self.sockets.try_recv(at, &mut self.incoming) else {
+                break;
+            };
+            self.outgoing.clear();
+            let handled = self.gateway.handle_datagram(
+                path,
+                &self.incoming[..length],
+                &mut self.outgoing,
+                now,
+            );
+            self.forward(handled);
+            self.drain();
+        }
+    }
+
+    fn forward(&self, handled: Result<Forward, Reject>) {
+        match handled {
+            Ok(Forward::Nowhere) => {}
+            Ok(Forward::Tun) => self.tun.send(&self.outgoing),
+            Ok(Forward::Udp(path)) => self.sockets.send(path, &self.outgoing),
+            // The machine counts them; `status` shows the counts.
+            Err(reject) => trace!(?reject, "refused"),
+        }
+    }
+
+    fn dhcp(&mut self) {
+        if let Some(dhcp) = &mut self.dhcp {
+            dhcp.work(&mut self.gateway, Instant::now());
+            self.drain();
+        }
+    }
+
+    fn question(&mut self, question: Question) {
+        self.waiting
+            .ask(question, &mut self.gateway, Instant::now());
+        self.drain();
+    }
+
+    fn wans_changed(&mut self, list: &[WanInterface]) {
+        let wans = self.sockets.rebuild(list);
+        event::log_wans(&wans);
+        self.gateway.wans_changed(wans, Instant::now());
+        self.drain();
+    }
+
+    fn timeout(&mut self) {
+        self.gateway.handle_timeout(Instant::now());
+        self.drain();
+        self.dhcp();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.gateway.poll_output() {
+            match output {
+                Output::Send { path, datagram } => self.sockets.send(path, &datagram),
+                Output::Deliver(packet) => self.tun.send(&packet),
+                Output::Answer { query, result } => self.waiting.answer(query, result),
+                Output::Pong { query, result } => self.waiting.pong(query, result),
+                Output::Event(event) => event::log(&event),
+            }
+        }
+    }
+}
+
+fn poll_readable(
+    sockets: &mut Sockets,
+    tun: &Tun,
+    dhcp: Option<&LanDhcp>,
+    cx: &mut task::Context<'_>,
+) -> Poll<io::Result<Readable>> {
+    // Sockets first: what comes in may be about to change where what goes out is sent.
+    if let Poll::Ready(at) = sockets.poll_readable(cx) {
+        return Poll::Ready(Ok(Readable::Socket(at)));
+    }
+    if let Poll::Ready(ready) = tun.poll_readable(cx) {
+        return Poll::Ready(ready.map(|()| Readable::Tun));
+    }
+    match dhcp {
+        Some(dhcp) => dhcp.poll_readable(cx).map(|()| Ok(Readable::Dhcp)),
+        None => Poll::Pending,
+    }
+}

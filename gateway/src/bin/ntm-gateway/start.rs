@@ -1,0 +1,167 @@
+//! `ntm-gateway run`: reads what is configured, makes what the machine needs around it, and takes it back at the end.
+
+use crate::ctl::Control;
+use crate::dhcp::{LanDhcp, listed_devices};
+use crate::dns::{DnsServer, Zone};
+use crate::log;
+use crate::netlink::Netlink;
+use crate::nft::Firewall;
+use crate::question::CHANNEL;
+use crate::shell::Shell;
+use crate::tun::Tun;
+use crate::udp::Sockets;
+use crate::wan;
+use anyhow::{Context, Result, bail, ensure};
+use ntm_enrolment::state::{self, Node};
+use ntm_gateway::config::{Config, FILE_NAME};
+use ntm_gateway::{Gateway, Limits, Setup};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::time::Instant;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing::info;
+
+/// Runs until a signal says stop.
+pub(crate) fn run(dir: &Path) -> Result<()> {
+    let node = state::load(dir)?;
+    let config = read_config(dir)?;
+    let (vip4, vip6) = check(&config, &node)?;
+    log::start(config.log)?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(dir, &config, &node, vip4, vip6))
+}
+
+fn read_config(dir: &Path) -> Result<Config> {
+    let path = dir.join(FILE_NAME);
+    let text = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!(
+                "{} is missing; `ntm-gateway enrol` writes an example, README.md shows one",
+                path.display()
+            )
+        }
+        other => other.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    Ok(Config::parse(&path.display().to_string(), &text)?)
+}
+
+/// What configuration and membership can only be checked for together.
+fn check(config: &Config, node: &Node) -> Result<(Ipv4Addr, Ipv6Addr)> {
+    let (Some(vip4), Some(vip6)) = (node.vip4, node.vip6) else {
+        bail!(
+            "this directory belongs to a relay; enrol a gateway in another one, with a code from `ntm-dc gateway-code`"
+        )
+    };
+    let (lan, range) = (config.lan.net, node.prefixes.v4);
+    ensure!(
+        !range.contains(&lan.addr()) && !lan.contains(&range.addr()),
+        "the LAN {} overlaps the domain's virtual range {range}; give the LAN another address under [lan]",
+        lan.trunc()
+    );
+    Ok((vip4, vip6))
+}
+
+fn setup(node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr) -> Result<Setup> {
+    Ok(Setup {
+        node: node.node,
+        name: node.name.clone(),
+        domain: node.domain.clone(),
+        key: node.key.clone(),
+        dc_key: node.dc_key,
+        dc_addresses: node.dc_addresses.clone(),
+        prefixes: node.prefixes,
+        vip4,
+        vip6,
+        instance: random()?,
+        limits: Limits::default(),
+    })
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).context("the kernel gives no randomness")?;
+    Ok(bytes)
+}
+
+async fn serve(
+    dir: &Path,
+    config: &Config,
+    node: &Node,
+    vip4: Ipv4Addr,
+    vip6: Ipv6Addr,
+) -> Result<()> {
+    let mut stop = Stop::new()?;
+    let (questions, asked) = mpsc::channel(CHANNEL);
+    // First of all: it tells whether another gateway runs here.
+    let control = Control::start(
+        dir,
+        node.name.clone(),
+        node.domain.clone(),
+        questions.clone(),
+    )?;
+    let mut gateway = Gateway::new(setup(node, vip4, vip6)?, random()?, Instant::now());
+    let (netlink, changes) = Netlink::open()?;
+    let firewall = Firewall::apply(config, node.prefixes)?;
+    let tun = Tun::open(&config.tunnel, vip4, node.prefixes.v4, &netlink).await?;
+    let dhcp = match config.lan.dhcp {
+        Some(dhcp) => Some(LanDhcp::start(
+            config,
+            dhcp,
+            &node.name,
+            &node.domain,
+            dir,
+            Instant::now(),
+        )?),
+        None => {
+            listed_devices(config).for_each(|device| gateway.device_seen(device, Instant::now()));
+            None
+        }
+    };
+    let zone = Zone {
+        domain: node.domain.clone(),
+        own: node.name.clone(),
+        vip4,
+        prefixes: node.prefixes,
+    };
+    let dns = DnsServer::start(config, zone, questions)?;
+    let (lists, wans) = mpsc::channel(4);
+    tokio::spawn(wan::watch(config.clone(), netlink, changes, lists));
+    info!("{} runs with the virtual address {vip4}", node.name);
+
+    let sockets = Sockets::new(config.wan.port);
+    let ended = Shell::new(gateway, tun, sockets, dhcp, asked, wans)
+        .run(&mut stop)
+        .await;
+
+    // The TUN and its routes went with the shell; what remains is what others would see.
+    drop((dns, control));
+    firewall.remove();
+    info!("stopped");
+    ended
+}
+
+/// The signals that end us.
+pub(crate) struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for one.
+    pub(crate) async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Answers for people: aligned columns, and `-` for what is not known.
+
+use serde_json::Value;
+
+/// A column: its heading and the member it shows.
+type Column = (&'static str, &'static str);
+
+const DEVICES: [Column; 6] = [
+    ("NAME", "name"),
+    ("ONLINE", "online"),
+    ("LAN ADDRESS", "lan_address"),
+    ("VIRTUAL IPV4", "vip4"),
+    ("VIRTUAL IPV6", "vip6"),
+    ("MAC", "mac"),
+];
+const TUNNELS: [Column; 9] = [
+    ("PEER", "peer"),
+    ("STATE", "state"),
+    ("PATH", "path"),
+    ("RTT MS", "rtt_ms"),
+    ("REMOTE", "remote"),
+    ("AGE S", "age_s"),
+    ("SENT", "sent"),
+    ("RECEIVED", "received"),
+    ("WHY", "why"),
+];
+const WANS: [Column; 5] = [
+    ("INTERFACE", "name"),
+    ("ADDRESSES", "addresses"),
+    ("SEEN AS", "observed"),
+    ("NAT", "nat"),
+    ("ACTIVE", "active"),
+];
+
+/// The answer to `devices`.
+pub(crate) fn devices(value: &Value) -> String {
+    table(
+        value,
+        &DEVICES,
+        "no devices yet: they appear when they ask for an address by DHCP\n",
+    )
+}
+
+/// The answer to `tunnels`.
+pub(crate) fn tunnels(value: &Value) -> String {
+    table(
+        value,
+        &TUNNELS,
+        "no tunnels: they are built when a device looks up another's name\n",
+    )
+}
+
+/// The answer to `wans`.
+pub(crate) fn wans(value: &Value) -> String {
+    table(
+        value,
+        &WANS,
+        "no WAN: no interface outside the LAN is up with an address and a default route\n",
+    )
+}
+
+/// The answer to `status`: one line for each member, and for each kind of refused packet.
+pub(crate) fn status(value: &Value) -> String {
+    let dc = &value["dc"];
+    let mut coordinator = cell(&dc["state"]);
+    for (word, key) in [("at", "address"), ("seen as", "observed")] {
+        if dc[key].is_string() {
+            coordinator += &format!(", {word} {}", cell(&dc[key]));
+        }
+    }
+    if dc["rtt_ms"].is_number() {
+        coordinator += &format!(", {} ms", cell(&dc["rtt_ms"]));
+    }
+    let mut lines = vec![
+        ["name".to_owned(), cell(&value["name"])],
+        ["node id".to_owned(), cell(&value["node_id"])],
+        ["virtual IPv4".to_owned(), cell(&value["vip4"])],
+        ["coordinator".to_owned(), coordinator],
+        ["devices".to_owned(), cell(&value["devices"])],
+        ["tunnels".to_owned(), cell(&value["tunnels"])],
+        [
+            "up for".to_owned(),
+            format!("{} s", cell(&value["uptime_s"])),
+        ],
+    ];
+    for (reason, count) in value["rejects"].as_object().into_iter().flatten() {
+        lines.push([format!("refused, {reason}"), cell(count)]);
+    }
+    let width = lines
+        .iter()
+        .map(|[key, _]| key.chars().count())
+        .max()
+        .unwrap_or(0);
+    lines
+        .iter()
+        .map(|[key, value]| format!("{key:width$}  {value}\n"))
+        .collect()
+}
+
+fn table(value: &Value, columns: &[Column], empty: &str) -> String {
+    let entries = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    if entries.is_empty() {
+        return empty.to_owned();
+    }
+    let mut rows = vec![
+        columns
+            .iter()
+            .map(|(heading, _)| (*heading).to_owned())
+            .collect::<Vec<_>>(),
+    ];
+    rows.extend(
+        entries
+            .iter()
+            .map(|entry| columns.iter().map(|(_, key)| cell(&entry[*key])).collect()),
+    );
+    let width = |at: usize| {
+        rows.iter()
+            .map(|row| row[at].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:width$}"))
+            .collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::Bool(true) => "yes".into(),
+        Value::Bool(false) => "no".into(),
+        Value::Number(number) if number.is_f64() => {
+            format!("{:.1}", number.as_f64().unwrap_or(0.0))
+        }
+        Value::Number(number) => number.to_string(),
+        Value::String(text) if text.is_empty() => "-".into(),
+        // Names are labels, but a terminal must be safe from whatever else there is.
+        Value::String(text) => text.chars().filter(|c| !c.is_control()).collect(),
+        Value::Array(items) if items.is_empty() => "-".into(),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
+        Value::Object(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn columns_are_aligned_and_gaps_marked() {
+        let text = wans(&json!([
+            {"name": "wan0", "addresses": ["10.0.0.2:4750", "[2001:db8::2]:4750"], "observed": [], "nat": true, "active": false},
+            {"name": "a-longer-name", "addresses": [], "observed": ["x"], "nat": null, "active": true},
+        ]));
+        assert_eq!(
+            text,
+            "INTERFACE      ADDRESSES                         SEEN AS  NAT  ACTIVE\n\
+             wan0           10.0.0.2:4750 [2001:db8::2]:4750  -        yes  no\n\
+             a-longer-name  -                                 x        -    yes\n"
+        );
+    }
+
+    #[test]
+    fn an_empty_list_says_what_would_fill_it() {
+        assert!(devices(&json!([])).contains("DHCP"));
+        assert!(tunnels(&json!([])).contains("looks up"));
+        assert!(wans(&json!([])).contains("default route"));
+    }
+
+    #[test]
+    fn nothing_reaches_the_terminal_that_it_would_act_on() {
+        assert_eq!(cell(&json!("a\u{1b}[31mb\n")), "a[31mb");
+    }
+
+    #[test]
+    fn the_status_is_one_line_for_each_fact() {
+        let text = status(&json!({
+            "name": "car.ntm.test", "node_id": "n", "domain": "ntm.test", "vip4": "198.18.0.1",
+            "dc": {"state": "registered", "address": "203.0.113.10:4750", "observed": null, "rtt_ms": 1.26},
+            "devices": 1, "tunnels": 0, "uptime_s": 7, "rejects": {"Forged": 3},
+        }));
+        assert!(
+            text.contains("coordinator      registered, at 203.0.113.10:4750, 1.3 ms\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("refused, Forged  3\n"), "{text}");
+    }
+}

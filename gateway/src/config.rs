@@ -1,0 +1,233 @@
+//! `ntm-gateway.toml`: text in, [`Config`] or one clear fault out. Every rule is checked here.
+//!
+//! A fault names the file, the line, the key, and what would be right. Unknown keys are faults: a typing error must
+//! not silently mean "the default". What only the running system can tell (whether an interface exists, whether the
+//! LAN overlaps the domain's virtual range) is checked at start.
+
+mod lan;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+pub use lan::{Dhcp, Lan, StaticLease};
+pub use reader::ConfigError;
+
+use ntm_proto::UDP_PORT;
+use reader::{Document, Section, Value};
+use std::net::{IpAddr, SocketAddr};
+
+/// The file's name inside the state directory.
+pub const FILE_NAME: &str = "ntm-gateway.toml";
+/// The longest interface name Linux has (IFNAMSIZ without the final zero).
+pub const MAX_INTERFACE_NAME: usize = 15;
+/// The most WAN interfaces, upstream servers and the like in one list.
+const MAX_LIST: usize = 8;
+/// Leaves room in 1,500 bytes for outer IPv6 (40), UDP (8), our 32, and 20 for a carrier's own tunnel.
+const DEFAULT_MTU: u16 = 1400;
+
+/// What enrolment writes where there is no file yet.
+pub const EXAMPLE: &str = include_str!("config/example.toml");
+
+/// A gateway's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The network of the devices.
+    pub lan: Lan,
+    /// The ways out.
+    pub wan: Wans,
+    /// Where names that are not ours are asked; empty: the system's resolvers.
+    pub upstream: Vec<SocketAddr>,
+    /// The TUN interface.
+    pub tunnel: Tunnel,
+    /// What is logged.
+    pub log: LogLevel,
+}
+
+/// The ways out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wans {
+    /// In order of preference; empty: every interface with a default route.
+    pub interfaces: Vec<String>,
+    /// Whether LAN devices reach the Internet by NAT through us.
+    pub masquerade: bool,
+    /// The UDP port of our sockets.
+    pub port: u16,
+}
+
+/// The TUN interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tunnel {
+    /// Its name.
+    pub interface: String,
+    /// The longest inner packet, in bytes.
+    pub mtu: u16,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Only what needs a person.
+    Error,
+    /// What may need a person.
+    Warn,
+    /// What a user would notice.
+    Info,
+    /// Every deviation.
+    Debug,
+    /// Every packet.
+    Trace,
+}
+
+impl LogLevel {
+    /// Reads `error`, `warn`, `info`, `debug` or `trace`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "error" => Self::Error,
+            "warn" => Self::Warn,
+            "info" => Self::Info,
+            "debug" => Self::Debug,
+            "trace" => Self::Trace,
+            _ => return None,
+        })
+    }
+}
+
+impl Config {
+    /// Reads the file's text; `file` is what faults call it.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
+        let document = Document::parse(file, text)?;
+        let root = document.root();
+        root.only(&["lan", "wan", "dns", "tunnel", "log"])?;
+        let lan = Lan::read(&root.section("lan")?)?;
+        let tunnel = read_tunnel(&root.section("tunnel")?, &lan)?;
+        let wan = read_wans(&root.section("wan")?, &lan, &tunnel)?;
+        let upstream = read_upstream(&root.section("dns")?, &lan)?;
+        let log = read_log(&root.section("log")?)?;
+        Ok(Self {
+            lan,
+            wan,
+            upstream,
+            tunnel,
+            log,
+        })
+    }
+}
+
+fn read_wans(section: &Section<'_>, lan: &Lan, tunnel: &Tunnel) -> Result<Wans, ConfigError> {
+    section.only(&["interfaces", "masquerade", "port"])?;
+    let mut interfaces: Vec<String> = Vec::new();
+    for value in section.list("interfaces", MAX_LIST)? {
+        let name = interface(&value)?;
+        if name == lan.interface {
+            return Err(value.fault(format!(
+                "{name:?} is the LAN's interface; a WAN is another one"
+            )));
+        }
+        if name == tunnel.interface {
+            return Err(value.fault(format!(
+                "{name:?} is the tunnel's interface; a WAN is another one"
+            )));
+        }
+        if interfaces.contains(&name) {
+            return Err(value.fault(format!(
+                "{name:?} is listed twice; list each interface once"
+            )));
+        }
+        interfaces.push(name);
+    }
+    let masquerade = section
+        .get("masquerade")
+        .map_or(Ok(false), |value| value.boolean())?;
+    let port = match section.get("port") {
+        Some(value) => value.number(1, 65_535)?,
+        None => UDP_PORT,
+    };
+    Ok(Wans {
+        interfaces,
+        masquerade,
+        port,
+    })
+}
+
+fn read_tunnel(section: &Section<'_>, lan: &Lan) -> Result<Tunnel, ConfigError> {
+    section.only(&["interface", "mtu"])?;
+    let name = match section.get("interface") {
+        Some(value) => {
+            let name = interface(&value)?;
+            if name == lan.interface {
+                return Err(value.fault(format!(
+                    "{name:?} is the LAN's interface; write a new name like \"ntm0\""
+                )));
+            }
+            name
+        }
+        None => "ntm0".to_owned(),
+    };
+    let mtu = match section.get("mtu") {
+        Some(value) => value.number(1280, 9000)?,
+        None => DEFAULT_MTU,
+    };
+    Ok(Tunnel {
+        interface: name,
+        mtu,
+    })
+}
+
+fn read_upstream(section: &Section<'_>, lan: &Lan) -> Result<Vec<SocketAddr>, ConfigError> {
+    section.only(&["upstream"])?;
+    let mut upstream = Vec::new();
+    for value in section.list("upstream", MAX_LIST)? {
+        let text = value.text()?;
+        let server = parse_server(text).ok_or_else(|| {
+            value.fault(format!("{text:?} is no DNS server; write an address like \"203.0.113.53\" or \"[2001:db8::53]:53\""))
+        })?;
+        if server.ip() == IpAddr::V4(lan.address()) {
+            return Err(value.fault(format!(
+                "{text} is this gateway itself; name the network's own DNS server"
+            )));
+        }
+        upstream.push(server);
+    }
+    Ok(upstream)
+}
+
+/// An address, or an address and a port. The port of DNS is 53 (RFC 1035 section 4.2).
+pub fn parse_server(text: &str) -> Option<SocketAddr> {
+    let server = match text.parse::<IpAddr>() {
+        Ok(address) => SocketAddr::new(address, 53),
+        Err(_) => text.parse().ok()?,
+    };
+    let usable = !server.ip().is_unspecified() && !server.ip().is_multicast() && server.port() != 0;
+    usable.then_some(server)
+}
+
+fn read_log(section: &Section<'_>) -> Result<LogLevel, ConfigError> {
+    section.only(&["level"])?;
+    let Some(value) = section.get("level") else {
+        return Ok(LogLevel::Info);
+    };
+    let text = value.text()?;
+    LogLevel::parse(text).ok_or_else(|| {
+        value.fault(format!(
+            "{text:?} is no level; write error, warn, info, debug or trace"
+        ))
+    })
+}
+
+/// An interface name: what the kernel accepts, and nothing a shell or a rule file could stumble over.
+fn interface(value: &Value<'_>) -> Result<String, ConfigError> {
+    let text = value.text()?;
+    let known = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let fits = (1..=MAX_INTERFACE_NAME).contains(&text.len()) && text.chars().all(known);
+    if !fits || text == "." || text == ".." || text.starts_with('-') {
+        return Err(value.fault(format!(
+            "{text:?} is no interface name; it has 1 to {MAX_INTERFACE_NAME} letters, digits, '_', '.' or '-', like \"eth0\""
+        )));
+    }
+    if text == "lo" {
+        return Err(value.fault(
+            "\"lo\" is the router itself; name a network's interface, like \"eth0\"".into(),
+        ));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,303 @@
+//! The `[lan]` section: the devices' network, who gets which address.
+
+use super::interface;
+use super::reader::{ConfigError, Section, Value};
+use ipnet::Ipv4Net;
+use ntm_proto::id::Label;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+const DEFAULT_LEASE: Duration = Duration::from_secs(12 * 3600);
+const MAX_STATIC: usize = 256;
+
+/// The network of the devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lan {
+    /// Its interface.
+    pub interface: String,
+    /// The router's address there, with the network's prefix length.
+    pub net: Ipv4Net,
+    /// Whether we give the addresses; `None`: something else does.
+    pub dhcp: Option<Dhcp>,
+    /// Devices with a fixed address. Without DHCP they are the devices we know.
+    pub fixed: Vec<StaticLease>,
+}
+
+/// How addresses are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dhcp {
+    /// First address given.
+    pub first: Ipv4Addr,
+    /// Last address given, inclusive.
+    pub last: Ipv4Addr,
+    /// How long each is good.
+    pub lease_time: Duration,
+}
+
+/// A device with a fixed address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaticLease {
+    /// Its hardware address.
+    pub mac: [u8; 6],
+    /// Its address on the LAN.
+    pub address: Ipv4Addr,
+    /// Its name, whatever it calls itself.
+    pub name: Option<Label>,
+}
+
+impl Lan {
+    /// The router's own address on the LAN.
+    pub fn address(&self) -> Ipv4Addr {
+        self.net.addr()
+    }
+
+    pub(super) fn read(section: &Section<'_>) -> Result<Self, ConfigError> {
+        section.only(&[
+            "interface",
+            "address",
+            "dhcp",
+            "range",
+            "lease_time",
+            "static",
+        ])?;
+        let interface = interface(&section.required("interface", "\"br-lan\"")?)?;
+        let net = read_net(&section.required("address", "\"192.168.1.1/24\"")?)?;
+        let serves = match section.get("dhcp") {
+            None => true,
+            Some(value) => match value.text()? {
+                "server" => true,
+                "off" => false,
+                other => {
+                    return Err(
+                        value.fault(format!("{other:?} is unknown; write \"server\" or \"off\""))
+                    );
+                }
+            },
+        };
+        let (first, last) = match section.get("range") {
+            Some(value) => read_range(&value, net)?,
+            None => default_range(net),
+        };
+        let lease_time = section
+            .get("lease_time")
+            .map_or(Ok(DEFAULT_LEASE), |value| read_duration(&value))?;
+        let fixed = read_static(section, net)?;
+        let dhcp = serves.then_some(Dhcp {
+            first,
+            last,
+            lease_time,
+        });
+        Ok(Self {
+            interface,
+            net,
+            dhcp,
+            fixed,
+        })
+    }
+}
+
+fn read_net(value: &Value<'_>) -> Result<Ipv4Net, ConfigError> {
+    let text = value.text()?;
+    if text.parse::<Ipv4Addr>().is_ok() {
+        return Err(value.fault(format!(
+            "{text:?} has no prefix length; write it like \"{text}/24\""
+        )));
+    }
+    let net: Ipv4Net = text.parse().map_err(|_| {
+        value.fault(format!(
+            "{text:?} is no IPv4 address with a prefix length; write it like \"192.168.1.1/24\""
+        ))
+    })?;
+    if !(8..=30).contains(&net.prefix_len()) {
+        return Err(value.fault(format!(
+            "a LAN has a prefix length from 8 to 30; write it like \"{}/24\"",
+            net.addr()
+        )));
+    }
+    if net.addr().is_loopback() || net.addr().is_multicast() || net.addr().is_unspecified() {
+        return Err(value.fault(format!(
+            "{} is no address of a LAN; write one like \"192.168.1.1/24\"",
+            net.addr()
+        )));
+    }
+    if !is_host(net, net.addr()) {
+        let right = Ipv4Addr::from(u32::from(net.network()) + 1);
+        return Err(value.fault(format!(
+            "{} is the network's own or its broadcast address; write a host's, like \"{right}/{}\"",
+            net.addr(),
+            net.prefix_len()
+        )));
+    }
+    Ok(net)
+}
+
+fn read_range(value: &Value<'_>, net: Ipv4Net) -> Result<(Ipv4Addr, Ipv4Addr), ConfigError> {
+    let text = value.text()?;
+    let (default_first, default_last) = default_range(net);
+    let right = format!("write it like \"{default_first}-{default_last}\"");
+    let parsed = text
+        .split_once('-')
+        .and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
+    let Some((first, last)): Option<(Ipv4Addr, Ipv4Addr)> = parsed else {
+        return Err(value.fault(format!("{text:?} is no range of addresses; {right}")));
+    };
+    for address in [first, last] {
+        if !is_host(net, address) {
+            return Err(value.fault(format!(
+                "{address} is no host address of {}; {right}",
+                net.trunc()
+            )));
+        }
+    }
+    if first > last {
+        return Err(value.fault(format!(
+            "the range ends before it starts; write it like \"{last}-{first}\""
+        )));
+    }
+    if (first..=last).contains(&net.addr()) {
+        return Err(value.fault(format!(
+            "the router's own address {} is inside the range; {right}",
+            net.addr()
+        )));
+    }
+    Ok((first, last))
+}
+
+/// .100 to .249 of the router's own 256 addresses, or all hosts of a smaller network; of that the larger part beside
+/// the router's own address.
+fn default_range(net: Ipv4Net) -> (Ipv4Addr, Ipv4Addr) {
+    let own = u32::from(net.addr());
+    let (first, last) = if net.prefix_len() <= 24 {
+        ((own & !0xff) + 100, (own & !0xff) + 249)
+    } else {
+        (u32::from(net.network()) + 1, u32::from(net.broadcast()) - 1)
+    };
+    let (first, last) = match own {
+        own if own < first || own > last => (first, last),
+        own if own - first > last - own => (first, own - 1),
+        own => (own + 1, last),
+    };
+    (first.into(), last.into())
+}
+
+fn is_host(net: Ipv4Net, address: Ipv4Addr) -> bool {
+    net.contains(&address) && address != net.network() && address != net.broadcast()
+}
+
+/// `90s`, `30m`, `12h`, `7d`.
+fn read_duration(value: &Value<'_>) -> Result<Duration, ConfigError> {
+    let text = value.text()?;
+    let seconds = text
+        .char_indices()
+        .next_back()
+        .and_then(|(at, unit)| {
+            let unit = match unit {
+                's' => 1,
+                'm' => 60,
+                'h' => 3600,
+                'd' => 86_400,
+                _ => return None,
+            };
+            text[..at].parse::<u64>().ok()?.checked_mul(unit)
+        })
+        .ok_or_else(|| {
+            value.fault(format!(
+                "{text:?} is no time; write it like \"12h\", with s, m, h or d"
+            ))
+        })?;
+    let time = Duration::from_secs(seconds);
+    if !(lan_dhcp::MIN_LEASE_TIME..=lan_dhcp::MAX_LEASE_TIME).contains(&time) {
+        return Err(value.fault(format!(
+            "a lease lasts from 2m to 365d, not {text}; write it like \"12h\""
+        )));
+    }
+    Ok(time)
+}
+
+fn read_static(section: &Section<'_>, net: Ipv4Net) -> Result<Vec<StaticLease>, ConfigError> {
+    let mut fixed: Vec<StaticLease> = Vec::new();
+    for entry in section.sections("static", MAX_STATIC)? {
+        entry.only(&["mac", "address", "name"])?;
+        let mac_value = entry.required("mac", "\"02:00:5e:00:00:01\"")?;
+        let mac = read_mac(&mac_value)?;
+        if fixed.iter().any(|other| other.mac == mac) {
+            return Err(
+                mac_value.fault("this device is listed twice; remove one of the two blocks".into())
+            );
+        }
+        let address_value = entry.required("address", "\"192.168.1.20\"")?;
+        let address = read_static_address(&address_value, net)?;
+        if fixed.iter().any(|other| other.address == address) {
+            return Err(address_value.fault(format!(
+                "{address} belongs to another block; give each device its own"
+            )));
+        }
+        let name_value = entry.get("name");
+        let name = name_value.as_ref().map(read_name).transpose()?;
+        if let (Some(value), true) = (
+            &name_value,
+            fixed
+                .iter()
+                .any(|other| name.is_some() && other.name == name),
+        ) {
+            return Err(value.fault("another block has this name; give each device its own".into()));
+        }
+        fixed.push(StaticLease { mac, address, name });
+    }
+    Ok(fixed)
+}
+
+fn read_static_address(value: &Value<'_>, net: Ipv4Net) -> Result<Ipv4Addr, ConfigError> {
+    let text = value.text()?;
+    let address: Ipv4Addr = text.parse().map_err(|_| {
+        value.fault(format!(
+            "{text:?} is no IPv4 address; write it like \"192.168.1.20\""
+        ))
+    })?;
+    if !is_host(net, address) {
+        return Err(value.fault(format!(
+            "{address} is no host address of the LAN {}",
+            net.trunc()
+        )));
+    }
+    if address == net.addr() {
+        return Err(value.fault(format!(
+            "{address} is the router's own address; choose another one"
+        )));
+    }
+    Ok(address)
+}
+
+fn read_name(value: &Value<'_>) -> Result<Label, ConfigError> {
+    let text = value.text()?;
+    Label::parse(text).map_err(|error| value.fault(format!("{text:?} is no name: {error}")))
+}
+
+fn read_mac(value: &Value<'_>) -> Result<[u8; 6], ConfigError> {
+    let text = value.text()?;
+    let mac = parse_mac(text).ok_or_else(|| {
+        value.fault(format!(
+            "{text:?} is no hardware address; write it like \"02:00:5e:00:00:01\""
+        ))
+    })?;
+    // The lowest bit of the first byte marks groups (IEEE 802): nobody has such an address.
+    if mac == [0; 6] || mac[0] & 1 != 0 {
+        return Err(value.fault(format!(
+            "{text:?} is no device's own hardware address (zero or multicast)"
+        )));
+    }
+    Ok(mac)
+}
+
+fn parse_mac(text: &str) -> Option<[u8; 6]> {
+    let mut mac = [0; 6];
+    let mut parts = text.split([':', '-']);
+    for byte in &mut mac {
+        let part = parts.next()?;
+        if part.len() != 2 || !part.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        *byte = u8::from_str_radix(part, 16).ok()?;
+    }
+    parts.next().is_none().then_some(mac)
+}

@@ -1,0 +1,311 @@
+use super::*;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+const MINIMAL: &str = "[lan]\ninterface = \"br-lan\"\naddress = \"192.168.1.1/24\"\n";
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse("ntm-gateway.toml", text)
+}
+
+/// The fault of the minimal file with `more` behind it, or of `more` alone when it has a [lan] of its own.
+fn fault(more: &str) -> String {
+    let text = if more.contains("[lan]") {
+        more.to_owned()
+    } else {
+        format!("{MINIMAL}{more}")
+    };
+    parse(&text).unwrap_err().to_string()
+}
+
+fn lan(line: &str) -> String {
+    fault(&format!(
+        "[lan]\ninterface = \"br-lan\"\naddress = \"192.168.1.1/24\"\n{line}\n"
+    ))
+}
+
+#[test]
+fn the_example_is_valid_and_says_the_defaults() {
+    let config = parse(EXAMPLE).unwrap();
+    assert_eq!(config, parse(MINIMAL).unwrap());
+    let dhcp = config.lan.dhcp.unwrap();
+    assert_eq!(dhcp.first, Ipv4Addr::new(192, 168, 1, 100));
+    assert_eq!(dhcp.last, Ipv4Addr::new(192, 168, 1, 249));
+    assert_eq!(dhcp.lease_time, Duration::from_secs(43_200));
+    assert_eq!((config.wan.port, config.tunnel.mtu), (4750, 1400));
+    assert_eq!(config.tunnel.interface, "ntm0");
+    // What is commented out in the example is the default, too.
+    let all: String = EXAMPLE
+        .lines()
+        .map(|line| {
+            line.strip_prefix("# ")
+                .filter(|rest| rest.contains(" = ") || rest.starts_with("[["))
+                .unwrap_or(line)
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let told = parse(&all).unwrap();
+    assert_eq!(told.lan.dhcp, config.lan.dhcp);
+    assert_eq!(
+        (told.wan, told.tunnel, told.log),
+        (config.wan, config.tunnel, config.log)
+    );
+    assert_eq!(told.lan.fixed.len(), 1);
+}
+
+#[test]
+fn everything_can_be_set() {
+    let config = parse(
+        "[lan]\ninterface = \"lan0\"\naddress = \"10.1.2.3/16\"\ndhcp = \"server\"\nrange = \"10.1.9.1-10.1.9.200\"\n\
+         lease_time = \"30m\"\n[[lan.static]]\nmac = \"02:00:00:00:00:01\"\naddress = \"10.1.0.9\"\nname = \"Camera\"\n\
+         [wan]\ninterfaces = [\"wan0\", \"wwan0\"]\nmasquerade = true\nport = 9999\n\
+         [dns]\nupstream = [\"203.0.113.53\", \"2001:db8::53\", \"198.51.100.1:5353\"]\n\
+         [tunnel]\ninterface = \"tun9\"\nmtu = 1280\n[log]\nlevel = \"debug\"\n",
+    )
+    .unwrap();
+    assert_eq!(
+        config.lan.fixed[0].name.as_ref().unwrap().as_str(),
+        "camera"
+    );
+    assert_eq!(config.wan.interfaces, ["wan0", "wwan0"]);
+    assert!(config.wan.masquerade);
+    assert_eq!(config.upstream[1].to_string(), "[2001:db8::53]:53");
+    assert_eq!(config.upstream[2].port(), 5353);
+    assert_eq!(config.log, LogLevel::Debug);
+}
+
+#[test]
+fn a_fault_names_file_line_key_and_what_is_right() {
+    assert_eq!(
+        fault("[lan]\ninterface = \"br-lan\"\n\naddress = \"192.168.1.1\"\n"),
+        "ntm-gateway.toml:4: key \"lan.address\": \"192.168.1.1\" has no prefix length; write it like \"192.168.1.1/24\""
+    );
+    assert_eq!(
+        lan("dhpc = \"off\""),
+        "ntm-gateway.toml:4: key \"lan.dhpc\" is unknown; did you mean \"dhcp\"?"
+    );
+    assert!(fault("[wan]\nbananas = 1\n").ends_with("known here: interfaces, masquerade, port"));
+    assert!(fault("[lna]\n").contains("did you mean \"lan\"?"));
+    assert!(
+        parse("")
+            .unwrap_err()
+            .to_string()
+            .contains("key \"lan.interface\" is missing; write interface = \"br-lan\"")
+    );
+    assert!(
+        fault("[lan]\ninterface = \"br-lan\"\n")
+            .starts_with("ntm-gateway.toml:1: key \"lan.address\" is missing")
+    );
+    assert!(
+        parse("[lan\n")
+            .unwrap_err()
+            .to_string()
+            .starts_with("ntm-gateway.toml:1: ")
+    );
+    assert!(
+        parse("lan = 3\n")
+            .unwrap_err()
+            .to_string()
+            .contains("write [lan]")
+    );
+}
+
+#[test]
+fn interface_names_are_plain() {
+    for bad in [
+        "",
+        "a b",
+        "eth0;reboot",
+        "$(id)",
+        "0123456789abcdef",
+        "..",
+        "é",
+        "lo",
+        "-x",
+        "a/b",
+    ] {
+        let text = fault(&format!(
+            "[lan]\ninterface = {bad:?}\naddress = \"192.168.1.1/24\"\n"
+        ));
+        assert!(
+            text.starts_with("ntm-gateway.toml:2: key \"lan.interface\":"),
+            "{bad}: {text}"
+        );
+    }
+    assert!(
+        fault("[wan]\ninterfaces = [\"wan0\", \"x x\"]\n")
+            .contains("key \"wan.interfaces\": \"x x\"")
+    );
+    assert!(fault("[wan]\ninterfaces = [\"br-lan\"]\n").contains("is the LAN's interface"));
+    assert!(fault("[wan]\ninterfaces = [\"ntm0\"]\n").contains("is the tunnel's interface"));
+    assert!(fault("[wan]\ninterfaces = [\"a\", \"a\"]\n").contains("listed twice"));
+    assert!(fault("[wan]\ninterfaces = \"wan0\"\n").contains("is a list"));
+    assert!(fault("[wan]\ninterfaces = [1]\n").contains("put it in quotes"));
+    assert!(fault("[tunnel]\ninterface = \"br-lan\"\n").contains("is the LAN's interface"));
+}
+
+#[test]
+fn the_lan_address_is_a_hosts() {
+    for bad in [
+        "192.168.1.0/24",
+        "192.168.1.255/24",
+        "127.0.0.1/8",
+        "10.0.0.1/31",
+        "10.0.0.1/7",
+        "fd00::1/64",
+        "x",
+    ] {
+        let text = fault(&format!("[lan]\ninterface = \"a\"\naddress = {bad:?}\n"));
+        assert!(
+            text.starts_with("ntm-gateway.toml:3: key \"lan.address\":"),
+            "{bad}: {text}"
+        );
+    }
+}
+
+#[test]
+fn the_range_is_inside_and_without_the_router() {
+    for (bad, says) in [
+        (
+            "192.168.2.100-192.168.2.200",
+            "no host address of 192.168.1.0/24",
+        ),
+        ("192.168.1.100-192.168.1.255", "no host address"),
+        ("192.168.1.0-192.168.1.9", "no host address"),
+        (
+            "192.168.1.200-192.168.1.100",
+            "write it like \"192.168.1.100-192.168.1.200\"",
+        ),
+        (
+            "192.168.1.1-192.168.1.100",
+            "own address 192.168.1.1 is inside",
+        ),
+        ("192.168.1.100", "is no range"),
+        ("a-b", "write it like \"192.168.1.100-192.168.1.249\""),
+    ] {
+        let text = lan(&format!("range = {bad:?}"));
+        assert!(text.contains(says), "{bad}: {text}");
+    }
+}
+
+#[test]
+fn the_default_range_avoids_the_router_in_every_network() {
+    for net in [
+        "10.0.0.1/8",
+        "192.168.1.150/24",
+        "192.168.1.240/24",
+        "192.168.1.65/30",
+        "192.168.1.66/30",
+        "10.9.8.7/28",
+    ] {
+        let config = parse(&format!("[lan]\ninterface = \"a\"\naddress = \"{net}\"\n")).unwrap();
+        let (dhcp, own) = (config.lan.dhcp.unwrap(), config.lan.address());
+        assert!(
+            dhcp.first <= dhcp.last && !(dhcp.first..=dhcp.last).contains(&own),
+            "{net}: {dhcp:?}"
+        );
+        assert!(
+            config.lan.net.contains(&dhcp.first) && config.lan.net.contains(&dhcp.last),
+            "{net}: {dhcp:?}"
+        );
+    }
+}
+
+#[test]
+fn lease_times_have_a_unit_and_bounds() {
+    for bad in [
+        "12",
+        "h",
+        "12 h",
+        "-1h",
+        "1s",
+        "400d",
+        "99999999999999999999d",
+        "1µ",
+    ] {
+        assert!(
+            lan(&format!("lease_time = {bad:?}")).contains("key \"lan.lease_time\":"),
+            "{bad}"
+        );
+    }
+    assert!(lan("lease_time = 12").contains("put it in quotes"));
+}
+
+#[test]
+fn dhcp_is_server_or_off() {
+    assert!(lan("dhcp = \"follow\"").contains("write \"server\" or \"off\""));
+    let off = parse(&format!("{MINIMAL}dhcp = \"off\"\n")).unwrap();
+    assert_eq!(off.lan.dhcp, None);
+}
+
+#[test]
+fn static_leases_are_checked() {
+    let block = |mac: &str, address: &str, name: &str| {
+        format!("[[lan.static]]\nmac = {mac:?}\naddress = {address:?}\nname = {name:?}\n")
+    };
+    let good = block("02:00:00:00:00:01", "192.168.1.20", "camera");
+    for (bad, says) in [
+        (
+            block("02:00:00:00:00", "192.168.1.21", "a"),
+            "is no hardware address",
+        ),
+        (block("01:00:00:00:00:02", "192.168.1.21", "a"), "multicast"),
+        (block("00:00:00:00:00:00", "192.168.1.21", "a"), "zero"),
+        (
+            block("02:00:00:00:00:02", "192.168.2.21", "a"),
+            "no host address of the LAN 192.168.1.0/24",
+        ),
+        (
+            block("02:00:00:00:00:02", "192.168.1.1", "a"),
+            "the router's own",
+        ),
+        (
+            block("02:00:00:00:00:02", "192.168.1.20", "a"),
+            "belongs to another block",
+        ),
+        (
+            block("02-00-00-00-00-01", "192.168.1.21", "a"),
+            "listed twice",
+        ),
+        (
+            block("02:00:00:00:00:02", "192.168.1.21", "Camera"),
+            "another block has this name",
+        ),
+        (
+            block("02:00:00:00:00:02", "192.168.1.21", "<script>"),
+            "is no name",
+        ),
+        (
+            "[[lan.static]]\nmac = \"02:00:00:00:00:02\"\n".into(),
+            "key \"lan.static.address\" is missing",
+        ),
+        (
+            "[[lan.static]]\nhost = \"x\"\n".into(),
+            "key \"lan.static.host\" is unknown",
+        ),
+    ] {
+        let text = fault(&format!("{good}{bad}"));
+        assert!(text.contains(says), "{bad}: {text}");
+    }
+    assert!(lan("static = [1]").contains("write [[lan.static]]"));
+}
+
+#[test]
+fn numbers_switches_and_servers_are_checked() {
+    for bad in ["0", "65536", "\"4750\"", "-1", "4.5"] {
+        assert!(
+            fault(&format!("[wan]\nport = {bad}\n")).contains("a whole number from 1 to 65535"),
+            "{bad}"
+        );
+    }
+    assert!(fault("[wan]\nmasquerade = \"yes\"\n").contains("write true or false"));
+    assert!(fault("[tunnel]\nmtu = 500\n").contains("from 1280 to 9000"));
+    for bad in ["dns.example", "0.0.0.0", "1.2.3", "203.0.113.53:0"] {
+        assert!(
+            fault(&format!("[dns]\nupstream = [{bad:?}]\n")).contains("is no DNS server"),
+            "{bad}"
+        );
+    }
+    assert!(fault("[dns]\nupstream = [\"192.168.1.1\"]\n").contains("is this gateway itself"));
+    assert!(fault("[log]\nlevel = \"loud\"\n").contains("write error, warn, info, debug or trace"));
+}

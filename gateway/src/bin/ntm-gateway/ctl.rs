@@ -33,6 +33,9 @@ const MAX_CONNECTIONS: usize = 16;
 const MAX_LINE: u64 = 4096;
 /// How long a connection may be silent.
 const IDLE: Duration = Duration::from_secs(30);
+/// How often, and how far apart, we look whether another daemon is still there.
+const TRIES: u32 = 10;
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 /// How long the machine may take; a ping may first have to build a tunnel.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -55,18 +58,24 @@ pub(crate) struct Control {
 
 impl Control {
     /// Listens in `dir`, and makes sure that no other daemon does.
-    pub(crate) fn start(
+    pub(crate) async fn start(
         dir: &Path,
         own: Fqdn,
         domain: Fqdn,
         questions: mpsc::Sender<Question>,
     ) -> Result<Self> {
         let path = path(dir);
-        if BlockingStream::connect(&path).is_ok() {
-            bail!(
-                "a gateway is already running on {}; stop it first",
-                dir.display()
-            );
+        let mut tries = 0;
+        while BlockingStream::connect(&path).is_ok() {
+            // One that was killed a moment ago is listed until the kernel has closed all its files.
+            if tries == TRIES {
+                bail!(
+                    "a gateway is already running on {}; stop it first",
+                    dir.display()
+                );
+            }
+            tries += 1;
+            tokio::time::sleep(BETWEEN_TRIES).await;
         }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

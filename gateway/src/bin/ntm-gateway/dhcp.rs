@@ -7,14 +7,14 @@ use ntm_enrolment::state::write_atomically;
 use ntm_gateway::config::{Config, Dhcp};
 use ntm_gateway::{Gateway, LanDevice, Limits};
 use ntm_proto::id::Fqdn;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::task::{self, Poll};
 use std::time::Instant;
 use tokio::net::UdpSocket;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 /// The lease file's name inside the state directory.
 const FILE_NAME: &str = "leases";
@@ -50,7 +50,7 @@ impl LanDhcp {
         match std::fs::read_to_string(&file) {
             Ok(text) => {
                 let imported = server.import(&text, now);
-                info!("{} leases from the last run", imported.accepted);
+                debug!("{} leases from the last run", imported.accepted);
                 if imported.skipped > 0 {
                     warn!(
                         "{} lines of {} are no leases of this LAN",
@@ -112,7 +112,7 @@ impl LanDhcp {
         while let Some(output) = self.server.poll_output() {
             match output {
                 Output::Send { datagram, to } => {
-                    if let Err(error) = self.socket.try_send_to(&datagram, SocketAddr::V4(to)) {
+                    if let Err(error) = SockRef::from(&self.socket).send_to(&datagram, &to.into()) {
                         debug!(%error, %to, "a DHCP answer was not sent");
                     }
                 }

@@ -1,7 +1,7 @@
 //! One ping to an address that the DHCP server is about to give away: does anybody have it already?
 
 use anyhow::{Context, Result};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::task::{self, Poll};
 use tokio::net::UdpSocket;
@@ -41,10 +41,8 @@ impl Pinger {
     }
 
     pub(crate) fn ping(&self, address: Ipv4Addr) {
-        if let Err(error) = self
-            .socket
-            .try_send_to(&request(self.id), SocketAddr::new(address.into(), 0))
-        {
+        let to = SocketAddr::new(address.into(), 0);
+        if let Err(error) = SockRef::from(&self.socket).send_to(&request(self.id), &to.into()) {
             debug!(%error, %address, "no ping");
         }
     }

@@ -101,7 +101,8 @@ async fn serve(
         node.name.clone(),
         node.domain.clone(),
         questions.clone(),
-    )?;
+    )
+    .await?;
     let mut gateway = Gateway::new(setup(node, vip4, vip6)?, random()?, Instant::now());
     let (netlink, changes) = Netlink::open()?;
     let firewall = Firewall::apply(config, node.prefixes)?;

@@ -4,7 +4,7 @@ use crate::wan::WanInterface;
 use anyhow::Result;
 use ntm_gateway::Wan;
 use ntm_proto::Path;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -149,7 +149,9 @@ impl Sockets {
             debug!(local = %path.local, remote = %path.remote, "no such socket");
             return;
         };
-        if let Err(error) = bound.socket.try_send_to(datagram, path.remote) {
+        // Past tokio's readiness, which is not known for a new socket: the first datagram on a new WAN is the one
+        // that must not be lost.
+        if let Err(error) = SockRef::from(&bound.socket).send_to(datagram, &path.remote.into()) {
             debug!(%error, local = %bound.local, remote = %path.remote, length = datagram.len(), "not sent");
         }
     }
@@ -180,7 +182,6 @@ fn open(wan: &WanKey, address: IpAddr, port: u16) -> Result<Bound> {
     }
     let socket = UdpSocket::from_std(socket.into())?;
     let local = socket.local_addr()?;
-    info!("using {} with {local}", wan.name);
     Ok(Bound {
         wan: wan.clone(),
         local,

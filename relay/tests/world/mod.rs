@@ -199,7 +199,12 @@ impl World {
         assert_eq!(self.handle(path(DC4), &datagram), Ok(Forward::Nowhere));
     }
 
-    pub(crate) fn direct(&mut self, tunnel: TunnelId, one: PathId, other: PathId) -> Option<DirectionAck> {
+    pub(crate) fn direct(
+        &mut self,
+        tunnel: TunnelId,
+        one: PathId,
+        other: PathId,
+    ) -> Option<DirectionAck> {
         self.sequence += 1;
         self.direct_as(self.sequence, tunnel, (one, KEY_ONE), (other, KEY_OTHER))
     }

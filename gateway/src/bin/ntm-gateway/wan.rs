@@ -1,4 +1,4 @@
-//! Which interfaces lead out now: from what the kernel has to an ordered list, once the changes calm down.
+//! Which interfaces lead out now: from what the kernel has to an ordered list, soon after each change.
 //!
 //! An interface is a WAN for IPv4 when it is up, has an IPv4 address and a default route; for IPv6 likewise. The
 //! LAN and the TUN never are. The order is the configuration's, or that of the routes' metrics.
@@ -8,13 +8,13 @@ use ntm_gateway::config::Config;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::warn;
 
-/// How long it must be quiet before we look: an interface comes up in several steps.
-const QUIET: Duration = Duration::from_millis(50);
-/// How long we wait for quiet at most.
-const MOST: Duration = Duration::from_millis(250);
+/// How long after a change we look: a change comes in several steps, close together.
+const STEPS: Duration = Duration::from_millis(10);
+/// How long we do not look again: what flaps shall not keep us busy.
+const PAUSE: Duration = Duration::from_millis(40);
 /// The most WANs at a time.
 const MAX_WANS: usize = 16;
 
@@ -86,13 +86,13 @@ pub(crate) async fn watch(
                 continue;
             }
         }
+        sleep(PAUSE).await;
         if changes.recv().await.is_none() {
             return;
         }
-        let _ = timeout(MOST, async {
-            while let Ok(Some(())) = timeout(QUIET, changes.recv()).await {}
-        })
-        .await;
+        sleep(STEPS).await;
+        // The steps that came meanwhile; what comes later makes us look again.
+        let _ = changes.try_recv();
     }
 }
 

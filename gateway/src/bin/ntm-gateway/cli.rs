@@ -89,21 +89,12 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         Some(Value(command)) => command.to_string_lossy().into_owned(),
         Some(other @ (Short(_) | Long(_))) => return Err(other.unexpected().into()),
     };
-    let help = match command.as_str() {
-        "enrol" => help::ENROL,
-        "run" => help::RUN,
-        "status" => help::STATUS,
-        "devices" => help::DEVICES,
-        "tunnels" => help::TUNNELS,
-        "wans" => help::WANS,
-        "ping" => help::PING,
-        "help" => return Ok(Task::Text(help::MAIN)),
-        _ => {
-            return Err(anyhow!(
-                "unknown command {command:?}; there are enrol, run, status, devices, tunnels, wans and ping"
-            ));
-        }
-    };
+    if command == "help" {
+        return Ok(Task::Text(help::MAIN));
+    }
+    let help = help::of(&command).ok_or_else(|| {
+        anyhow!("unknown command {command:?}; there are enrol, run, status, devices, tunnels, wans and ping")
+    })?;
     let takes_word = matches!(command.as_str(), "enrol" | "ping");
     let takes_json = !matches!(command.as_str(), "enrol" | "run");
     let (mut word, mut dir, mut json, mut count) = (None, PathBuf::from(DEFAULT_DIR), false, 3);

@@ -16,8 +16,8 @@ use crate::question::Question;
 use answer::{Answer, Asked};
 use anyhow::{Context, Result};
 use forward::Forwarder;
-use hickory_proto::op::{Edns, Metadata, OpCode, ResponseCode};
-use hickory_proto::rr::DNSClass;
+use hickory_proto::op::{Edns, Header, HeaderCounts, Metadata, OpCode, Query, ResponseCode};
+use hickory_proto::rr::{DNSClass, Name};
 use hickory_server::Server;
 use hickory_server::net::runtime::Time;
 use hickory_server::net::xfer::Protocol;
@@ -131,14 +131,28 @@ impl Resolver {
         if info.query.query_class() != DNSClass::IN {
             return Answer::code(ResponseCode::Refused);
         }
-        let name = info.query.original().name();
-        let kind = info.query.query_type();
-        match answer::classify(name, &self.zone) {
-            Asked::Apex => Answer::nothing_here(&self.zone),
-            Asked::Own => Answer::of_name(name, kind, self.zone.vip4, &self.zone),
-            Asked::NoName => Answer::no_such_name(&self.zone),
+        let query = info.query.original();
+        let asked = answer::classify(query.name(), &self.zone);
+        if asked != Asked::Foreign {
+            return self
+                .answer_ours(query, asked, self.asker(request.src()))
+                .await;
+        }
+        let dnssec = request
+            .edns
+            .as_ref()
+            .is_some_and(|edns| edns.flags().dnssec_ok);
+        let tcp = request.protocol() == Protocol::Tcp;
+        self.forwarder.ask(query, info.metadata, dnssec, tcp).await
+    }
+
+    async fn answer_ours(&self, query: &Query, asked: Asked, asker: Ipv4Addr) -> Answer {
+        let (name, kind, zone) = (query.name(), query.query_type(), &self.zone);
+        match asked {
+            Asked::Apex => Answer::nothing_here(zone),
+            Asked::Own => Answer::of_name(name, kind, zone.vip4, zone),
+            Asked::NoName | Asked::Foreign => Answer::no_such_name(zone),
             Asked::Name(fqdn) => {
-                let asker = self.asker(request.src());
                 let found = self
                     .ask(|reply| Question::Name {
                         asker,
@@ -147,14 +161,13 @@ impl Resolver {
                     })
                     .await;
                 self.found(name, found, |identity| {
-                    Answer::of_name(name, kind, identity.vip4, &self.zone)
+                    Answer::of_name(name, kind, identity.vip4, zone)
                 })
             }
-            Asked::Address(address) if address == IpAddr::V4(self.zone.vip4) => {
-                Answer::of_address(name, kind, &self.zone.own, &self.zone)
+            Asked::Address(address) if address == IpAddr::V4(zone.vip4) => {
+                Answer::of_address(name, kind, &zone.own, zone)
             }
             Asked::Address(address) => {
-                let asker = self.asker(request.src());
                 let found = self
                     .ask(|reply| Question::Address {
                         asker,
@@ -163,22 +176,8 @@ impl Resolver {
                     })
                     .await;
                 self.found(name, found, |identity| {
-                    Answer::of_address(name, kind, &identity.name, &self.zone)
+                    Answer::of_address(name, kind, &identity.name, zone)
                 })
-            }
-            Asked::Foreign => {
-                let dnssec = request
-                    .edns
-                    .as_ref()
-                    .is_some_and(|edns| edns.flags().dnssec_ok);
-                self.forwarder
-                    .ask(
-                        info.query.original(),
-                        info.metadata,
-                        dnssec,
-                        request.protocol() == Protocol::Tcp,
-                    )
-                    .await
             }
         }
     }
@@ -202,7 +201,7 @@ impl Resolver {
 
     fn found(
         &self,
-        name: &hickory_proto::rr::Name,
+        name: &Name,
         found: Option<Result<Identity, Unresolved>>,
         answer: impl FnOnce(Identity) -> Answer,
     ) -> Answer {
@@ -266,8 +265,8 @@ impl Resolver {
 fn failed(request: &Metadata) -> ResponseInfo {
     let mut metadata = Metadata::response_from_request(request);
     metadata.response_code = ResponseCode::ServFail;
-    let counts = hickory_proto::op::HeaderCounts::default();
-    hickory_proto::op::Header { metadata, counts }.into()
+    let counts = HeaderCounts::default();
+    Header { metadata, counts }.into()
 }
 
 impl RequestHandler for Resolver {

@@ -1,5 +1,19 @@
 //! The help texts.
 
+/// The help of one command.
+pub(crate) fn of(command: &str) -> Option<&'static str> {
+    Some(match command {
+        "enrol" => ENROL,
+        "run" => RUN,
+        "status" => STATUS,
+        "devices" => DEVICES,
+        "tunnels" => TUNNELS,
+        "wans" => WANS,
+        "ping" => PING,
+        _ => return None,
+    })
+}
+
 pub(crate) const MAIN: &str = "\
 ntm-gateway: gives every device of a LAN a name and an address that never change
 
@@ -22,7 +36,7 @@ Each command takes --dir DIR, the directory with the gateway's state and ntm-gat
 Exit status: 0 done, 1 it failed, 2 the command line is wrong.
 ";
 
-pub(crate) const ENROL: &str = "\
+const ENROL: &str = "\
 Usage: ntm-gateway enrol CODE [--dir DIR]
 
 Joins the domain that CODE is for, and keeps the gateway's key and identity in DIR. Writes an
@@ -33,7 +47,7 @@ breaks, the same command may be repeated.
   --dir DIR    default /etc/ntm
 ";
 
-pub(crate) const RUN: &str = "\
+const RUN: &str = "\
 Usage: ntm-gateway run [--dir DIR]
 
 Runs the gateway in the foreground as DIR/ntm-gateway.toml says. Logs to standard error; the
@@ -43,7 +57,7 @@ SIGTERM and SIGINT end it and take back its interface, routes and firewall table
   --dir DIR    default /etc/ntm
 ";
 
-pub(crate) const STATUS: &str = "\
+const STATUS: &str = "\
 Usage: ntm-gateway status [--json] [--dir DIR]
 
 Shows the running gateway's name, its link with the coordinator, how many devices and tunnels
@@ -53,7 +67,7 @@ there are, and how many packets were refused for which reason.
   --dir DIR    default /etc/ntm
 ";
 
-pub(crate) const DEVICES: &str = "\
+const DEVICES: &str = "\
 Usage: ntm-gateway devices [--json] [--dir DIR]
 
 Lists the devices on the LAN: full name, LAN address, virtual addresses.
@@ -62,7 +76,7 @@ Lists the devices on the LAN: full name, LAN address, virtual addresses.
   --dir DIR    default /etc/ntm
 ";
 
-pub(crate) const TUNNELS: &str = "\
+const TUNNELS: &str = "\
 Usage: ntm-gateway tunnels [--json] [--dir DIR]
 
 Lists the tunnels to other gateways: whether direct or by a relay and why, where datagrams go,
@@ -72,7 +86,7 @@ the round trip, bytes sent and received.
   --dir DIR    default /etc/ntm
 ";
 
-pub(crate) const WANS: &str = "\
+const WANS: &str = "\
 Usage: ntm-gateway wans [--json] [--dir DIR]
 
 Lists the ways out, best first: our addresses on each, how the coordinator sees them, whether a
@@ -82,7 +96,7 @@ NAT is in between, and which one is in use.
   --dir DIR    default /etc/ntm
 ";
 
-pub(crate) const PING: &str = "\
+const PING: &str = "\
 Usage: ntm-gateway ping NAME [--count N] [--json] [--dir DIR]
 
 Measures the round trip to the gateway of the device NAME, building the tunnel if there is none,

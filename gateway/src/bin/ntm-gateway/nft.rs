@@ -4,21 +4,22 @@
 //! The table is ours alone: replaced in one transaction at start, deleted at a clean stop, and it never touches
 //! another. After a crash it stays, and goes on keeping virtual addresses off the WANs.
 
+mod words;
+
 use anyhow::{Context, Result, bail};
 use nftables::batch::Batch;
-use nftables::expr::{
-    CT, Expression, Meta, MetaKey, NamedExpression, Payload, PayloadField, Prefix, RT, RTKey,
-    SetItem, TcpOption,
-};
+use nftables::expr::{CT, Expression, MetaKey, NamedExpression};
 use nftables::helper::{NftablesError, apply_ruleset};
-use nftables::schema::{Chain, NfListObject, Nftables, Rule, Table};
-use nftables::stmt::{Mangle, Match, Operator, Statement};
-use nftables::types::{NfChainPolicy, NfChainType, NfFamily, NfHook};
+use nftables::schema::Nftables;
+use nftables::stmt::{Match, Operator, Statement};
+use nftables::types::{NfChainType, NfHook};
 use ntm_gateway::config::Config;
 use ntm_proto::id::VirtualPrefixes;
-use std::borrow::Cow;
 use std::net::IpAddr;
 use tracing::{info, warn};
+use words::{
+    chain, clamp, equals, is_syn, meta, other_than, payload, prefix, rule, set, table, text,
+};
 
 const TABLE: &str = "ntm";
 /// The priority called `mangle`: before conntrack-based filters decide.
@@ -91,35 +92,7 @@ fn ruleset(config: &Config, prefixes: VirtualPrefixes) -> Nftables<'static> {
         NfHook::Forward,
         MANGLE,
     ));
-    for (protocol, address, length) in virtual_ranges(prefixes) {
-        let range = |field| equals(payload(protocol, field), prefix(address, length));
-        // Nobody outside may speak to, or as, a virtual address. Our own packets to ourselves go by lo.
-        batch.add(rule(
-            "guard",
-            vec![
-                other_than(MetaKey::Iifname, &[tun, "lo"]),
-                range("saddr"),
-                Statement::Drop(None),
-            ],
-        ));
-        batch.add(rule(
-            "guard",
-            vec![
-                other_than(MetaKey::Iifname, &[lan, tun, "lo"]),
-                range("daddr"),
-                Statement::Drop(None),
-            ],
-        ));
-        // When the tunnel's route is missing, packets to virtual addresses must not leave in clear.
-        batch.add(rule(
-            "forward",
-            vec![
-                other_than(MetaKey::Oifname, &[lan, tun]),
-                range("daddr"),
-                Statement::Drop(None),
-            ],
-        ));
-    }
+    keep_inside(&mut batch, lan, tun, prefixes);
     for key in [MetaKey::Iifname, MetaKey::Oifname] {
         batch.add(rule(
             "forward",
@@ -130,6 +103,28 @@ fn ruleset(config: &Config, prefixes: VirtualPrefixes) -> Nftables<'static> {
         masquerade(&mut batch, config);
     }
     batch.to_nftables()
+}
+
+/// Virtual addresses are spoken to, and from, through the tunnel alone.
+fn keep_inside(batch: &mut Batch<'static>, lan: &str, tun: &str, prefixes: VirtualPrefixes) {
+    for (protocol, address, length) in virtual_ranges(prefixes) {
+        let range = |field| equals(payload(protocol, field), prefix(address, length));
+        let mut drop = |chain, key, allowed: &[&str], field| {
+            batch.add(rule(
+                chain,
+                vec![
+                    other_than(key, allowed),
+                    range(field),
+                    Statement::Drop(None),
+                ],
+            ));
+        };
+        // Nobody outside may speak to, or as, a virtual address. Our own packets to ourselves go by lo.
+        drop("guard", MetaKey::Iifname, &[tun, "lo"], "saddr");
+        drop("guard", MetaKey::Iifname, &[lan, tun, "lo"], "daddr");
+        // When the tunnel's route is missing, packets to virtual addresses must not leave in clear.
+        drop("forward", MetaKey::Oifname, &[lan, tun], "daddr");
+    }
 }
 
 /// We are the router: devices go out as us, and nothing comes in that they did not ask for.
@@ -195,111 +190,6 @@ fn virtual_ranges(prefixes: VirtualPrefixes) -> [(&'static str, IpAddr, u8); 2] 
             prefixes.v6.prefix_len(),
         ),
     ]
-}
-
-fn table() -> NfListObject<'static> {
-    NfListObject::Table(Table {
-        family: NfFamily::INet,
-        name: TABLE.into(),
-        handle: None,
-    })
-}
-
-fn chain(
-    name: &'static str,
-    kind: NfChainType,
-    hook: NfHook,
-    priority: i32,
-) -> NfListObject<'static> {
-    NfListObject::Chain(Chain {
-        family: NfFamily::INet,
-        table: TABLE.into(),
-        name: name.into(),
-        _type: Some(kind),
-        hook: Some(hook),
-        prio: Some(priority),
-        policy: Some(NfChainPolicy::Accept),
-        ..Chain::default()
-    })
-}
-
-fn rule(chain: &'static str, statements: Vec<Statement<'static>>) -> NfListObject<'static> {
-    NfListObject::Rule(Rule {
-        family: NfFamily::INet,
-        table: TABLE.into(),
-        chain: chain.into(),
-        expr: Cow::Owned(statements),
-        ..Rule::default()
-    })
-}
-
-fn text(text: &str) -> Expression<'static> {
-    Expression::String(Cow::Owned(text.to_owned()))
-}
-
-fn set<'a>(names: impl Iterator<Item = &'a str>) -> Expression<'static> {
-    Expression::Named(NamedExpression::Set(
-        names.map(|name| SetItem::Element(text(name))).collect(),
-    ))
-}
-
-fn meta(key: MetaKey) -> Expression<'static> {
-    Expression::Named(NamedExpression::Meta(Meta { key }))
-}
-
-fn payload(protocol: &'static str, field: &'static str) -> Expression<'static> {
-    let field = PayloadField {
-        protocol: protocol.into(),
-        field: field.into(),
-    };
-    Expression::Named(NamedExpression::Payload(Payload::PayloadField(field)))
-}
-
-fn prefix(address: IpAddr, length: u8) -> Expression<'static> {
-    let addr = Box::new(text(&address.to_string()));
-    Expression::Named(NamedExpression::Prefix(Prefix {
-        addr,
-        len: length.into(),
-    }))
-}
-
-fn equals(left: Expression<'static>, right: Expression<'static>) -> Statement<'static> {
-    Statement::Match(Match {
-        left,
-        right,
-        op: Operator::EQ,
-    })
-}
-
-fn other_than(key: MetaKey, names: &[&str]) -> Statement<'static> {
-    Statement::Match(Match {
-        left: meta(key),
-        right: set(names.iter().copied()),
-        op: Operator::NEQ,
-    })
-}
-
-fn is_syn() -> Statement<'static> {
-    Statement::Match(Match {
-        left: payload("tcp", "flags"),
-        right: text("syn"),
-        op: Operator::IN,
-    })
-}
-
-/// Tells both ends of a TCP connection, while it opens, what fits the tunnel.
-fn clamp() -> Statement<'static> {
-    let option = TcpOption {
-        name: "maxseg".into(),
-        field: Some("size".into()),
-    };
-    Statement::Mangle(Mangle {
-        key: Expression::Named(NamedExpression::TcpOption(option)),
-        value: Expression::Named(NamedExpression::RT(RT {
-            key: RTKey::MTU,
-            family: None,
-        })),
-    })
 }
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ const LONG: Duration = Duration::from_secs(3600);
 
 /// Is the relay until a signal ends it.
 pub(crate) async fn run(dir: &std::path::Path, node: Node, config: &Config) -> Result<()> {
-    let mut sockets = Sockets::open(&config.sockets())?;
     let control = Control::open(dir).await?;
+    let mut sockets = Sockets::open(&config.sockets())?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot watch signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch signals")?;
     greet(&node, config);

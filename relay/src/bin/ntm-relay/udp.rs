@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use ntm_proto::Path;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -92,7 +92,8 @@ impl Sockets {
             self.refused += 1;
             return;
         };
-        match socket.try_send_to(datagram, path.remote) {
+        // Past the runtime's own idea of readiness: it lags behind, and knows nothing before the first wake-up.
+        match SockRef::from(socket).send_to(datagram, &path.remote.into()) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.full += 1,
             Err(error) => {

@@ -27,7 +27,7 @@ const MANGLE: i32 = -150;
 /// The priority called `srcnat`.
 const SRCNAT: i32 = 100;
 
-/// The table, while it is there.
+/// The table. It goes with this value.
 pub(crate) struct Firewall;
 
 impl Firewall {
@@ -46,9 +46,10 @@ impl Firewall {
         enable_forwarding();
         Ok(Self)
     }
+}
 
-    /// Deletes the table.
-    pub(crate) fn remove(self) {
+impl Drop for Firewall {
+    fn drop(&mut self) {
         let mut batch = Batch::new();
         batch.delete(table());
         if let Err(error) = apply_ruleset(&batch.to_nftables()) {

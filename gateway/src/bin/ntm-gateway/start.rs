@@ -138,8 +138,7 @@ async fn serve(
         .await;
 
     // The TUN and its routes went with the shell; what remains is what others would see.
-    drop((dns, control));
-    firewall.remove();
+    drop((dns, control, firewall));
     info!("stopped");
     ended
 }

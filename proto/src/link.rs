@@ -30,9 +30,9 @@ pub const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 #[must_use]
 pub enum Received {
     /// The link is up; the owner says something at once, so that the DC knows its answer arrived.
-    /// `renewed`: it was up before, and the DC remembers us.
+    /// `renewed`: it was up before, and the DC has no reason to have forgotten us.
     Up {
-        /// Whether an older session was still alive.
+        /// Whether this replaces, by age alone, a session that still lived.
         renewed: bool,
     },
     /// A message.
@@ -77,6 +77,8 @@ struct Pending {
     path: PathId,
     again: Instant,
     pause: Duration,
+    /// Whether age alone is the reason.
+    renewal: bool,
 }
 
 struct Established {
@@ -104,7 +106,7 @@ impl Link {
 
     /// Starts a handshake now, in place of one that is under way.
     pub fn connect(&mut self, now: Instant) {
-        self.start(FIRST_PAUSE, now);
+        self.start(FIRST_PAUSE, false, now);
     }
 
     /// Forgets all keys, as after a change that makes them worthless.
@@ -164,14 +166,14 @@ impl Link {
         if let Some(pending) = &self.pending {
             if pending.again <= now {
                 let pause = (pending.pause * 2).min(LONGEST_PAUSE);
-                self.start(pause, now);
+                self.start(pause, pending.renewal, now);
             }
         } else if self
             .current
             .as_ref()
             .is_some_and(|established| established.session.wants_renewal(now))
         {
-            self.start(FIRST_PAUSE, now);
+            self.start(FIRST_PAUSE, true, now);
         }
         let expired = |e: &Established| e.session.is_expired(now);
         if self.previous.as_ref().is_some_and(expired) {
@@ -202,7 +204,7 @@ impl Link {
         self.output.pop_front()
     }
 
-    fn start(&mut self, pause: Duration, now: Instant) {
+    fn start(&mut self, pause: Duration, renewal: bool, now: Instant) {
         let path = loop {
             let path = PathId(self.random.number());
             let taken = [&self.current, &self.previous]
@@ -236,6 +238,7 @@ impl Link {
             path,
             again: now + pause + jitter,
             pause,
+            renewal,
         });
         self.output.clear();
         self.output.push_back(datagram);
@@ -254,7 +257,7 @@ impl Link {
             .ok_or(LinkReject::UnknownSession)?;
         let (keys, peer) = pending.initiator.finish(datagram)?;
         let session = Session::new(&keys, 0, true, now);
-        let renewed = self.is_up(now);
+        let renewed = pending.renewal && self.is_up(now);
         self.previous = self.current.take();
         self.current = Some(Established {
             session,
@@ -280,11 +283,12 @@ impl Link {
             .initiator
             .take_cookie(datagram)
             .ok_or(HandshakeError::Forged)?;
-        let (pause, known) = (pending.pause, self.cookie.map(|(known, _)| known));
+        let (pause, renewal) = (pending.pause, pending.renewal);
+        let known = self.cookie.map(|(known, _)| known);
         self.cookie = Some((cookie, now));
         // The same cookie again would mean that it does not help; then the usual pause applies.
         if known != Some(cookie) {
-            self.start(pause, now);
+            self.start(pause, renewal, now);
         }
         Ok(Received::Nothing)
     }
@@ -315,7 +319,7 @@ impl Link {
             .is_some_and(|at| now.duration_since(at) < NOTICE_HEED_INTERVAL);
         if ours && !recent && self.pending.is_none() {
             self.notice_heeded = Some(now);
-            self.start(FIRST_PAUSE, now);
+            self.start(FIRST_PAUSE, false, now);
         }
         Ok(Received::Nothing)
     }

@@ -1,0 +1,252 @@
+//! The commands beside `run`: each opens the store, does one thing and pokes the daemon if it runs.
+
+use crate::config::{self, Config};
+use crate::desk::Control;
+use crate::store::{NewCode, Store};
+use crate::terminal::{note, say, say_json};
+use crate::{ctl, files, keys, shell, show, terminal};
+use anyhow::{Context, Result, bail};
+use ntm_proto::enrol::{EnrolmentCode, Role};
+use ntm_proto::id::{Fqdn, Label};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+/// Makes a domain. The store comes last: without it an interrupted `init` is simply run again.
+pub(crate) fn init(dir: &Path, domain: &Fqdn, listen: &[IpAddr]) -> Result<()> {
+    if Store::exists(dir) {
+        bail!(
+            "{} holds a domain already; choose another --dir, or move it away first",
+            dir.display()
+        );
+    }
+    files::make_dir(dir)?;
+    let text = config::example(domain, listen, keys::random()?);
+    files::write(&dir.join(config::FILE), text.as_bytes())?;
+    if !(keys::load_key(dir).is_ok() && keys::load_certificate(dir).is_ok()) {
+        keys::make(dir, domain)?;
+    }
+    Store::create(dir, domain)?;
+    say(&format!("Made {} for the domain {domain}.", dir.display()));
+    say(&format!(
+        "Its configuration is {}.",
+        dir.join(config::FILE).display()
+    ));
+    if listen.is_empty() {
+        note(
+            "No --listen was given: the daemon will listen on all addresses, but nodes cannot be told where it is.",
+        );
+        note(&format!(
+            "Put this machine's public address into `advertise` in {}.",
+            dir.join(config::FILE).display()
+        ));
+    }
+    say("Next:");
+    let dir = dir.display();
+    say(&format!("  ntm-dc run --dir {dir}"));
+    say(&format!("  ntm-dc account add NAME --dir {dir}"));
+    say(&format!(
+        "  ntm-dc gateway-code GATEWAY --account NAME --dir {dir}"
+    ));
+    Ok(())
+}
+
+/// `account add`
+pub(crate) fn account_add(dir: &Path, name: &Label) -> Result<()> {
+    open(dir)?.1.add_account(name)?;
+    say(&format!("Made the account {name}."));
+    Ok(())
+}
+
+/// `account list`
+pub(crate) fn account_list(dir: &Path, json: bool) -> Result<()> {
+    let (config, store) = open(dir)?;
+    let (groups, snapshot) = (store.groups()?, store.snapshot()?);
+    let row = |account: ntm_dc::Account| {
+        let of = groups
+            .iter()
+            .filter(|(_, id)| *id == account.id)
+            .map(|(name, _)| name);
+        let gateways = snapshot
+            .gateways
+            .iter()
+            .filter(|gateway| gateway.account == account.id);
+        json!({
+            "name": account.name.as_str(),
+            "groups": of.collect::<Vec<_>>(),
+            "gateways": gateways.map(|gateway| format!("{}.{}", gateway.name, config.domain)).collect::<Vec<_>>(),
+        })
+    };
+    let rows: Value = store.accounts()?.into_iter().map(row).collect();
+    show::rows(
+        &rows,
+        &[
+            ("ACCOUNT", "name"),
+            ("GROUPS", "groups"),
+            ("GATEWAYS", "gateways"),
+        ],
+        json,
+    );
+    Ok(())
+}
+
+/// `group add`
+pub(crate) fn group_add(dir: &Path, group: &Label, names: &[Label]) -> Result<()> {
+    let (_, mut store) = open(dir)?;
+    let accounts: Vec<i64> = names
+        .iter()
+        .map(|name| store.account(name))
+        .collect::<Result<_>>()?;
+    store.add_to_group(group, &accounts)?;
+    say(&format!("Put {} into the group {group}.", join(names)));
+    poke(dir, Control::ReloadGroups);
+    Ok(())
+}
+
+/// `group remove`
+pub(crate) fn group_remove(dir: &Path, group: &Label, names: &[Label]) -> Result<()> {
+    let (_, mut store) = open(dir)?;
+    let accounts: Vec<i64> = names
+        .iter()
+        .map(|name| store.account(name))
+        .collect::<Result<_>>()?;
+    match store.remove_from_group(group, &accounts)? {
+        0 if names.is_empty() => bail!("there is no group {group}; see `ntm-dc group list`"),
+        0 => bail!(
+            "{} was not in the group {group}; see `ntm-dc group list`",
+            join(names)
+        ),
+        1 => say(&format!("Took one account out of the group {group}.")),
+        count => say(&format!("Took {count} accounts out of the group {group}.")),
+    }
+    poke(dir, Control::ReloadGroups);
+    Ok(())
+}
+
+/// `group list`
+pub(crate) fn group_list(dir: &Path, json: bool) -> Result<()> {
+    let (_, store) = open(dir)?;
+    let accounts = store.accounts()?;
+    let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (group, id) in store.groups()? {
+        let name = accounts.iter().find(|account| account.id == id);
+        groups
+            .entry(group)
+            .or_default()
+            .extend(name.map(|account| account.name.as_str()));
+    }
+    let row = |(name, accounts)| json!({"name": name, "accounts": accounts});
+    let rows: Value = groups.iter().map(row).collect();
+    show::rows(&rows, &[("GROUP", "name"), ("ACCOUNTS", "accounts")], json);
+    Ok(())
+}
+
+/// `gateway-code` and, without an account, `relay-code`.
+pub(crate) fn code(
+    dir: &Path,
+    name: &Label,
+    account: Option<&Label>,
+    valid: Option<Duration>,
+    json: bool,
+) -> Result<()> {
+    let (config, mut store) = open(dir)?;
+    if *name == config.ns {
+        bail!("the name {name} is this name server's; choose another");
+    }
+    let full = config.domain.child(name)?;
+    if config.advertise.is_empty() {
+        bail!(
+            "the code would not say where this machine is; put its public address into `listen` or `advertise` in {}",
+            dir.join(config::FILE).display()
+        );
+    }
+    let valid = valid.unwrap_or(config.code_valid);
+    let code = EnrolmentCode {
+        role: if account.is_some() {
+            Role::Gateway
+        } else {
+            Role::Relay
+        },
+        token: keys::random()?,
+        fingerprint: keys::load_certificate(dir)?.fingerprint(),
+        port: config.as_port,
+        hosts: config.advertise.iter().map(ToString::to_string).collect(),
+    };
+    let new = NewCode {
+        token: code.token,
+        name,
+        account: account.map(|account| store.account(account)).transpose()?,
+        expires: shell::wall_seconds() + valid.as_secs().cast_signed(),
+    };
+    store.add_code(&new, shell::wall_seconds())?;
+    let text = code.to_text();
+    if json {
+        say_json(&json!({"code": text, "name": full.as_str(), "expires_s": valid.as_secs()}));
+        return Ok(());
+    }
+    give(&text, &full, account.is_some(), valid);
+    if ctl::ask(dir, Control::Status).is_ok_and(|status| status.is_none()) {
+        note(&format!(
+            "The daemon is not running; start it with `ntm-dc run --dir {}`.",
+            dir.display()
+        ));
+    }
+    Ok(())
+}
+
+fn give(code: &str, name: &Fqdn, is_gateway: bool, valid: Duration) {
+    let program = if is_gateway {
+        "ntm-gateway"
+    } else {
+        "ntm-relay"
+    };
+    let valid = match valid.as_secs() {
+        seconds if seconds.is_multiple_of(60) => format!("{} minutes", seconds / 60),
+        seconds => format!("{seconds} seconds"),
+    };
+    note(&format!(
+        "This code enrols {name}, once, within {valid}: `{program} enrol CODE`."
+    ));
+    // Capitals make a smaller picture, and a code may be typed in any case.
+    let picture = terminal::is_watched().then(|| terminal::qr(&code.to_uppercase()));
+    if let Some(picture) = picture.flatten() {
+        say(&picture);
+    }
+    say(code);
+}
+
+/// `node remove`
+pub(crate) fn node_remove(dir: &Path, name: &Label) -> Result<()> {
+    let (config, mut store) = open(dir)?;
+    if store.remove_node(name)?.is_none() {
+        bail!("there is no gateway or relay {name}; see `ntm-dc nodes` and `ntm-dc relays`");
+    }
+    say(&format!("Removed {name}.{}.", config.domain));
+    poke(dir, Control::ReloadNodes);
+    Ok(())
+}
+
+pub(crate) fn open(dir: &Path) -> Result<(Config, Store)> {
+    let config = Config::load(dir)?;
+    let store = Store::open(dir, &config.domain)?;
+    Ok((config, store))
+}
+
+/// Tells a running daemon that the store changed. The change itself is done already.
+fn poke(dir: &Path, control: Control) {
+    let told = ctl::ask(dir, control)
+        .context("the change is stored, but the daemon does not know; restart it");
+    if let Err(error) = told {
+        note(&format!("warning: {error:#}"));
+    }
+}
+
+fn join(names: &[Label]) -> String {
+    names
+        .iter()
+        .map(Label::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
+}

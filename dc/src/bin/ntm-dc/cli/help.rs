@@ -1,0 +1,142 @@
+//! What `--help` prints, one text per command; the first line of each is its usage.
+
+/// Commands whose second word is part of their name.
+pub(super) const FAMILIES: [&str; 3] = ["account", "group", "node"];
+
+/// The help of a command, or of a family; `None` when there is no such command.
+pub(super) fn text(name: &str) -> Option<&'static str> {
+    let family = name.split(' ').next().unwrap_or_default();
+    TEXTS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .or_else(|| TEXTS.iter().find(|(known, _)| *known == family))
+        .map(|(_, text)| *text)
+}
+
+pub(super) const OVERVIEW: &str = "\
+Usage: ntm-dc COMMAND [--dir DIR]
+
+ntm-dc coordinates one domain: it knows the gateways and relays, tells them how to
+reach each other, answers DNS for them and enrols new ones.
+
+Start:
+  init              make keys, configuration and store in DIR
+  run               serve the domain until stopped
+Accounts:
+  account add       make an account, which owns gateways
+  account list
+  group add         put accounts into a group: their devices may talk to each other
+  group remove
+  group list
+Nodes:
+  gateway-code      make a one-time code that enrols a gateway
+  relay-code        make a one-time code that enrols a relay
+  node remove       forget a gateway or relay
+Look:
+  nodes             gateways and their devices
+  relays
+  tunnels           tunnels being built now
+  status
+
+Options:
+  --dir DIR         where everything is kept (default: /var/lib/ntm-dc)
+  --json            print JSON, where something is listed or made
+  -h, --help        this text; after a command, the command's
+  -V, --version
+
+First steps:
+  ntm-dc init --domain example.net --listen 203.0.113.10
+  ntm-dc run &
+  ntm-dc account add anna
+  ntm-dc gateway-code home --account anna";
+
+const TEXTS: &[(&str, &str)] = &[
+    ("init", INIT),
+    ("run", RUN),
+    ("account", ACCOUNT),
+    ("group", GROUP),
+    ("gateway-code", GATEWAY_CODE),
+    ("relay-code", RELAY_CODE),
+    ("node", NODE),
+    ("nodes", NODES),
+    ("relays", RELAYS),
+    ("tunnels", TUNNELS),
+    ("status", STATUS),
+];
+
+const INIT: &str = "\
+Usage: ntm-dc init --domain DOMAIN [--listen ADDRESS ...] [--dir DIR]
+
+Makes DIR with the coordinator's key, the account server's certificate, the store and a
+commented configuration, DIR/ntm-dc.toml. Never touches a DIR that has a store already.
+
+  --domain DOMAIN   names will be NAME.DOMAIN; delegate DOMAIN to this machine in DNS
+  --listen ADDRESS  a public IP address of this machine, without a port; may repeat, best
+                    first. Without it the daemon listens on all addresses but cannot tell
+                    nodes where it is, until `advertise` is set in DIR/ntm-dc.toml.";
+
+const RUN: &str = "\
+Usage: ntm-dc run [--dir DIR]
+
+Serves the domain in the foreground: UDP 4750 for gateways and relays, TCP 4751 for
+enrolment, UDP and TCP 53 for DNS. DIR/ntm-dc.toml changes all three. Logs to stderr.
+SIGTERM or SIGINT ends it.";
+
+const ACCOUNT: &str = "\
+Usage: ntm-dc account add NAME [--dir DIR] | account list [--json] [--dir DIR]
+
+An account owns gateways. Devices of one account may always talk to each other; see
+`ntm-dc group --help` for others.";
+
+const GROUP: &str = "\
+Usage: ntm-dc group add GROUP ACCOUNT [ACCOUNT ...] | group remove GROUP [ACCOUNT ...] | group list [--json]
+
+Devices of two accounts may talk to each other when a group has both. `group add` makes
+the group when it is new. `group remove` without accounts removes the whole group. A
+running daemon knows at once.";
+
+const GATEWAY_CODE: &str = "\
+Usage: ntm-dc gateway-code NAME --account ACCOUNT [--valid TIME] [--json] [--dir DIR]
+
+Makes a code that enrols one gateway, once, as NAME.DOMAIN. Paste it into the gateway's
+page, scan its QR code, or run `ntm-gateway enrol CODE` on the gateway.
+
+  --account ACCOUNT who owns the gateway
+  --valid TIME      how long the code is good: 90s, 15m, 2h, 1d (default: the
+                    configuration's code_valid, 15m)
+  --json            print {\"code\", \"name\", \"expires_s\"}";
+
+const RELAY_CODE: &str = "\
+Usage: ntm-dc relay-code NAME [--valid TIME] [--json] [--dir DIR]
+
+Makes a code that enrols one relay, once. Run `ntm-relay enrol CODE` on the relay.
+
+  --valid TIME      how long the code is good: 90s, 15m, 2h, 1d
+  --json            print {\"code\", \"name\", \"expires_s\"}";
+
+const NODE: &str = "\
+Usage: ntm-dc node remove NAME [--dir DIR]
+
+Forgets a gateway with all its devices, or a relay. A running daemon drops it at once.
+Its names and virtual addresses become free; it must enrol again to come back.";
+
+const NODES: &str = "\
+Usage: ntm-dc nodes [--json] [--dir DIR]
+
+Lists gateways and their devices: name, virtual addresses, and whether, where from and
+when the running daemon last heard of them.";
+
+const RELAYS: &str = "\
+Usage: ntm-dc relays [--json] [--dir DIR]
+
+Lists relays: name, whether they are registered now, where, and their load.";
+
+const TUNNELS: &str = "\
+Usage: ntm-dc tunnels [--json] [--dir DIR]
+
+Lists the tunnels that the running daemon has introduced.";
+
+const STATUS: &str = "\
+Usage: ntm-dc status [--json] [--dir DIR]
+
+Says whether the daemon runs, and counts what it knows and what it refused.";

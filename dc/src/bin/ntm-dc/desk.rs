@@ -1,0 +1,109 @@
+//! How other tasks ask the one task that owns the coordinator and the store.
+//!
+//! The queue is bounded and a full queue is an answer at once: busy. Nobody waits behind a flood.
+
+use crate::store::{Redeem, Refused};
+use ntm_dc::{Found, Record};
+use ntm_proto::id::Fqdn;
+use serde_json::Value;
+use std::net::IpAddr;
+use tokio::sync::{mpsc, oneshot};
+
+/// Questions that may wait.
+const QUEUE: usize = 256;
+
+/// One question with the way back.
+pub(crate) enum Question {
+    /// From the Account Server: may this node in?
+    Enrol(Redeem, oneshot::Sender<Enrolment>),
+    /// From DNS.
+    Look(Look, oneshot::Sender<Facts>),
+    /// From the control socket.
+    Control(Control, oneshot::Sender<Value>),
+}
+
+/// What DNS wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// The serial number alone.
+    Serial,
+    /// About a name of the domain.
+    Name(Fqdn),
+    /// The name of a virtual address.
+    Address(IpAddr),
+}
+
+/// What the coordinator knows about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// The zone's serial number.
+    pub(crate) serial: u32,
+    /// What the name is.
+    pub(crate) found: Found,
+    /// The name's NTM record.
+    pub(crate) ntm: Option<Vec<u8>>,
+    /// The address's name.
+    pub(crate) name: Option<Fqdn>,
+}
+
+/// How an enrolment went.
+#[derive(Debug)]
+pub(crate) enum Enrolment {
+    /// It is in.
+    Done(Box<Record>),
+    /// It is not.
+    Refused(Refused),
+    /// The store cannot take it now.
+    Failed,
+}
+
+/// What the control socket may ask, by the word in its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Control {
+    /// Gateways and devices.
+    Nodes,
+    /// Relays.
+    Relays,
+    /// Tunnels.
+    Tunnels,
+    /// Counts.
+    Status,
+    /// Read groups from the store again.
+    ReloadGroups,
+    /// Read everything from the store again: a node was removed.
+    ReloadNodes,
+}
+
+/// Where to ask.
+#[derive(Clone)]
+pub(crate) struct Desk(mpsc::Sender<Question>);
+
+impl Desk {
+    /// A desk, and the owner's end of it.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Question>) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        (Self(sender), receiver)
+    }
+
+    /// Asks to let a node in. `None`: busy.
+    pub(crate) async fn enrol(&self, redeem: Redeem) -> Option<Enrolment> {
+        self.ask(|reply| Question::Enrol(redeem, reply)).await
+    }
+
+    /// Asks about the zone. `None`: busy.
+    pub(crate) async fn look(&self, look: Look) -> Option<Facts> {
+        self.ask(|reply| Question::Look(look, reply)).await
+    }
+
+    /// Asks for the control socket. `None`: busy.
+    pub(crate) async fn control(&self, control: Control) -> Option<Value> {
+        self.ask(|reply| Question::Control(control, reply)).await
+    }
+
+    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.0.try_send(question(reply)).ok()?;
+        answer.await.ok()
+    }
+}

@@ -1,0 +1,105 @@
+//! DNS over TCP (RFC 7766): a bounded number of connections, each with a time limit per message.
+
+use super::{Handler, Reply, edns, metadata};
+use anyhow::{Context, Result};
+use hickory_proto::serialize::binary::BinEncoder;
+use hickory_server::net::xfer::Protocol;
+use hickory_server::server::Request;
+use hickory_server::zone_handler::MessageResponseBuilder;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Connections at a time, on all sockets.
+const CONNECTIONS: usize = 64;
+/// How long a client may take for one message, or stay silent.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// No query we can answer is longer.
+const MAX_QUERY: usize = 4096;
+/// Messages on one connection.
+const MESSAGES: usize = 100;
+
+/// The places for connections.
+pub(super) fn connections() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(CONNECTIONS))
+}
+
+/// Accepts for ever.
+pub(super) async fn serve(listener: TcpListener, handler: Handler, places: Arc<Semaphore>) {
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, source)) => {
+                let handler = handler.clone();
+                tokio::spawn(async move {
+                    let done = converse(stream, source, &handler).await;
+                    if let Err(error) = done {
+                        tracing::debug!(%source, "DNS over TCP ended: {error:#}");
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, for one: wait for some to come back.
+                tracing::warn!(%error, "cannot accept a DNS connection");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+async fn converse(mut stream: TcpStream, source: SocketAddr, handler: &Handler) -> Result<()> {
+    for _ in 0..MESSAGES {
+        let Some(query) = timeout(PATIENCE, read(&mut stream)).await?? else {
+            return Ok(());
+        };
+        let request = Request::from_bytes(query, source, Protocol::Tcp)?;
+        if request.metadata.message_type != hickory_proto::op::MessageType::Query {
+            return Ok(());
+        }
+        let Some(reply) = handler.reply(&request).await else {
+            return Ok(());
+        };
+        let answer = encode(&request, &reply)?;
+        timeout(PATIENCE, stream.write_all(&answer)).await??;
+    }
+    Ok(())
+}
+
+async fn read(stream: &mut TcpStream) -> Result<Option<Vec<u8>>> {
+    let Ok(length) = stream.read_u16().await else {
+        return Ok(None);
+    };
+    let length = usize::from(length);
+    anyhow::ensure!(length <= MAX_QUERY, "a query of {length} bytes");
+    let mut query = vec![0; length];
+    stream.read_exact(&mut query).await?;
+    Ok(Some(query))
+}
+
+/// The answer with its length before it.
+pub(super) fn encode(request: &Request, reply: &Reply) -> Result<Vec<u8>> {
+    let edns = edns(request);
+    let builder = MessageResponseBuilder::new(&request.queries, edns.as_ref());
+    let response = builder.build(
+        metadata(request, reply),
+        &reply.answers,
+        &reply.authority,
+        &[],
+        &reply.additional,
+    );
+    let mut bytes = Vec::with_capacity(512);
+    let mut encoder = BinEncoder::new(&mut bytes);
+    encoder.set_max_size(u16::MAX);
+    response.destructive_emit(&mut encoder)?;
+    let length = u16::try_from(bytes.len()).context("a long answer")?;
+    let mut framed = length.to_be_bytes().to_vec();
+    framed.append(&mut bytes);
+    Ok(framed)
+}

@@ -1,0 +1,274 @@
+//! What the name server says: authoritative for the domain and for the reverse names of its virtual addresses.
+//!
+//! A query goes through [`Zone::plan`], which finds what to ask the coordinator, and [`Zone::answer`], which makes
+//! records of what it knows. Outside our zones everything is refused, zone transfers too.
+
+use super::reverse::{self, Kind};
+use crate::config::Config;
+use crate::desk::{Facts, Look};
+use hickory_proto::op::{OpCode, ResponseCode};
+use hickory_proto::rr::rdata::{A, AAAA, NS, NULL, PTR, SOA};
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
+use hickory_server::server::Request;
+use ntm_dc::Found;
+use ntm_proto::id::{Fqdn, VirtualPrefixes};
+use std::net::IpAddr;
+
+/// The NTM record's type: the first number for private use (RFC 6895 section 3.1).
+const NTM: u16 = 65_280;
+/// Seconds that others may keep an answer, also one that says no.
+const TTL: u32 = 60;
+
+/// What never changes while the daemon runs.
+pub(crate) struct Zone {
+    origin: Name,
+    ns: Name,
+    ns_name: Fqdn,
+    domain: Fqdn,
+    addresses: Vec<IpAddr>,
+    prefixes: VirtualPrefixes,
+}
+
+/// What to do with a query.
+pub(super) enum Plan {
+    /// Answer at once.
+    Say(ResponseCode),
+    /// Ask the coordinator.
+    Look(Query, Look),
+}
+
+/// A query in one of our zones.
+pub(super) struct Query {
+    name: Name,
+    kind: RecordType,
+    apex: Name,
+    place: Place,
+}
+
+/// Where in the zone a name is.
+enum Place {
+    Apex,
+    NameServer,
+    Node,
+    Address,
+    Between,
+    Nowhere,
+}
+
+/// An answer before it has a header.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) code: ResponseCode,
+    pub(super) authoritative: bool,
+    pub(super) truncated: bool,
+    pub(super) answers: Vec<Record>,
+    pub(super) authority: Vec<Record>,
+    pub(super) additional: Vec<Record>,
+}
+
+impl Reply {
+    /// Nothing but a code.
+    pub(super) fn code(code: ResponseCode) -> Self {
+        Self {
+            code,
+            authoritative: false,
+            truncated: false,
+            answers: Vec::new(),
+            authority: Vec::new(),
+            additional: Vec::new(),
+        }
+    }
+
+    /// Come again by TCP.
+    pub(super) fn truncated() -> Self {
+        Self {
+            truncated: true,
+            ..Self::code(ResponseCode::NoError)
+        }
+    }
+}
+
+impl Zone {
+    /// The zone that `config` describes.
+    pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
+        let ns_name = config.domain.child(&config.ns)?;
+        Ok(Self {
+            origin: name(&config.domain)?,
+            ns: name(&ns_name)?,
+            ns_name,
+            domain: config.domain.clone(),
+            addresses: config.advertise.clone(),
+            prefixes: config.prefixes,
+        })
+    }
+
+    /// What a query is about.
+    pub(super) fn plan(&self, request: &Request) -> Plan {
+        if request.metadata.op_code != OpCode::Query {
+            return Plan::Say(ResponseCode::NotImp);
+        }
+        if request.version() > 0 {
+            return Plan::Say(ResponseCode::BADVERS);
+        }
+        let [query] = request.queries.queries() else {
+            return Plan::Say(ResponseCode::FormErr);
+        };
+        let kind = query.query_type();
+        let transfer = matches!(kind, RecordType::AXFR | RecordType::IXFR);
+        if transfer || query.query_class() != DNSClass::IN {
+            return Plan::Say(ResponseCode::Refused);
+        }
+        // As asked, so that the asker's letter case comes back.
+        let name = query.original().name().clone();
+        let Some((apex, place, look)) = self.place(&name) else {
+            return Plan::Say(ResponseCode::Refused);
+        };
+        let query = Query {
+            name,
+            kind,
+            apex,
+            place,
+        };
+        Plan::Look(query, look)
+    }
+
+    fn place(&self, name: &Name) -> Option<(Name, Place, Look)> {
+        if let Some(reverse) = reverse::parse(name, &self.prefixes) {
+            let (place, look) = match reverse.kind {
+                Kind::Apex => (Place::Apex, Look::Serial),
+                Kind::Between => (Place::Between, Look::Serial),
+                Kind::Address(address) => (Place::Address, Look::Address(address)),
+                Kind::Nonsense => (Place::Nowhere, Look::Serial),
+            };
+            return Some((reverse.apex, place, look));
+        }
+        if !self.origin.zone_of(name) {
+            return None;
+        }
+        let fqdn = Fqdn::parse(&name.to_ascii()).ok();
+        let (place, look) = match fqdn {
+            Some(fqdn) if fqdn == self.domain => (Place::Apex, Look::Name(fqdn)),
+            Some(fqdn) if fqdn == self.ns_name => (Place::NameServer, Look::Serial),
+            Some(fqdn) => (Place::Node, Look::Name(fqdn)),
+            // No name of ours has such letters.
+            None => (Place::Nowhere, Look::Serial),
+        };
+        Some((self.origin.clone(), place, look))
+    }
+
+    /// The answer, from what the coordinator knows.
+    pub(super) fn answer(&self, query: &Query, facts: &Facts) -> Reply {
+        let (exists, mut records) = match query.place {
+            Place::Apex => (true, self.apex(query, facts)),
+            Place::NameServer => (true, self.server_addresses()),
+            Place::Node => node(facts),
+            Place::Address => pointer(facts),
+            Place::Between => (true, Vec::new()),
+            Place::Nowhere => (false, Vec::new()),
+        };
+        // One set of records is answer enough to "any" (RFC 8482 section 4.1).
+        let wanted = match records.first() {
+            Some(first) if query.kind == RecordType::ANY => first.record_type(),
+            Some(_) | None => query.kind,
+        };
+        records.retain(|data| data.record_type() == wanted);
+        let mut reply = Reply::code(match exists {
+            true => ResponseCode::NoError,
+            false => ResponseCode::NXDomain,
+        });
+        reply.authoritative = true;
+        if records.is_empty() {
+            let soa = self.soa(facts.serial);
+            reply.authority = vec![Record::from_rdata(query.apex.clone(), TTL, soa)];
+        }
+        if records
+            .iter()
+            .any(|data| data.record_type() == RecordType::NS)
+        {
+            let glue = |data| Record::from_rdata(self.ns.clone(), TTL, data);
+            reply.additional = self.server_addresses().into_iter().map(glue).collect();
+        }
+        let own = |data| Record::from_rdata(query.name.clone(), TTL, data);
+        reply.answers = records.into_iter().map(own).collect();
+        reply
+    }
+
+    fn apex(&self, query: &Query, facts: &Facts) -> Vec<RData> {
+        let mut records = vec![self.soa(facts.serial), RData::NS(NS(self.ns.clone()))];
+        if query.apex == self.origin {
+            records.extend(ntm(facts));
+        }
+        records
+    }
+
+    fn server_addresses(&self) -> Vec<RData> {
+        self.addresses
+            .iter()
+            .map(|&address| data(address))
+            .collect()
+    }
+
+    fn soa(&self, serial: u32) -> RData {
+        let mailbox = self
+            .origin
+            .prepend_label("hostmaster")
+            .unwrap_or_else(|_| self.origin.clone());
+        // The last number is how long a "no" may be kept (RFC 2308 section 4).
+        let minimum = TTL;
+        RData::SOA(SOA::new(
+            self.ns.clone(),
+            mailbox,
+            serial,
+            3600,
+            600,
+            86_400,
+            minimum,
+        ))
+    }
+}
+
+fn node(facts: &Facts) -> (bool, Vec<RData>) {
+    match &facts.found {
+        Found::Identity(identity) => {
+            let mut records = vec![data(identity.vip4.into()), data(identity.vip6.into())];
+            records.extend(ntm(facts));
+            (true, records)
+        }
+        Found::Exists => (true, ntm(facts).into_iter().collect()),
+        Found::Nothing => (false, Vec::new()),
+    }
+}
+
+fn pointer(facts: &Facts) -> (bool, Vec<RData>) {
+    let found = facts.name.as_ref().and_then(|fqdn| name(fqdn).ok());
+    (
+        found.is_some(),
+        found
+            .map(|name| RData::PTR(PTR(name)))
+            .into_iter()
+            .collect(),
+    )
+}
+
+fn ntm(facts: &Facts) -> Option<RData> {
+    facts.ntm.clone().map(|bytes| RData::Unknown {
+        code: RecordType::Unknown(NTM),
+        rdata: NULL::with(bytes),
+    })
+}
+
+fn data(address: IpAddr) -> RData {
+    match address {
+        IpAddr::V4(v4) => RData::A(A(v4)),
+        IpAddr::V6(v6) => RData::AAAA(AAAA(v6)),
+    }
+}
+
+fn name(fqdn: &Fqdn) -> anyhow::Result<Name> {
+    let mut name = Name::from_ascii(fqdn.as_str())?;
+    name.set_fqdn(true);
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ test-rust:
 	$(CARGO) test --workspace
 
 sim: ## the in-process worlds only
-	$(CARGO) test --workspace --test '*'
+	$(CARGO) test -p ntm-gateway --test sim
 
 scenario: daemons ## S=NAME: one namespace scenario; its last line is one JSON object
 	@test -n "$(S)" || { echo "which one? make scenario S=NAME, NAME one of: $(SCENARIOS)" >&2; exit 2; }
@@ -56,6 +56,7 @@ size: build ## the release daemons' sizes, stripped, and their limit
 	done; exit $$over
 
 check: ## format, lints, licences, documentation: all without a warning
+	@qemu-tests/bootstrap.sh
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	@if $(CARGO) deny --version >/dev/null 2>&1; \

@@ -68,6 +68,8 @@ scenario() {
     shift
     # REPORT gets figures and the error; a scenario of several worlds gives each an OUT below it.
     REPORT=${NTM_OUT:-$QT/out}/$SCENARIO-$RUN
+    # A control socket's path may have 107 bytes, and the state directories are below this one.
+    [ ${#REPORT} -le 70 ] || REPORT=$(mktemp -d "/tmp/ntm-$SCENARIO-$RUN-XXXX")
     OUT=$REPORT
     rm -rf "$REPORT"
     mkdir -p "$OUT"

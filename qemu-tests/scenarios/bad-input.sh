@@ -58,6 +58,9 @@ codes() {
     refused 'code' enrol "${code:0:${#code}/2}"
     refused 'code' enrol "not a code"
     refused 'code' enrol "$(tr 'A-Za-z' 'N-ZA-Mn-za-m' <<<"$code")"
+    code=$(dc gateway-code soon --account demo --valid 1s 2>/dev/null | tail -n 1)
+    sleep 2
+    refused 'expired|valid|unknown|used' enrol "$code"
     refused 'account' dc gateway-code lost --account nobody
     refused 'name|label|letter' dc gateway-code '<script>' --account demo
     refused 'name|label|letter' dc account add 'a"b'

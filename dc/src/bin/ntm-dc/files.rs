@@ -1,8 +1,8 @@
 //! Files that are either whole or not there: written aside, synced, renamed, readable by their owner alone.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -46,12 +46,18 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Reads a file that `ntm-dc init` made.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the system has many reasons, these need advice"
+)]
 pub(crate) fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| {
-        format!(
-            "cannot read {}; `ntm-dc init` makes it, --dir names its directory",
-            path.display()
-        )
+    std::fs::read_to_string(path).map_err(|error| {
+        let advice = match error.kind() {
+            ErrorKind::NotFound => "; `ntm-dc init` makes it, --dir names its directory",
+            ErrorKind::PermissionDenied => "; run this as the user that owns it",
+            _ => "",
+        };
+        anyhow!("cannot read {}: {error}{advice}", path.display())
     })
 }
 

@@ -243,7 +243,7 @@ fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
             "it cannot be written; check its owner, and whether the disk is mounted read-only"
         }
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            "it cannot be opened; check the owner and the rights of it and its directory"
+            "it cannot be opened; check the owner and the rights of it and its directory, and whether the disk is mounted read-only"
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another program keeps it locked; try again, and end that program if this stays"

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::desk::{Desk, Enrolment};
 use crate::store::{Redeem, Refused};
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -62,9 +63,17 @@ async fn domain(State(api): State<Arc<Api>>) -> Json<Domain> {
 async fn enrol(
     State(api): State<Arc<Api>>,
     Extension(source): Extension<IpAddr>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    match api.enrol(source, &body, Instant::now()).await {
+    let result = match body {
+        Ok(body) => api.enrol(source, &body, Instant::now()).await,
+        Err(rejection) => Err(Failure::new(
+            rejection.status(),
+            "malformed",
+            "this is no enrolment request: it is too long or ended early",
+        )),
+    };
+    match result {
         Ok(membership) => Json(membership).into_response(),
         Err(failure) => failure.into_response(),
     }

@@ -1,10 +1,57 @@
-//! The Direction Coordinator of one domain, as a machine.
+//! The Direction Coordinator of one domain, as a machine: datagrams, the store's answers and time go in,
+//! [`Output`]s come out. The shell owns sockets, the store, DNS and the clock, and drains
+//! [`Coordinator::poll_output`] after each call.
+//!
+//! # Model
+//!
+//! * A *node* (gateway or relay) is enrolled by the Account Server and owns a key. Only the owner of an enrolled
+//!   key gets a session ([`sessions`](self)); a stranger gets silence, or a cookie under load, or a Notice.
+//! * A node is *registered* from its registration until it is silent for [`limits::LIFETIME`]. Each start of a node
+//!   has its own epoch.
+//! * A *device* belongs to one gateway and has an identity for ever: id, name, two virtual addresses.
+//! * A *tunnel* joins two gateways. It exists from the first Direction Request; both ends are told how to reach
+//!   each other, and told again when that changes. What an end must not miss is said until acknowledged.
+//!
+//! # Saved before acknowledged
+//!
+//! A new start and a new or renamed device give [`Output::Save`] first, and their answer only after
+//! [`Coordinator::handle_saved`]. Sessions, presence and tunnels are not stored: after a restart nodes are told to
+//! come again ([`Coordinator::greetings`]) and all of it grows back within seconds, under the same identities.
+//!
+//! # Bounds
+//!
+//! All tables grow with enrolled nodes alone, each with a limit ([`Limits`]). Nothing is kept for a stranger, and
+//! no answer to one is longer than its datagram.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        reason = "a test starts its virtual clock somewhere"
+    )
+)]
+
+pub mod account;
+mod allot;
+pub mod direction;
 pub mod event;
+mod guidance;
+mod label;
 pub mod limits;
+mod naming;
+mod node;
+mod push;
+mod rate;
 pub mod record;
+mod registration;
+mod registry;
 pub mod reject;
+mod relaying;
+mod save;
+mod sessions;
 pub mod status;
+mod tunnel;
+mod zone;
 
 pub use event::Event;
 pub use limits::Limits;
@@ -13,10 +60,23 @@ pub use reject::Reject;
 pub use status::{DeviceStatus, NodeStatus, RelayStatus, TunnelStatus};
 
 use ntm_proto::Path;
-use ntm_proto::id::{Fqdn, Identity, Label, NodeId, VirtualPrefixes};
-use ntm_proto::key::SecretKey;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Instant;
+use ntm_proto::id::{Fqdn, Identity, Label, NodeId, PathId, VirtualPrefixes};
+use ntm_proto::key::{PublicKey, SecretKey};
+use ntm_proto::message::{Message, Refusal};
+use ntm_proto::random::Random;
+use ntm_proto::wire::{Kind, Opening, notice};
+use rate::Bucket;
+use registry::Registry;
+use reject::Counts;
+use save::{ReplyTo, Saves};
+use sessions::{Answer, Sessions};
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+/// Nodes greeted at a time after a start, and the pause between.
+const GREETED: usize = 50;
+const GREET_PAUSE: Duration = Duration::from_millis(100);
 
 /// Who this coordinator is.
 pub struct Setup {
@@ -64,90 +124,303 @@ pub enum Found {
 }
 
 /// The coordinator of one domain.
-pub struct Coordinator {}
+pub struct Coordinator {
+    public: PublicKey,
+    prefixes: VirtualPrefixes,
+    limits: Limits,
+    random: Random,
+    sessions: Sessions,
+    registry: Registry,
+    tunnels: tunnel::Tunnels,
+    pushes: push::Pushes,
+    saves: Saves,
+    rejects: Counts,
+    output: VecDeque<Output>,
+    /// Who is still to be greeted, and when the next go.
+    to_greet: VecDeque<SocketAddr>,
+    greet_at: Instant,
+    /// When tunnels are looked through next.
+    sweep: Instant,
+    born: Instant,
+    plain: Vec<u8>,
+}
 
-#[expect(unused_variables, reason = "the calls come first")]
 impl Coordinator {
-    /// A coordinator that knows what the store held.
+    /// A coordinator that knows what the store held. `seed` comes from the kernel, new at each start.
     pub fn new(setup: Setup, snapshot: Snapshot, seed: [u8; 32], now: Instant) -> Self {
-        todo!()
+        let Setup {
+            domain,
+            key,
+            prefixes,
+            limits,
+        } = setup;
+        let mut random = Random::from_seed(seed);
+        Self {
+            public: key.public(),
+            prefixes,
+            limits,
+            sessions: Sessions::new(key, &limits, &mut random, now),
+            random,
+            registry: Registry::new(domain, prefixes, snapshot),
+            tunnels: tunnel::Tunnels::default(),
+            pushes: push::Pushes::default(),
+            saves: Saves::default(),
+            rejects: Counts::default(),
+            output: VecDeque::new(),
+            to_greet: VecDeque::new(),
+            greet_at: now,
+            sweep: now + guidance::SWEEP,
+            born: now,
+            plain: Vec::new(),
+        }
     }
-    /// Takes a datagram.
+
+    /// Takes a datagram from one of the shell's sockets. An error says why it had no effect; it is counted, and
+    /// nothing else needs to be done.
     pub fn handle_datagram(
         &mut self,
         path: Path,
         datagram: &[u8],
         now: Instant,
     ) -> Result<(), Reject> {
-        todo!()
+        self.handle_timeout(now);
+        let handled = self.take_datagram(path, datagram, now);
+        self.push(now);
+        handled.inspect_err(|&reject| self.rejects.add(reject))
     }
-    /// Does what is due.
+
+    /// The store's answer to [`Output::Save`]: whether the record is there for good.
+    pub fn handle_saved(&mut self, ticket: u64, saved: bool, now: Instant) {
+        if let Some(saving) = self.saves.take(ticket) {
+            self.saved(saving, saved, now);
+            self.push(now);
+        }
+    }
+
+    /// Does what is due. Harmless when early, late or repeated.
     pub fn handle_timeout(&mut self, now: Instant) {
-        todo!()
+        self.sessions.handle_timeout(now);
+        self.expire_nodes(now);
+        self.push(now);
+        self.sweep_tunnels(now);
+        self.greet(now);
     }
+
     /// When to call [`Self::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
+        let greet = (!self.to_greet.is_empty()).then_some(self.greet_at);
+        let sweep = self.tunnels.iter().next().map(|_| self.sweep);
+        let parts = [
+            self.sessions.poll_timeout(),
+            self.registry.poll_timeout(),
+            self.pushes.poll_timeout(),
+        ];
+        parts.into_iter().chain([greet, sweep]).flatten().min()
     }
+
     /// The next thing to do.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
-        todo!()
+        self.output.pop_front()
     }
-    /// The store's answer to [`Output::Save`].
-    pub fn handle_saved(&mut self, ticket: u64, saved: bool, now: Instant) {
-        todo!()
-    }
-    /// The Account Server enrolled a gateway or relay and stored it.
+
+    /// The Account Server enrolled a gateway or relay and stored it. One that is known already stays as it is.
     pub fn node_enrolled(&mut self, record: Record) {
-        todo!()
+        self.registry.enrol(record);
     }
-    /// Who is in which group from now on.
+
+    /// Who is in which group from now on: group, account. Relays are told to drop what is no longer allowed at the
+    /// next [`Self::handle_timeout`], which is due at once; a direct tunnel that is up is the gateways' own.
     pub fn groups_changed(&mut self, groups: Vec<(String, i64)>) {
-        todo!()
+        self.registry.set_groups(groups);
+        self.sweep = self.born;
     }
-    /// An id and addresses for a gateway or relay about to enrol; given once. `None`: the range is used up.
+
+    /// An id and virtual addresses for a gateway about to enrol (a relay needs the id alone). Given once, also when
+    /// the enrolment then fails. `None`: the range is used up.
     pub fn reserve_identity(&mut self) -> Option<(NodeId, Ipv4Addr, Ipv6Addr)> {
-        todo!()
+        self.registry.allotment.next(&mut self.random)
     }
+
     /// Whether no gateway or relay has this name.
     pub fn is_free(&self, name: &Label) -> bool {
-        todo!()
+        self.registry.is_free(name)
     }
-    /// Starts to tell all that were registered in an earlier life that their sessions are gone, a few at a time.
+
+    /// Starts to tell all nodes where they were last seen that their sessions are gone, a few at a time: they
+    /// connect at once instead of when they next miss an answer. For the start of the process.
     pub fn greetings(&mut self, now: Instant) {
-        todo!()
+        self.to_greet = self
+            .registry
+            .nodes()
+            .filter_map(|node| node.last_address)
+            .collect();
+        self.greet_at = now;
+        self.greet(now);
     }
-    /// What the zone says about a name.
-    pub fn lookup_name(&self, name: &Fqdn) -> Found {
-        todo!()
+
+    fn take_datagram(&mut self, path: Path, datagram: &[u8], now: Instant) -> Result<(), Reject> {
+        if path.local == path.remote {
+            return Err(Reject::Loop);
+        }
+        let opening = Opening::decode(datagram)?;
+        match opening.kind {
+            Kind::HandshakeInit => self.take_init(path, datagram, now),
+            Kind::Control => self.take_control(path, opening.receiver, datagram, now),
+            Kind::HandshakeResponse
+            | Kind::CookieReply
+            | Kind::Data
+            | Kind::Notice
+            | Kind::RelayBind
+            | Kind::RelayChallenge
+            | Kind::RelayConfirm
+            | Kind::RelayBound => Err(Reject::Unexpected),
+        }
     }
-    /// The name of a virtual address.
-    pub fn lookup_address(&self, address: IpAddr) -> Option<Fqdn> {
-        todo!()
+
+    fn take_init(&mut self, path: Path, datagram: &[u8], now: Instant) -> Result<(), Reject> {
+        let find = |key: &PublicKey| self.registry.owner_of(key);
+        match self
+            .sessions
+            .handle_init(path.remote, datagram, find, &mut self.random, now)?
+        {
+            Answer::Response(response) => {
+                self.output.push_back(Output::Send {
+                    path,
+                    datagram: response,
+                });
+                Ok(())
+            }
+            Answer::Cookie(reply) => {
+                self.output.push_back(Output::Send {
+                    path,
+                    datagram: reply.to_vec(),
+                });
+                Err(Reject::CookieWanted)
+            }
+        }
     }
-    /// The NTM record's data: version 1, node id (16), gateway's node id (16), the DC's public key (32).
-    pub fn ntm_record(&self, name: &Fqdn) -> Option<Vec<u8>> {
-        todo!()
+
+    fn take_control(
+        &mut self,
+        path: Path,
+        id: PathId,
+        datagram: &[u8],
+        now: Instant,
+    ) -> Result<(), Reject> {
+        let mut plain = std::mem::take(&mut self.plain);
+        let opened = self.sessions.open(id, datagram, &mut plain, now);
+        let message = opened.and_then(|node| Ok((node, Message::decode(&plain)?)));
+        self.plain = plain;
+        let (node, message) =
+            message.inspect_err(|&reject| self.notify(path, id, datagram, reject, now))?;
+        let per_second = self.limits.messages_per_second;
+        if let Some(node) = self.registry.node_mut(node) {
+            let bucket = node
+                .messages
+                .get_or_insert_with(|| Bucket::new(per_second, now));
+            if !bucket.take(now) {
+                return Err(Reject::Busy);
+            }
+        }
+        self.registry.heard(node, now);
+        self.take_message(node, message, ReplyTo { session: id, path }, now)
     }
-    /// Grows with each change of the zone; starts at 0.
-    pub fn zone_serial(&self) -> u32 {
-        todo!()
+
+    fn take_message(
+        &mut self,
+        node: NodeId,
+        message: Message,
+        reply: ReplyTo,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        match message {
+            Message::RegistrationRequest(message) => {
+                self.handle_registration(node, message, reply, now)
+            }
+            Message::RelayRegistration(message) => {
+                self.handle_relay_registration(node, message, reply, now)
+            }
+            Message::DeviceRequest(message) => {
+                self.handle_device_request(node, message, reply, now)
+            }
+            Message::KeepAlive(message) => self.handle_keep_alive(node, message, reply, now),
+            Message::DirectionRequest(message) => {
+                self.handle_direction_request(node, &message, reply, now)
+            }
+            Message::DirectionAck(message) => self.handle_ack(node, message, now),
+            Message::TunnelClosed(message) => self.handle_closed(node, message, now),
+            Message::RegistrationResponse(_)
+            | Message::DeviceResponse(_)
+            | Message::KeepAliveResponse(_)
+            | Message::RouteDirection(_)
+            | Message::DirectionRefused(_)
+            | Message::RelayDirection(_)
+            | Message::PathChallenge(_)
+            | Message::PathResponse(_) => Err(Reject::WrongRole),
+        }
     }
-    /// The gateways, in the order of their ids.
-    pub fn nodes(&self) -> Vec<NodeStatus> {
-        todo!()
+
+    /// Tells the sender of a message for a session we do not have that we do not: eight bytes, never more than it
+    /// sent, at a bounded rate, and of a kind that nobody answers.
+    fn notify(&mut self, path: Path, id: PathId, datagram: &[u8], reject: Reject, now: Instant) {
+        let notice = notice(id);
+        if reject == Reject::UnknownSession
+            && datagram.len() > notice.len()
+            && self.sessions.may_notice(now)
+        {
+            self.output.push_back(Output::Send {
+                path,
+                datagram: notice.to_vec(),
+            });
+        }
     }
-    /// The relays.
-    pub fn relays(&self) -> Vec<RelayStatus> {
-        todo!()
+
+    /// Answers a request the way it came.
+    fn answer(&mut self, node: NodeId, reply: ReplyTo, message: &Message, now: Instant) {
+        if let Some(datagram) = self.sessions.seal(node, Some(reply.session), message, now) {
+            self.output.push_back(Output::Send {
+                path: reply.path,
+                datagram,
+            });
+        }
     }
-    /// The tunnels.
-    pub fn tunnels(&self) -> Vec<TunnelStatus> {
-        todo!()
+
+    /// Says something to a registered node, once.
+    fn say(&mut self, node: NodeId, message: &Message, now: Instant) {
+        let Some(path) = self.registry.live(node).map(|live| live.primary) else {
+            return;
+        };
+        if let Some(datagram) = self.sessions.seal(node, None, message, now) {
+            self.output.push_back(Output::Send { path, datagram });
+        }
     }
-    /// How often each reason made a datagram have no effect.
-    pub fn rejects(&self) -> impl Iterator<Item = (Reject, u64)> {
-        std::iter::empty()
+
+    fn tell_refused(&mut self, gateway: NodeId, refusal: Refusal) {
+        if let Some(gateway) = self.registry.node_name(gateway) {
+            self.output
+                .push_back(Output::Event(Event::Refused { gateway, refusal }));
+        }
+    }
+
+    fn greet(&mut self, now: Instant) {
+        if self.to_greet.is_empty() || self.greet_at > now {
+            return;
+        }
+        for remote in self.to_greet.drain(..GREETED.min(self.to_greet.len())) {
+            let unspecified = match remote {
+                SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+            };
+            let path = Path {
+                local: SocketAddr::new(unspecified, 0),
+                remote,
+            };
+            self.output.push_back(Output::Send {
+                path,
+                datagram: notice(PathId::NONE).to_vec(),
+            });
+        }
+        self.greet_at = now + GREET_PAUSE;
     }
 }

@@ -1,5 +1,10 @@
 //! What an operator sees of a running coordinator: plain values, ready to be written as JSON.
 
+use crate::direction::{Reach, V4};
+use crate::node::Node;
+use crate::tunnel::{Told, Tunnel};
+use crate::{Coordinator, Reject};
+use ntm_proto::id::NodeId;
 use serde::Serialize;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -85,4 +90,120 @@ pub struct TunnelStatus {
     pub settled: bool,
     /// Pairs of devices that may talk through it.
     pub pairs: usize,
+}
+
+impl Coordinator {
+    /// The gateways, in the order of their ids.
+    pub fn nodes(&self) -> Vec<NodeStatus> {
+        self.registry
+            .nodes()
+            .filter_map(|node| self.node_status(node))
+            .collect()
+    }
+
+    /// The relays, in the order of their ids.
+    pub fn relays(&self) -> Vec<RelayStatus> {
+        self.registry
+            .nodes()
+            .filter_map(|node| self.relay_status(node))
+            .collect()
+    }
+
+    /// The tunnels, in the order of their ids.
+    pub fn tunnels(&self) -> Vec<TunnelStatus> {
+        self.tunnels
+            .iter()
+            .map(|tunnel| self.tunnel_status(tunnel))
+            .collect()
+    }
+
+    /// How often each reason made a datagram have no effect, those that never did included.
+    pub fn rejects(&self) -> impl Iterator<Item = (Reject, u64)> {
+        self.rejects.iter()
+    }
+
+    fn node_status(&self, node: &Node) -> Option<NodeStatus> {
+        let role = node.as_gateway()?;
+        Some(NodeStatus {
+            node: node.id.to_string(),
+            name: self.name_text(node.id),
+            account: role.account,
+            key: node.key.to_string(),
+            vip4: role.vip4,
+            vip6: role.vip6,
+            online: node.live.is_some(),
+            epoch: node.epoch,
+            address: node.live.as_ref().map(|live| live.primary.remote),
+            reach: node
+                .live
+                .as_ref()
+                .map_or_else(Vec::new, |_| reach_texts(&node.reach)),
+            devices: role
+                .devices
+                .values()
+                .filter_map(|device| self.device_status(*device))
+                .collect(),
+        })
+    }
+
+    fn device_status(&self, id: NodeId) -> Option<DeviceStatus> {
+        let identity = self.registry.identity(id)?;
+        Some(DeviceStatus {
+            node: id.to_string(),
+            name: identity.name.to_string(),
+            vip4: identity.vip4,
+            vip6: identity.vip6,
+            online: self.registry.device(id)?.online,
+        })
+    }
+
+    fn relay_status(&self, node: &Node) -> Option<RelayStatus> {
+        let role = node.as_relay()?;
+        Some(RelayStatus {
+            node: node.id.to_string(),
+            name: self.name_text(node.id),
+            key: node.key.to_string(),
+            online: node.live.is_some(),
+            epoch: node.epoch,
+            addresses: role.addresses.clone(),
+            paths: role.paths,
+            capacity: role.capacity,
+        })
+    }
+
+    fn tunnel_status(&self, tunnel: &Tunnel) -> TunnelStatus {
+        let [one, other] = tunnel.ends.map(|end| self.name_text(end.gateway));
+        let relay = tunnel.relaying.known().filter(|_| tunnel.is_relayed());
+        let told = tunnel.pairs.iter().flat_map(|pair| pair.told);
+        TunnelStatus {
+            tunnel: tunnel
+                .id
+                .0
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+            one,
+            other,
+            direct: !tunnel.is_relayed(),
+            why: tunnel.decision.why.text().to_owned(),
+            relay: relay.map(|used| self.name_text(used.relay)),
+            settled: tunnel.is_ready() && told.into_iter().all(|told| told == Told::Acknowledged),
+            pairs: tunnel.pairs.len(),
+        }
+    }
+
+    fn name_text(&self, id: NodeId) -> String {
+        self.registry
+            .node_name(id)
+            .map_or_else(|| id.to_string(), |name| name.to_string())
+    }
+}
+
+fn reach_texts(reach: &Reach) -> Vec<String> {
+    let v4 = reach.v4.map(|v4| match v4 {
+        V4::Global(address) => format!("IPv4 global {address}"),
+        V4::Nat { outside, .. } => format!("IPv4 behind NAT {outside}"),
+    });
+    let v6 = reach.v6.map(|address| format!("IPv6 {address}"));
+    v4.into_iter().chain(v6).collect()
 }

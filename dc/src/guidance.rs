@@ -1,0 +1,528 @@
+//! How two gateways are brought together: requests, and telling both ends.
+//!
+//! Asking reveals nothing that the zone does not publish anyway, so a stranger to all groups is told "not allowed"
+//! rather than "unknown": its user learns what to change.
+
+use crate::direction::{Decision, Route, Side, decide};
+use crate::limits::TUNNEL_LIFE;
+use crate::push::{About, Due};
+use crate::save::ReplyTo;
+use crate::tunnel::{Pair, Relaying, Told, Tunnel};
+use crate::{Coordinator, Event, Output, Reject};
+use ntm_proto::id::{NodeId, TunnelId};
+use ntm_proto::message::{
+    DirectionAck, DirectionRefused, DirectionRequest, Message, Refusal, RelayLeg, RouteDirection,
+    TunnelClosed,
+};
+use std::time::{Duration, Instant};
+
+/// Route Directions under way to one end of a tunnel when it is told of all its pairs again.
+const WINDOW: usize = 8;
+/// How often tunnels are looked through for old ones.
+pub(crate) const SWEEP: Duration = Duration::from_secs(3600);
+
+impl Coordinator {
+    pub(crate) fn handle_direction_request(
+        &mut self,
+        gateway: NodeId,
+        message: &DirectionRequest,
+        reply: ReplyTo,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        self.registry.gateway(gateway).ok_or(Reject::WrongRole)?;
+        let request = message.request;
+        let directed = self.resolve(gateway, message).and_then(|(peer, remote)| {
+            self.direct(gateway, peer, [message.device, remote], request, now)
+        });
+        if let Err(refusal) = directed {
+            let refused = DirectionRefused { request, refusal };
+            self.answer(gateway, reply, &Message::DirectionRefused(refused), now);
+            self.tell_refused(gateway, refusal);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn handle_ack(
+        &mut self,
+        from: NodeId,
+        ack: DirectionAck,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        let about = self
+            .pushes
+            .acknowledge(ack.sequence, from)
+            .ok_or(Reject::NotYours)?;
+        match about {
+            About::Relay { tunnel } => self.relay_answered(tunnel, from, ack.refusal, now),
+            About::Route { tunnel, side, pair } => {
+                if let Some(pair) = self
+                    .tunnels
+                    .get_mut(tunnel)
+                    .and_then(|tunnel| tunnel.pair_mut(pair))
+                {
+                    pair.told[side] = Told::Acknowledged;
+                    pair.waiting[side] = false;
+                }
+                self.advance(tunnel, now);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn handle_closed(
+        &mut self,
+        from: NodeId,
+        closed: TunnelClosed,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        let tunnel = self.tunnels.get(closed.tunnel).ok_or(Reject::NotYours)?;
+        tunnel.side_of(from).ok_or(Reject::NotYours)?;
+        self.close(closed.tunnel, now);
+        Ok(())
+    }
+
+    /// Says what is due.
+    pub(crate) fn push(&mut self, now: Instant) {
+        while let Some(due) = self.pushes.next_due(now) {
+            match due {
+                Due::Say(to, message) => self.say(to, &message, now),
+                Due::GaveUp(push) => match push.about {
+                    About::Relay { tunnel } => self.relay_failed(tunnel, push.to, None, now),
+                    About::Route { tunnel, side, pair } => {
+                        if let Some(pair) = self
+                            .tunnels
+                            .get_mut(tunnel)
+                            .and_then(|tunnel| tunnel.pair_mut(pair))
+                        {
+                            pair.told[side] = Told::GaveUp;
+                            pair.waiting[side] = false;
+                        }
+                        self.advance(tunnel, now);
+                    }
+                },
+            }
+        }
+    }
+
+    /// A gateway's reach or epoch may differ: decide about its tunnels again.
+    pub(crate) fn reconsider_tunnels(&mut self, gateway: NodeId, now: Instant) {
+        for id in self.tunnels.of(gateway) {
+            self.reconsider(id, now);
+        }
+    }
+
+    /// A gateway registered: what it did not acknowledge before is told again.
+    pub(crate) fn tell_rest(&mut self, gateway: NodeId, now: Instant) {
+        for id in self.tunnels.of(gateway) {
+            let Some(tunnel) = self.tunnels.get_mut(id) else {
+                continue;
+            };
+            tunnel.touched = now;
+            let Some(side) = tunnel.side_of(gateway) else {
+                continue;
+            };
+            let missed = tunnel
+                .pairs
+                .iter_mut()
+                .filter(|pair| pair.told[side] == Told::GaveUp);
+            missed.for_each(|pair| pair.told[side] = Told::Due);
+            self.advance(id, now);
+        }
+    }
+
+    /// Tells the ends what they do not know yet, or finds the relay that must be found first.
+    pub(crate) fn advance(&mut self, id: TunnelId, now: Instant) {
+        let Some(tunnel) = self.tunnels.get(id) else {
+            return;
+        };
+        if !tunnel.is_ready() {
+            if matches!(tunnel.relaying, Relaying::Idle(_)) {
+                self.find_relay(id, Vec::new(), now);
+            }
+            return;
+        }
+        let mut said = Vec::new();
+        for side in [0, 1] {
+            let under_way = tunnel
+                .pairs
+                .iter()
+                .filter(|pair| pair.told[side] == Told::Said)
+                .count();
+            let due = tunnel
+                .pairs
+                .iter()
+                .filter(|pair| pair.told[side] == Told::Due);
+            // What somebody waits for goes first, and never waits for the window.
+            let (asked, rest): (Vec<_>, Vec<_>) =
+                due.partition(|pair| pair.waiting.contains(&true));
+            let room = WINDOW.saturating_sub(under_way + asked.len());
+            said.extend(
+                asked
+                    .into_iter()
+                    .chain(rest.into_iter().take(room))
+                    .map(|pair| (side, pair.devices)),
+            );
+        }
+        for (side, pair) in said {
+            self.start_route(id, side, pair, now);
+        }
+        self.announce(id);
+    }
+
+    /// The tunnel is over: nothing is said about it any more, but to its relay.
+    pub(crate) fn close(&mut self, id: TunnelId, now: Instant) {
+        let Some(tunnel) = self.tunnels.remove(id) else {
+            return;
+        };
+        for pair in &tunnel.pairs {
+            self.cancel_routes(id, pair.devices);
+        }
+        self.pushes.cancel(About::Relay { tunnel: id });
+        if let Some(used) = tunnel.relaying.known() {
+            self.say(
+                used.relay,
+                &Message::TunnelClosed(TunnelClosed { tunnel: id }),
+                now,
+            );
+        }
+    }
+
+    /// Forgets tunnels that nothing touched for long, and those of gateways that may not talk any more.
+    pub(crate) fn sweep_tunnels(&mut self, now: Instant) {
+        if self.sweep > now {
+            return;
+        }
+        self.sweep = now + SWEEP;
+        let is_old =
+            |tunnel: &&Tunnel| now.saturating_duration_since(tunnel.touched) >= TUNNEL_LIFE;
+        let old: Vec<_> = self
+            .tunnels
+            .iter()
+            .filter(is_old)
+            .map(|tunnel| tunnel.id)
+            .collect();
+        old.into_iter().for_each(|id| self.close(id, now));
+    }
+
+    /// What all that waits for an answer about this tunnel gets.
+    pub(crate) fn refuse_waiting(&mut self, id: TunnelId, refusal: Refusal, now: Instant) {
+        let Some(tunnel) = self.tunnels.get_mut(id) else {
+            return;
+        };
+        let mut refused = Vec::new();
+        for pair in &mut tunnel.pairs {
+            for side in [0, 1] {
+                if std::mem::take(&mut pair.waiting[side]) {
+                    refused.push((
+                        tunnel.ends[side].gateway,
+                        std::mem::take(&mut pair.request[side]),
+                    ));
+                }
+            }
+        }
+        for (gateway, request) in refused {
+            self.say(
+                gateway,
+                &Message::DirectionRefused(DirectionRefused { request, refusal }),
+                now,
+            );
+            self.tell_refused(gateway, refusal);
+        }
+    }
+
+    /// The gateway and the device that a request means.
+    fn resolve(
+        &self,
+        gateway: NodeId,
+        message: &DirectionRequest,
+    ) -> Result<(NodeId, NodeId), Refusal> {
+        let asks = self.registry.gateway_of(message.device);
+        if asks != Some(gateway) || self.registry.live(gateway).is_none() {
+            return Err(Refusal::NotRegistered);
+        }
+        let remote = self
+            .registry
+            .find(&message.target)
+            .ok_or(Refusal::Unknown)?;
+        let peer = self.registry.gateway_of(remote).ok_or(Refusal::Unknown)?;
+        if peer == gateway {
+            return Err(Refusal::Local);
+        }
+        if !self.registry.may_talk(gateway, peer) {
+            return Err(Refusal::NotAllowed);
+        }
+        self.registry.live(peer).ok_or(Refusal::Offline)?;
+        Ok((peer, remote))
+    }
+
+    fn direct(
+        &mut self,
+        gateway: NodeId,
+        peer: NodeId,
+        devices: [NodeId; 2],
+        request: u32,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let id = match self.tunnels.between(gateway, peer) {
+            Some(id) => id,
+            None => self.make_tunnel(gateway, peer, now)?,
+        };
+        let limit = self.limits.pairs_per_tunnel.max(1);
+        let tunnel = self.tunnels.get_mut(id).ok_or(Refusal::Storage)?;
+        tunnel.touched = now;
+        let side = tunnel.side_of(gateway).ok_or(Refusal::Storage)?;
+        let devices = if side == 0 {
+            devices
+        } else {
+            [devices[1], devices[0]]
+        };
+        if matches!(tunnel.relaying, Relaying::Stuck) {
+            tunnel.relaying = Relaying::Idle(None);
+        }
+        let repeated = tunnel
+            .pair_mut(devices)
+            .is_some_and(|pair| pair.request[side] == request && request != 0);
+        if !repeated {
+            self.add_request(id, side, devices, (request, limit), now);
+            self.refresh_relay(id, now);
+        } else if let Some(message) = self.pushes.message(About::Route {
+            tunnel: id,
+            side,
+            pair: devices,
+        }) {
+            let message = message.clone();
+            self.say(gateway, &message, now);
+        } else if let Some(pair) = self
+            .tunnels
+            .get_mut(id)
+            .and_then(|tunnel| tunnel.pair_mut(devices))
+        {
+            pair.told[side] = Told::Due;
+            pair.waiting[side] = true;
+        }
+        self.advance(id, now);
+        Ok(())
+    }
+
+    /// A new question about a pair: both ends are told (again), since whoever asks has lost or never had an answer.
+    fn add_request(
+        &mut self,
+        id: TunnelId,
+        side: usize,
+        devices: [NodeId; 2],
+        (request, limit): (u32, usize),
+        now: Instant,
+    ) {
+        self.cancel_routes(id, devices);
+        let Some(tunnel) = self.tunnels.get_mut(id) else {
+            return;
+        };
+        if tunnel.pair_mut(devices).is_none() {
+            let oldest = tunnel
+                .pairs
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, pair)| pair.asked)
+                .map(|(at, _)| at);
+            let evicted = oldest
+                .filter(|_| tunnel.pairs.len() >= limit)
+                .map(|at| tunnel.pairs.swap_remove(at));
+            let (request, waiting, told) = ([0; 2], [false; 2], [Told::Due; 2]);
+            tunnel.pairs.push(Pair {
+                devices,
+                request,
+                waiting,
+                told,
+                asked: now,
+            });
+            if let Some(evicted) = evicted {
+                self.cancel_routes(id, evicted.devices);
+            }
+        }
+        let Some(pair) = self
+            .tunnels
+            .get_mut(id)
+            .and_then(|tunnel| tunnel.pair_mut(devices))
+        else {
+            return;
+        };
+        pair.request[side] = request;
+        pair.waiting[side] = true;
+        pair.told = [Told::Due; 2];
+        pair.asked = now;
+    }
+
+    fn make_tunnel(
+        &mut self,
+        gateway: NodeId,
+        peer: NodeId,
+        now: Instant,
+    ) -> Result<TunnelId, Refusal> {
+        let full = |id| self.tunnels.count(id) >= self.limits.tunnels_per_gateway;
+        if full(gateway) || full(peer) {
+            return Err(Refusal::Limit);
+        }
+        let ends = if gateway < peer {
+            [gateway, peer]
+        } else {
+            [peer, gateway]
+        };
+        let (decision, epochs) = self.decide_for(ends).ok_or(Refusal::Offline)?;
+        let asking = usize::from(ends[1] == gateway);
+        let initiator = initiator(&decision, asking);
+        let ends = [(ends[0], epochs[0]), (ends[1], epochs[1])];
+        Ok(self
+            .tunnels
+            .make(ends, initiator, decision, &mut self.random, now))
+    }
+
+    /// Decides again; if anything differs, both ends are told again, with fresh relay directions where needed.
+    fn reconsider(&mut self, id: TunnelId, now: Instant) {
+        let Some(tunnel) = self.tunnels.get(id) else {
+            return;
+        };
+        let ends = tunnel.ends.map(|end| end.gateway);
+        let Some((decision, epochs)) = self.decide_for(ends) else {
+            return;
+        };
+        if tunnel.decision == decision && tunnel.ends.map(|end| end.epoch) == epochs {
+            return;
+        }
+        let was_relayed = tunnel.is_relayed();
+        let Some(tunnel) = self.tunnels.get_mut(id) else {
+            return;
+        };
+        tunnel.initiator = initiator(&decision, tunnel.initiator);
+        tunnel.announced &=
+            tunnel.decision.route == decision.route && tunnel.decision.why == decision.why;
+        tunnel.decision = decision;
+        for (end, epoch) in tunnel.ends.iter_mut().zip(epochs) {
+            end.epoch = epoch;
+        }
+        tunnel.tell_all_again();
+        let pairs: Vec<_> = tunnel.pairs.iter().map(|pair| pair.devices).collect();
+        pairs
+            .into_iter()
+            .for_each(|pair| self.cancel_routes(id, pair));
+        self.relay_reconsidered(id, was_relayed);
+        self.advance(id, now);
+    }
+
+    fn decide_for(&self, ends: [NodeId; 2]) -> Option<(Decision, [u32; 2])> {
+        let [one, other] = ends;
+        let (one, other) = (self.registry.node(one)?, self.registry.node(other)?);
+        Some((decide(&one.reach, &other.reach), [one.epoch, other.epoch]))
+    }
+
+    fn start_route(&mut self, id: TunnelId, side: usize, pair: [NodeId; 2], now: Instant) {
+        let Some(direction) = self.route_direction(id, side, pair) else {
+            return;
+        };
+        let Some(tunnel) = self.tunnels.get_mut(id) else {
+            return;
+        };
+        let to = tunnel.ends[side].gateway;
+        if let Some(pair) = tunnel.pair_mut(pair) {
+            pair.told[side] = Told::Said;
+        }
+        let make = |sequence| {
+            Message::RouteDirection(Box::new(RouteDirection {
+                sequence,
+                ..direction
+            }))
+        };
+        self.pushes.start(
+            to,
+            About::Route {
+                tunnel: id,
+                side,
+                pair,
+            },
+            make,
+            now,
+        );
+    }
+
+    /// What end `side` is told about a pair, without its sequence number.
+    fn route_direction(
+        &self,
+        id: TunnelId,
+        side: usize,
+        devices: [NodeId; 2],
+    ) -> Option<RouteDirection> {
+        let tunnel = self.tunnels.get(id)?;
+        let pair = tunnel.pairs.iter().find(|pair| pair.devices == devices)?;
+        let (here, there) = (tunnel.ends[side], tunnel.ends[1 - side]);
+        let peer = self.registry.node(there.gateway)?;
+        let relay = match &tunnel.relaying {
+            Relaying::Ready(used, _) if tunnel.is_relayed() => Some(RelayLeg {
+                relay: used.relay,
+                addresses: self.registry.relay(used.relay)?.addresses.clone(),
+                key: used.keys[side],
+            }),
+            Relaying::Ready(..) | Relaying::Idle(_) | Relaying::Asking(..) | Relaying::Stuck => {
+                None
+            }
+        };
+        let direction = RouteDirection {
+            sequence: 0,
+            request: if pair.waiting[side] {
+                pair.request[side]
+            } else {
+                0
+            },
+            tunnel: id,
+            peer: peer.id,
+            peer_name: self.registry.node_name(peer.id)?,
+            peer_key: peer.key,
+            peer_epoch: there.epoch,
+            initiator: tunnel.initiator == side,
+            local_path: here.path,
+            peer_path: there.path,
+            why: tunnel.decision.why,
+            candidates: tunnel.decision.candidates[side].clone(),
+            relay,
+            local: devices[side],
+            remote: self.registry.identity(devices[1 - side])?,
+        };
+        Some(direction.within_limits())
+    }
+
+    fn cancel_routes(&mut self, tunnel: TunnelId, pair: [NodeId; 2]) {
+        for side in [0, 1] {
+            self.pushes.cancel(About::Route { tunnel, side, pair });
+        }
+    }
+
+    /// Tells the log of a route, once.
+    fn announce(&mut self, id: TunnelId) {
+        let Some(tunnel) = self.tunnels.get_mut(id).filter(|tunnel| !tunnel.announced) else {
+            return;
+        };
+        tunnel.announced = true;
+        let ([one, other], why) = (tunnel.ends.map(|end| end.gateway), tunnel.decision.why);
+        let relay = tunnel
+            .relaying
+            .known()
+            .filter(|_| tunnel.is_relayed())
+            .map(|used| used.relay);
+        let name = |id| self.registry.node_name(id);
+        if let (Some(one), Some(other)) = (name(one), name(other)) {
+            let relay = relay.and_then(name);
+            self.output.push_back(Output::Event(Event::Directed {
+                one,
+                other,
+                why,
+                relay,
+            }));
+        }
+    }
+}
+
+/// Who sends first: whom the decision names, else who did so before.
+fn initiator(decision: &Decision, before: usize) -> usize {
+    match decision.route {
+        Route::Direct { first } => first.map_or(before, Side::index),
+        Route::Relay => before,
+    }
+}

@@ -1,0 +1,420 @@
+//! One enrolled node: what is stored of it, and what is known of it while it is registered.
+
+use crate::direction::{Reach, V4};
+use crate::limits::{LIFETIME, QUARANTINE};
+use crate::rate::Bucket;
+use crate::record::{GatewayRecord, Record, RelayRecord};
+use ntm_proto::Path;
+use ntm_proto::id::{DeviceKey, Label, NodeId};
+use ntm_proto::key::PublicKey;
+use ntm_proto::message::{MAX_ADDRESSES, WanAddress};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Instant;
+
+/// Most earlier instances remembered for telling a clone from a restart.
+const MAX_RETIRED: usize = 8;
+
+/// A gateway or relay.
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
+    pub(crate) name: Label,
+    pub(crate) key: PublicKey,
+    pub(crate) epoch: u32,
+    pub(crate) instance: Option<[u8; 8]>,
+    pub(crate) last_address: Option<SocketAddr>,
+    pub(crate) role: Role,
+    /// While it is registered.
+    pub(crate) live: Option<Live>,
+    /// As last computed; stays when it goes offline.
+    pub(crate) reach: Reach,
+    /// Highest epoch ever offered to the store, kept or not: none is given twice.
+    pub(crate) tried: u32,
+    /// The ticket under which its next start is being saved.
+    pub(crate) saving: Option<u64>,
+    /// When its address was last given to the store.
+    pub(crate) address_saved: Option<Instant>,
+    /// When a clone was last told of.
+    pub(crate) clone_told: Option<Instant>,
+    retired: VecDeque<([u8; 8], Instant)>,
+    /// Its messages per second; made at its first.
+    pub(crate) messages: Option<Bucket>,
+}
+
+pub(crate) enum Role {
+    Gateway(GatewayRole),
+    Relay(RelayRole),
+}
+
+pub(crate) struct GatewayRole {
+    pub(crate) account: i64,
+    pub(crate) vip4: Ipv4Addr,
+    pub(crate) vip6: Ipv6Addr,
+    pub(crate) devices: BTreeMap<DeviceKey, NodeId>,
+    pub(crate) labels: BTreeMap<Label, NodeId>,
+}
+
+#[derive(Default)]
+pub(crate) struct RelayRole {
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) paths: u32,
+    pub(crate) capacity: u32,
+    /// Paths we gave it since it told us its load.
+    pub(crate) assigned: u32,
+}
+
+/// What a registered node said and how it was seen.
+pub(crate) struct Live {
+    /// Offline from then on, unless it says something before.
+    pub(crate) until: Instant,
+    /// Where pushes go.
+    pub(crate) primary: Path,
+    pub(crate) addresses: Vec<WanAddress>,
+    /// It registered in an earlier life of ours and does not know that we forgot: its Keep Alives tell us its
+    /// addresses, one by one.
+    pub(crate) assumed: bool,
+    seen: BTreeMap<(u8, bool), Seen>,
+}
+
+/// How one WAN showed itself in one family.
+struct Seen {
+    local: Option<SocketAddr>,
+    outside: SocketAddr,
+    at: Instant,
+}
+
+impl Node {
+    pub(crate) fn gateway(record: &GatewayRecord) -> Self {
+        let role = GatewayRole {
+            account: record.account,
+            vip4: record.vip4,
+            vip6: record.vip6,
+            devices: BTreeMap::new(),
+            labels: BTreeMap::new(),
+        };
+        let r = record;
+        Self::new(
+            (r.node, r.name.clone(), r.key),
+            (r.epoch, r.instance, r.last_address),
+            Role::Gateway(role),
+        )
+    }
+
+    pub(crate) fn relay(record: &RelayRecord) -> Self {
+        let (role, r) = (Role::Relay(RelayRole::default()), record);
+        Self::new(
+            (r.node, r.name.clone(), r.key),
+            (r.epoch, r.instance, r.last_address),
+            role,
+        )
+    }
+
+    fn new(
+        (id, name, key): (NodeId, Label, PublicKey),
+        (epoch, instance, last_address): (u32, Option<[u8; 8]>, Option<SocketAddr>),
+        role: Role,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            key,
+            epoch,
+            instance,
+            last_address,
+            role,
+            live: None,
+            reach: Reach::default(),
+            tried: epoch,
+            saving: None,
+            address_saved: None,
+            clone_told: None,
+            retired: VecDeque::new(),
+            messages: None,
+        }
+    }
+
+    pub(crate) fn as_gateway(&self) -> Option<&GatewayRole> {
+        match &self.role {
+            Role::Gateway(role) => Some(role),
+            Role::Relay(_) => None,
+        }
+    }
+
+    pub(crate) fn as_gateway_mut(&mut self) -> Option<&mut GatewayRole> {
+        match &mut self.role {
+            Role::Gateway(role) => Some(role),
+            Role::Relay(_) => None,
+        }
+    }
+
+    pub(crate) fn as_relay(&self) -> Option<&RelayRole> {
+        match &self.role {
+            Role::Relay(role) => Some(role),
+            Role::Gateway(_) => None,
+        }
+    }
+
+    pub(crate) fn as_relay_mut(&mut self) -> Option<&mut RelayRole> {
+        match &mut self.role {
+            Role::Relay(role) => Some(role),
+            Role::Gateway(_) => None,
+        }
+    }
+
+    /// The row to store, with these in place of what it has.
+    pub(crate) fn record(
+        &self,
+        epoch: u32,
+        instance: Option<[u8; 8]>,
+        last_address: Option<SocketAddr>,
+    ) -> Record {
+        let (node, name, key) = (self.id, self.name.clone(), self.key);
+        match &self.role {
+            Role::Gateway(role) => Record::Gateway(GatewayRecord {
+                node,
+                account: role.account,
+                name,
+                key,
+                epoch,
+                instance,
+                vip4: role.vip4,
+                vip6: role.vip6,
+                last_address,
+            }),
+            Role::Relay(_) => Record::Relay(RelayRecord {
+                node,
+                name,
+                key,
+                epoch,
+                instance,
+                last_address,
+            }),
+        }
+    }
+
+    /// Whether `instance` was replaced by a newer one so short a time ago that both must be running.
+    pub(crate) fn is_clone(&self, instance: [u8; 8], now: Instant) -> bool {
+        let recent = |at: Instant| now.saturating_duration_since(at) < QUARANTINE;
+        self.retired
+            .iter()
+            .any(|(other, at)| *other == instance && recent(*at))
+    }
+
+    /// A new start is in force.
+    pub(crate) fn started(&mut self, epoch: u32, instance: [u8; 8], now: Instant) {
+        if let Some(old) = self.instance.replace(instance) {
+            self.retired
+                .retain(|(other, _)| *other != old && *other != instance);
+            self.retired.push_back((old, now));
+            if self.retired.len() > MAX_RETIRED {
+                self.retired.pop_front();
+            }
+        }
+        self.epoch = epoch;
+    }
+}
+
+impl Live {
+    pub(crate) fn new(
+        primary: Path,
+        addresses: Vec<WanAddress>,
+        assumed: bool,
+        now: Instant,
+    ) -> Self {
+        Self {
+            until: now + LIFETIME,
+            primary,
+            addresses,
+            assumed,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// Takes over the addresses of a new registration and forgets how sockets that are gone were seen.
+    pub(crate) fn readdress(&mut self, primary: Path, addresses: Vec<WanAddress>) {
+        self.seen.retain(|(wan, _), seen| {
+            addresses
+                .iter()
+                .any(|a| a.wan == *wan && Some(a.address) == seen.local)
+        });
+        self.primary = primary;
+        self.addresses = addresses;
+        self.assumed = false;
+    }
+
+    /// A Keep Alive left from `local` on `wan` and arrived from `outside`.
+    pub(crate) fn see(&mut self, wan: u8, local: SocketAddr, outside: SocketAddr, now: Instant) {
+        let listed = self
+            .addresses
+            .iter()
+            .any(|a| a.wan == wan && a.address == local);
+        if !listed {
+            if !self.assumed || self.addresses.len() >= MAX_ADDRESSES {
+                return;
+            }
+            self.addresses.push(WanAddress {
+                wan,
+                address: local,
+            });
+        }
+        let local = (local.is_ipv4() == outside.is_ipv4()).then_some(local);
+        self.seen.insert(
+            (wan, outside.is_ipv6()),
+            Seen {
+                local,
+                outside,
+                at: now,
+            },
+        );
+    }
+
+    /// A registration arrived from `outside`; it does not say from which socket.
+    pub(crate) fn see_registration(&mut self, outside: SocketAddr, now: Instant) {
+        if let Some(known) = self.seen.values_mut().find(|seen| seen.outside == outside) {
+            known.at = now;
+            return;
+        }
+        let family = |a: &&WanAddress| a.address.is_ipv4() == outside.is_ipv4();
+        let exact = self.addresses.iter().find(|a| a.address == outside);
+        // Behind a NAT: most likely the first, as gateways name their preferred WAN first. A Keep Alive corrects it.
+        let likely = exact.or_else(|| self.addresses.iter().find(family));
+        let wan = likely.or(self.addresses.first()).map_or(0, |a| a.wan);
+        let local = likely.map(|a| a.address);
+        self.seen.insert(
+            (wan, outside.is_ipv6()),
+            Seen {
+                local,
+                outside,
+                at: now,
+            },
+        );
+    }
+
+    /// What the sightings of the last while add up to. The primary WAN goes before others, no NAT before NAT.
+    pub(crate) fn reach(&self, now: Instant) -> Reach {
+        let fresh = |seen: &&Seen| now.saturating_duration_since(seen.at) < LIFETIME;
+        let best = |v6: bool| {
+            let of_family = self
+                .seen
+                .iter()
+                .filter(|((_, is_v6), _)| *is_v6 == v6)
+                .map(|(_, seen)| seen);
+            of_family
+                .filter(fresh)
+                .min_by_key(|seen| (seen.outside != self.primary.remote, !self.is_own(seen)))
+        };
+        let v4 = best(false).map(|seen| {
+            if self.is_own(seen) {
+                V4::Global(seen.outside)
+            } else {
+                V4::Nat {
+                    outside: seen.outside,
+                    inside: seen.local,
+                }
+            }
+        });
+        Reach {
+            v4,
+            v6: best(true).map(|seen| seen.outside),
+        }
+    }
+
+    fn is_own(&self, seen: &Seen) -> bool {
+        self.addresses.iter().any(|a| a.address == seen.outside)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn live(addresses: &[(u8, &str)], from: &str, now: Instant) -> Live {
+        let listed = addresses.iter().map(|(wan, text)| WanAddress {
+            wan: *wan,
+            address: address(text),
+        });
+        let path = Path {
+            local: address("192.0.2.1:4750"),
+            remote: address(from),
+        };
+        let mut live = Live::new(path, listed.collect(), false, now);
+        live.see_registration(address(from), now);
+        live
+    }
+
+    #[test]
+    fn own_address_seen_from_outside_is_global_and_another_is_a_nat() {
+        let now = Instant::now();
+        let global = live(&[(0, "203.0.113.5:4750")], "203.0.113.5:4750", now);
+        assert_eq!(
+            global.reach(now).v4,
+            Some(V4::Global(address("203.0.113.5:4750")))
+        );
+        let natted = live(&[(0, "192.168.1.2:4750")], "198.51.100.7:61000", now);
+        let (outside, inside) = (
+            address("198.51.100.7:61000"),
+            Some(address("192.168.1.2:4750")),
+        );
+        assert_eq!(natted.reach(now).v4, Some(V4::Nat { outside, inside }));
+        assert_eq!(natted.reach(now).v6, None);
+        let nat64 = live(&[(0, "[2001:db8::2]:4750")], "198.51.100.7:61000", now);
+        assert_eq!(
+            nat64.reach(now).v4,
+            Some(V4::Nat {
+                outside,
+                inside: None
+            })
+        );
+    }
+
+    #[test]
+    fn keep_alives_add_families_and_a_move_forgets_the_old_wan() {
+        let now = Instant::now();
+        let mut live = live(
+            &[(0, "192.168.1.2:4750"), (0, "[2001:db8::2]:4750")],
+            "198.51.100.7:61000",
+            now,
+        );
+        live.see(
+            0,
+            address("[2001:db8::2]:4750"),
+            address("[2001:db8::2]:4750"),
+            now,
+        );
+        assert_eq!(live.reach(now).v6, Some(address("[2001:db8::2]:4750")));
+        live.see(
+            1,
+            address("10.9.9.9:4750"),
+            address("203.0.113.77:4750"),
+            now,
+        );
+        assert!(
+            matches!(live.reach(now).v4, Some(V4::Nat { outside, .. }) if outside == address("198.51.100.7:61000"))
+        );
+        let moved = WanAddress {
+            wan: 1,
+            address: address("203.0.113.9:4750"),
+        };
+        live.readdress(
+            Path {
+                remote: moved.address,
+                ..live.primary
+            },
+            vec![moved],
+        );
+        live.see_registration(moved.address, now);
+        assert_eq!(
+            live.reach(now),
+            Reach {
+                v4: Some(V4::Global(moved.address)),
+                v6: None
+            }
+        );
+        assert_eq!(live.reach(now + Duration::from_secs(80)), Reach::default());
+    }
+}

@@ -38,7 +38,10 @@ fn main() {
     world.join(CAR, 10, "laptop");
     world.join(HOME, 20, "camera");
     world.run_for(Duration::from_secs(2));
-    let camera = world.sites[&HOME].gateway.devices()[0].vip4.parse().expect("an identity");
+    let camera = world.sites[&HOME].gateway.devices()[0]
+        .vip4
+        .parse()
+        .expect("an identity");
     let packet = packet(Ipv4Addr::new(192, 168, 1, 10), camera);
     world.send_packet(CAR, &packet);
     world.run_for(Duration::from_secs(2));
@@ -51,13 +54,22 @@ fn main() {
     }
     let (bare_seal, bare_open) = bare();
     let (sealed, opened) = (median(&mut out_ns), median(&mut in_ns));
-    println!("one packet of {PACKET} bytes         here      bare AEAD  share   the papers (seeds 001, table 2)");
+    println!(
+        "one packet of {PACKET} bytes         here      bare AEAD  share   the papers (seeds 001, table 2)"
+    );
     let row = |name, ours: f64, aead: f64, paper: f64| {
         let (share, times) = (aead / ours * 100.0, paper / ours);
-        println!("{name:<26} {ours:>8.0} ns {aead:>9.0} ns {share:>5.0} %   {paper:>9.0} ns, {times:.0} times ours");
+        println!(
+            "{name:<26} {ours:>8.0} ns {aead:>9.0} ns {share:>5.0} %   {paper:>9.0} ns, {times:.0} times ours"
+        );
     };
     row("out: translate and seal", sealed, bare_seal, PAPER_SEND_NS);
-    row("in: open and translate", opened, bare_open, PAPER_RECEIVE_NS);
+    row(
+        "in: open and translate",
+        opened,
+        bare_open,
+        PAPER_RECEIVE_NS,
+    );
     println!(
         "{{\"bench\":\"datapath\",\"bytes\":{PACKET},\"seal_ns\":{sealed:.0},\"open_ns\":{opened:.0},\
          \"aead_seal_ns\":{bare_seal:.0},\"aead_open_ns\":{bare_open:.0},\
@@ -77,16 +89,23 @@ fn round(world: &mut World, packet: &[u8]) -> (f64, f64) {
         let start = Instant::now();
         let forward = car.handle_packet(packet, &mut out, now).expect("a tunnel");
         sealing += start.elapsed();
-        let Forward::Udp(path) = forward else { panic!("the tunnel is not up: {forward:?}") };
+        let Forward::Udp(path) = forward else {
+            panic!("the tunnel is not up: {forward:?}")
+        };
         route = Some(path);
         datagrams.push(out.clone());
     }
     let route: Path = route.expect("at least one packet");
-    let back = Path { local: route.remote, remote: route.local };
+    let back = Path {
+        local: route.remote,
+        remote: route.local,
+    };
     let home = &mut world.sites.get_mut(&HOME).expect("home").gateway;
     let start = Instant::now();
     for datagram in &datagrams {
-        let forward = home.handle_datagram(back, datagram, &mut out, now).expect("authentic");
+        let forward = home
+            .handle_datagram(back, datagram, &mut out, now)
+            .expect("authentic");
         assert_eq!(forward, Forward::Tun);
     }
     let opening = start.elapsed();

@@ -177,6 +177,12 @@ impl Coordination {
         self.requests.add(make, now)
     }
 
+    /// The DC does not know us: tell it all again.
+    pub(crate) fn register_again(&mut self) {
+        self.unregistered = true;
+        self.tell_all = true;
+    }
+
     /// Nobody waits for this request any more.
     pub(crate) fn forget(&mut self, request: u32) {
         self.requests.answered(request);

@@ -84,7 +84,7 @@ impl Gateway {
     ) -> Result<Forward, Reject> {
         let peer = self.peers.get(slot).ok_or(Reject::UnknownPath)?;
         let opened = peer.open(path, generation, datagram, out, now)?;
-        if opened.confirmed || opened.new_way {
+        if opened.confirmed || opened.wants_challenge {
             self.at_peer(slot, |peer, env| {
                 peer.opened(opened, path, env, now);
                 Ok(())
@@ -160,8 +160,8 @@ impl Gateway {
         now: Instant,
     ) -> Result<(), Reject> {
         if let Some(slot) = self.peers.slot_of_path(about) {
-            return self.at_peer(slot, |peer, _| {
-                peer.relay_disowned(path.remote, now);
+            return self.at_peer(slot, |peer, env| {
+                peer.relay_disowned(path.remote, env, now);
                 Ok(())
             });
         }

@@ -66,6 +66,7 @@ impl Devices {
         if let Some(device) = self.by_mac.get(&lan.mac)
             && device.lan == lan
             && device.online
+            && self.mac_by_address.get(&lan.address) == Some(&lan.mac)
         {
             return false;
         }
@@ -77,7 +78,9 @@ impl Devices {
         }
         let key = self.key_of(lan.mac);
         let known = self.by_mac.remove(&lan.mac);
-        if let Some(known) = &known {
+        if let Some(known) = &known
+            && self.mac_by_address.get(&known.lan.address) == Some(&lan.mac)
+        {
             self.mac_by_address.remove(&known.lan.address);
         }
         self.mac_by_address.insert(lan.address, lan.mac);
@@ -132,6 +135,15 @@ impl Devices {
             .for_each(|device| device.stale = true);
     }
 
+    /// Makes the DC be told again about those it gave no identity.
+    pub(crate) fn mark_unnamed_stale(&mut self) {
+        let unnamed = |device: &&mut Device| device.online && device.identity.is_none();
+        self.by_mac
+            .values_mut()
+            .filter(unnamed)
+            .for_each(|device| device.stale = true);
+    }
+
     /// The devices the DC has to be told about.
     pub(crate) fn stale(&mut self) -> impl Iterator<Item = &mut Device> {
         self.by_mac.values_mut().filter(|device| device.stale)
@@ -151,9 +163,10 @@ impl Devices {
         if vip == self.own.vip4 {
             return Some(vip);
         }
-        self.by_mac
-            .get(self.mac_by_vip.get(&vip)?)
-            .map(|device| device.lan.address)
+        let mac = self.mac_by_vip.get(&vip)?;
+        let lan = self.by_mac.get(mac)?.lan.address;
+        // The address may be another device's by now.
+        (self.mac_by_address.get(&lan) == Some(mac)).then_some(lan)
     }
 
     /// The identity with this node id.

@@ -264,6 +264,9 @@ impl Gateway {
 
     fn handle_refused(&mut self, refused: DirectionRefused, now: Instant) {
         self.coordination.forget(refused.request);
+        if refused.refusal == Refusal::NotRegistered {
+            self.coordination.register_again();
+        }
         let found = self
             .directions
             .asked
@@ -337,7 +340,10 @@ impl Gateway {
 
     /// Forgets peers that are idle or unreachable for long.
     pub(crate) fn drop_closed_peers(&mut self, now: Instant) {
-        for (slot, peer) in self.peers.take_over(self.setup.limits.idle, now) {
+        for (slot, peer) in
+            self.peers
+                .take_over(self.setup.limits.idle, !self.sockets.is_empty(), now)
+        {
             self.pairs.retain(|_, other| *other != slot);
             let closed = Message::TunnelClosed(TunnelClosed {
                 tunnel: peer.tunnel,

@@ -291,6 +291,8 @@ pub struct Gateway {
     /// (our device's virtual address, the remote one's) to the peer's slot.
     pairs: HashMap<(Ipv4Addr, Ipv4Addr), usize>,
     pings: Pings,
+    /// Tunnel Requests so far.
+    offers: u32,
     output: VecDeque<Output>,
     rejects: BTreeMap<Reject, u64>,
     started: Instant,
@@ -313,6 +315,7 @@ impl Gateway {
             directions: Directions::default(),
             pairs: HashMap::new(),
             pings: Pings::default(),
+            offers: 0,
             output: VecDeque::new(),
             rejects: BTreeMap::new(),
             started: now,
@@ -388,6 +391,7 @@ impl Gateway {
             random: &mut self.random,
             output: &mut self.output,
             epoch: self.coordination.epoch(),
+            offers: &mut self.offers,
         };
         work(&mut self.peers, &mut env)
     }

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Most ways to one peer, relayed one included.
 const LIMIT: usize = 12;
+/// How long a proof holds without a sign of life on the way: a little longer than ways are kept warm.
+const PROOF_LIFE: Duration = Duration::from_secs(60);
 /// Challenges without an answer after which a way is dead.
 pub(crate) const GIVE_UP_AFTER: u32 = 4;
 /// Pause between challenges on one way.
@@ -70,9 +72,14 @@ impl Paths {
             .filter(|path| path.local.is_ipv4() == path.remote.is_ipv4())
             .take(LIMIT - 4)
             .collect();
+        let active = self.active;
         self.ways.retain(|way| {
             let alive = sockets.contains(&way.path.local);
-            alive && (way.relayed || !way.directed || way.proven || pairs.contains(&way.path))
+            alive
+                && (way.relayed
+                    || !way.directed
+                    || Some(way.path) == active
+                    || pairs.contains(&way.path))
         });
         for path in pairs {
             if !self.ways.iter().any(|way| way.path == path) && self.ways.len() < LIMIT {
@@ -84,24 +91,25 @@ impl Paths {
 
     /// Our sockets changed: ways that left from one that is gone leave from one of the same family now, unproven.
     pub(crate) fn move_to(&mut self, sockets: &[SocketAddr]) {
-        let mut moved = Vec::new();
-        for way in self
-            .ways
-            .iter()
-            .filter(|way| !way.relayed && !sockets.contains(&way.path.local))
-        {
+        let mut moved: Vec<Way> = Vec::new();
+        let gone = |way: &&Way| !way.relayed && !sockets.contains(&way.path.local);
+        for way in self.ways.iter().filter(gone) {
+            let remote = way.path.remote;
             let same_family = sockets
                 .iter()
-                .filter(|socket| socket.is_ipv4() == way.path.remote.is_ipv4());
-            moved.extend(same_family.map(|local| Path {
-                local: *local,
-                remote: way.path.remote,
+                .filter(|socket| socket.is_ipv4() == remote.is_ipv4());
+            moved.extend(same_family.map(|local| {
+                let path = Path {
+                    local: *local,
+                    remote,
+                };
+                Way::new(path, false, way.directed)
             }));
         }
         self.ways.retain(|way| sockets.contains(&way.path.local));
-        for path in moved {
-            if !self.ways.iter().any(|way| way.path == path) && self.ways.len() < LIMIT {
-                self.ways.push(Way::new(path, false, true));
+        for way in moved {
+            if !self.ways.iter().any(|old| old.path == way.path) && self.ways.len() < LIMIT {
+                self.ways.push(way);
             }
         }
         self.drop_lost_active();
@@ -119,19 +127,26 @@ impl Paths {
         self.drop_lost_active();
     }
 
-    /// Something authentic came by `path`. Whether that way is new and wants a challenge.
+    /// Something authentic came by `path`. Whether that way wants a challenge: it is new, or the peer speaks by it
+    /// and we use another.
     pub(crate) fn heard(&mut self, path: Path, now: Instant) -> bool {
+        let active = self.active;
         if let Some(way) = self.ways.iter_mut().find(|way| way.path == path) {
             way.heard = Some(now);
-            return false;
+            let rested = |(_, at): (u64, Instant)| now.duration_since(at) >= PROBE_PAUSE;
+            return active != Some(path) && way.challenge.is_none_or(rested);
         }
         if self.ways.len() >= LIMIT {
-            let active = self.active;
-            let spare = |way: &Way| !way.directed && !way.relayed && Some(way.path) != active;
-            let Some(at) = self.ways.iter().position(spare) else {
+            let spare = |way: &&Way| !way.relayed && Some(way.path) != active;
+            let oldest = self
+                .ways
+                .iter()
+                .filter(spare)
+                .min_by_key(|way| (way.directed, way.heard));
+            let Some(oldest) = oldest.map(|way| way.path) else {
                 return false;
             };
-            self.ways.remove(at);
+            self.ways.retain(|way| way.path != oldest);
         }
         self.ways.push(Way {
             heard: Some(now),
@@ -140,30 +155,30 @@ impl Paths {
         true
     }
 
-    /// The peer proved that it receives on `path`. Whether bulk traffic takes another way now.
-    pub(crate) fn prove(&mut self, path: Path, now: Instant) -> bool {
+    /// The peer proved that it receives on `path`, by answering what left at `asked`. Whether bulk traffic takes
+    /// another way now.
+    pub(crate) fn prove(&mut self, path: Path, asked: Instant, now: Instant) -> bool {
         let Some(way) = self.ways.iter_mut().find(|way| way.path == path) else {
             return false;
         };
         way.proven = true;
         way.unanswered = 0;
         way.heard = Some(now);
-        self.choose(path)
+        self.choose(path, asked)
     }
 
     /// An answer to a challenge came by `path`: if the token is right, the way is proven. Returns whether the
     /// answer was one, and whether bulk traffic takes another way now.
     pub(crate) fn answered(&mut self, path: Path, token: u64, now: Instant) -> (bool, bool) {
-        let is_it = |way: &&mut Way| {
-            way.path == path && way.challenge.is_some_and(|(sent, _)| sent == token)
-        };
-        let Some(way) = self.ways.iter_mut().find(is_it) else {
+        let mut ways = self.ways.iter_mut();
+        let Some(way) = ways.find(|way| way.path == path) else {
             return (false, false);
         };
-        if let Some((_, sent)) = way.challenge.take() {
-            way.rtt = Some(now.duration_since(sent));
-        }
-        (true, self.prove(path, now))
+        let Some((_, asked)) = way.challenge.take_if(|(sent, _)| *sent == token) else {
+            return (false, false);
+        };
+        way.rtt = Some(now.duration_since(asked));
+        (true, self.prove(path, asked, now))
     }
 
     /// A token for a challenge on `path`, if that is a way.
@@ -183,20 +198,22 @@ impl Paths {
     }
 
     /// Whether enough challenges on the way in use went unanswered; then it is not used any more.
-    pub(crate) fn give_up_silent(&mut self) -> bool {
+    pub(crate) fn give_up_silent(&mut self, now: Instant) -> bool {
         let Some(active) = self.active else {
             return false;
         };
-        let dead = |way: &&mut Way| way.path == active && way.unanswered >= GIVE_UP_AFTER;
-        let Some(way) = self.ways.iter_mut().find(dead) else {
+        let is_dead = |way: &Way| way.path == active && way.unanswered >= GIVE_UP_AFTER;
+        if !self.ways.iter().any(is_dead) {
             return false;
-        };
-        way.proven = false;
-        way.unanswered = 0;
-        way.challenge = None;
-        let learned = !way.directed;
-        if learned {
-            self.ways.retain(|way| way.path != active);
+        }
+        self.ways.retain(|way| way.directed || way.path != active);
+        for way in &mut self.ways {
+            let stale = way
+                .heard
+                .is_none_or(|at| now.duration_since(at) >= PROOF_LIFE);
+            if way.path == active || stale {
+                (way.proven, way.challenge, way.unanswered) = (false, None, 0);
+            }
         }
         self.active = self.best();
         true
@@ -210,17 +227,18 @@ impl Paths {
         }
     }
 
-    /// Prefers `newcomer` to the way in use if it is better, or if the peer speaks by it and no longer by the old one.
-    fn choose(&mut self, newcomer: Path) -> bool {
+    /// Prefers `newcomer` to the way in use if it is direct and that is relayed, or if nothing has come by the way
+    /// in use since `asked`, when the newcomer's challenge left.
+    fn choose(&mut self, newcomer: Path, asked: Instant) -> bool {
         let before = self.active;
-        let better = match (
-            self.active(),
-            self.ways.iter().find(|way| way.path == newcomer),
-        ) {
+        let new = self.ways.iter().find(|way| way.path == newcomer);
+        let better = match (self.active(), new) {
             (_, None) => false,
             (None, Some(_)) => true,
             (Some(old), Some(new)) if old.relayed != new.relayed => old.relayed,
-            (Some(old), Some(new)) => new.path != old.path && new.heard > old.heard,
+            (Some(old), Some(new)) => {
+                new.path != old.path && old.heard.is_none_or(|heard| heard < asked)
+            }
         };
         if better {
             self.active = Some(newcomer);
@@ -290,7 +308,7 @@ mod tests {
         assert_eq!(paths.active_path(), None);
         let now = Instant::now();
         let way = path("10.0.0.2:4750", "203.0.113.9:2");
-        assert!(paths.prove(way, now));
+        assert!(paths.prove(way, now, now));
         assert_eq!(paths.active_path(), Some(way));
     }
 
@@ -301,7 +319,7 @@ mod tests {
         let relay = path("10.0.0.2:4750", "203.0.113.20:4750");
         let direct = path("10.0.0.2:4750", "203.0.113.9:2");
         paths.relay_bound(Some(relay));
-        paths.prove(relay, now);
+        paths.prove(relay, now, now);
         paths.direct(&sockets(), &[direct.remote]);
         let token = paths.challenge(direct, &mut random, now).unwrap();
         assert_eq!(paths.answered(direct, token ^ 1, now), (false, false));
@@ -310,7 +328,7 @@ mod tests {
         for _ in 0..=GIVE_UP_AFTER {
             paths.challenge(direct, &mut random, now).unwrap();
         }
-        assert!(paths.give_up_silent());
+        assert!(paths.give_up_silent(now));
         assert_eq!(paths.active_path(), Some(relay));
     }
 
@@ -319,7 +337,7 @@ mod tests {
         let (mut paths, now) = (Paths::default(), Instant::now());
         let home = path("10.0.0.2:4750", "203.0.113.9:2");
         paths.direct(&sockets(), &[home.remote]);
-        paths.prove(home, now);
+        paths.prove(home, now, now);
         for port in 1..100 {
             paths.heard(path("10.0.0.2:4750", &format!("192.0.2.66:{port}")), now);
         }

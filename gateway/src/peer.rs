@@ -15,11 +15,13 @@ mod watch;
 use crate::path::Paths;
 use crate::peers::Env;
 use crate::status::TunnelStatus;
-use crate::{Event, Output, Reject};
+use crate::{Event, Output, Reject, Setup};
 use binding::{RelayEnd, Step};
-use handshake::Outgoing;
+use handshake::{Answered, Outgoing};
 use keys::SessionKeys;
 use ntm_proto::Path;
+use ntm_proto::address::{canonical, is_candidate};
+use ntm_proto::cookie::Cookie;
 use ntm_proto::id::{Fqdn, Identity, NodeId, PathId, TunnelId};
 use ntm_proto::key::PublicKey;
 use ntm_proto::message::{Message, RouteDirection, Why};
@@ -54,10 +56,11 @@ pub(crate) struct Peer {
     relay: Option<RelayEnd>,
     keys: SessionKeys,
     outgoing: Option<Outgoing>,
-    /// Our Tunnel Requests so far, and the newest of theirs.
-    offers: u32,
+    /// The newest of the peer's Tunnel Requests.
     newest_offer: Option<(u32, u32)>,
-    answered: Option<([u8; 32], Vec<u8>)>,
+    /// The Tunnel Request we answered and that is not confirmed yet.
+    answered: Option<Answered>,
+    cookie: Option<(Cookie, Instant)>,
     /// Sealed packets to be, with their destinations' translation done, until the tunnel is up.
     waiting: VecDeque<Vec<u8>>,
     announced: bool,
@@ -84,9 +87,9 @@ impl Peer {
             relay: None,
             keys: SessionKeys::default(),
             outgoing: None,
-            offers: 0,
             newest_offer: None,
             answered: None,
+            cookie: None,
             waiting: VecDeque::new(),
             announced: false,
         };
@@ -100,28 +103,47 @@ impl Peer {
             self.remotes
                 .insert(direction.remote.vip4, direction.remote.clone());
         }
-        if self.key != direction.peer_key || self.epoch != direction.peer_epoch {
-            if self.key != direction.peer_key {
-                let (peer, key) = (self.name.clone(), direction.peer_key);
-                env.output
-                    .push_back(Output::Event(Event::KeyChanged { peer, key }));
-            }
-            self.key = direction.peer_key;
-            self.epoch = direction.peer_epoch;
-            self.newest_offer = None;
-            self.restart(env, now);
-        }
+        let restarted = self.notice_restart(direction, env);
         self.name = direction.peer_name.clone();
         self.peer_path = direction.peer_path;
         self.initiator = direction.initiator;
         self.why = direction.why;
-        self.candidates = direction.candidates.clone();
+        // The DC checked them; we check them again, so that not even it can aim us at ourselves.
+        let usable = |address: &&SocketAddr| is_usable(**address, env.setup);
+        self.candidates = direction
+            .candidates
+            .iter()
+            .filter(usable)
+            .copied()
+            .collect();
         self.paths.direct(env.sockets, &self.candidates);
         self.use_relay(direction, env, now);
         self.watch.directed(now);
-        if self.paths.active_path().is_none() || !self.keys.is_up(now) {
+        if restarted {
+            self.restart(env, now);
+        } else if self.paths.active_path().is_none() || !self.keys.is_up(now) {
             self.begin(env, now);
         }
+    }
+
+    /// Whether the peer holds none of our keys any more: it restarted, and we have not shaken hands since.
+    fn notice_restart(&mut self, direction: &RouteDirection, env: &mut Env<'_>) -> bool {
+        let new_key = self.key != direction.peer_key;
+        if new_key {
+            let (peer, key) = (self.name.clone(), direction.peer_key);
+            let event = Event::KeyChanged { peer, key };
+            env.output.push_back(Output::Event(event));
+        }
+        let new_epoch = self.epoch != direction.peer_epoch;
+        let shaken = self
+            .newest_offer
+            .is_some_and(|(epoch, _)| epoch == direction.peer_epoch);
+        if new_key || direction.peer_epoch < self.epoch {
+            self.newest_offer = None;
+        }
+        self.key = direction.peer_key;
+        self.epoch = direction.peer_epoch;
+        new_key || (new_epoch && !shaken)
     }
 
     /// Our sockets changed: speak from those that are left, at once and by all ways.
@@ -134,6 +156,8 @@ impl Peer {
         }
         self.bind(env, now);
         self.challenge_all(env, now);
+        self.hasten_request(env, now);
+        self.watch.sockets_changed(!env.sockets.is_empty(), now);
     }
 
     /// Takes a message of the relay we use.
@@ -163,18 +187,14 @@ impl Peer {
         Ok(())
     }
 
-    /// The relay says it does not know our path.
-    pub(crate) fn relay_disowned(&mut self, from: SocketAddr, now: Instant) {
-        let is_from_relay = self
-            .relay
-            .as_ref()
-            .and_then(RelayEnd::bound)
-            .is_none_or(|bound| bound.remote == from);
-        if let Some(relay) = self.relay.as_mut().filter(|_| is_from_relay) {
-            relay.disowned(now);
+    /// Somebody at `from` says that the relay does not know our path.
+    pub(crate) fn relay_disowned(&mut self, from: SocketAddr, env: &mut Env<'_>, now: Instant) {
+        let Some(relay) = &mut self.relay else { return };
+        if relay.disowned(from, now) {
             self.paths.relay_bound(None);
             self.watch.wants_direction = true;
         }
+        self.bind(env, now);
     }
 
     /// Whether its tunnel carries traffic.
@@ -235,8 +255,11 @@ impl Peer {
                 self.relay.iter_mut().for_each(|relay| relay.probe(now));
             }
             Some(leg) => {
+                let mut leg = leg.clone();
+                leg.addresses
+                    .retain(|address| is_usable(*address, env.setup));
                 self.relay = Some(RelayEnd::new(
-                    leg.clone(),
+                    leg,
                     direction.local_path,
                     env.sockets,
                     env.random,
@@ -272,8 +295,18 @@ impl Peer {
             .seal(Kind::Control, self.peer_path, &mut datagram, now)
             .is_ok()
         {
-            self.watch.sent(now);
+            // Nobody answers an answer, so its silence means nothing.
+            if matches!(message, Message::PathResponse(_)) {
+                self.watch.replied(now);
+            } else {
+                self.watch.sent(now);
+            }
             env.output.push_back(Output::Send { path, datagram });
         }
     }
+}
+
+/// Whether datagrams may be sent there on the DC's word.
+fn is_usable(address: SocketAddr, setup: &Setup) -> bool {
+    is_candidate(address) && !setup.prefixes.contains(canonical(address.ip()))
 }

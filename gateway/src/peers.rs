@@ -21,6 +21,8 @@ pub(crate) struct Env<'a> {
     pub(crate) output: &'a mut VecDeque<Output>,
     /// Our boot epoch.
     pub(crate) epoch: u32,
+    /// Our Tunnel Requests in this epoch, to all peers.
+    pub(crate) offers: &'a mut u32,
 }
 
 pub(crate) struct Peers {
@@ -119,11 +121,16 @@ impl Peers {
     }
 
     /// Forgets the peers that are over; their slots.
-    pub(crate) fn take_over(&mut self, idle: Duration, now: Instant) -> Vec<(usize, Peer)> {
+    pub(crate) fn take_over(
+        &mut self,
+        idle: Duration,
+        has_wan: bool,
+        now: Instant,
+    ) -> Vec<(usize, Peer)> {
         let over = |slot: &usize| {
             self.slots[*slot]
                 .as_ref()
-                .is_some_and(|peer| peer.is_over(idle, now))
+                .is_some_and(|peer| peer.is_over(idle, has_wan, now))
         };
         let slots: Vec<usize> = (0..self.slots.len()).filter(over).collect();
         let mut peers = Vec::new();

@@ -166,7 +166,8 @@ impl Link {
         if let Some(pending) = &self.pending {
             if pending.again <= now {
                 let pause = (pending.pause * 2).min(LONGEST_PAUSE);
-                self.start(pause, pending.renewal, now);
+                // No answer: the DC may have restarted meanwhile, so age is not the only reason any more.
+                self.start(pause, false, now);
             }
         } else if self
             .current
@@ -317,7 +318,9 @@ impl Link {
         let recent = self
             .notice_heeded
             .is_some_and(|at| now.duration_since(at) < NOTICE_HEED_INTERVAL);
-        if ours && !recent && self.pending.is_none() {
+        if ours && let Some(pending) = &mut self.pending {
+            pending.renewal = false;
+        } else if ours && !recent {
             self.notice_heeded = Some(now);
             self.start(FIRST_PAUSE, false, now);
         }

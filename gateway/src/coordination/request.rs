@@ -57,6 +57,13 @@ impl Requests {
         }
     }
 
+    /// Whether such a request is under way.
+    pub(super) fn has(&self, is_such: impl Fn(&Message) -> bool) -> bool {
+        self.pending
+            .values()
+            .any(|pending| is_such(&pending.message))
+    }
+
     /// Drops requests that are made anew by whoever needs them.
     pub(super) fn drop_where(&mut self, is_old: impl Fn(&Message) -> bool) {
         self.pending.retain(|_, pending| !is_old(&pending.message));
@@ -81,11 +88,24 @@ impl Requests {
         due
     }
 
-    /// Whether something has been asked often enough without an answer to doubt the link.
+    /// Whether the DC has not answered what it always answers at once, often enough to doubt the link. Other
+    /// questions may take it longer.
     pub(super) fn is_doubtful(&self) -> bool {
+        let plain = |message: &Message| {
+            matches!(
+                message,
+                Message::RegistrationRequest(_) | Message::KeepAlive(_)
+            )
+        };
+        let mut pending = self.pending.values();
+        pending.any(|pending| pending.tries > DOUBT_AFTER && plain(&pending.message))
+    }
+
+    /// Whether a question has been repeated so often that the link should be tested.
+    pub(super) fn is_slow(&self) -> bool {
         self.pending
             .values()
-            .any(|pending| pending.tries > DOUBT_AFTER)
+            .any(|pending| pending.tries == DOUBT_AFTER)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {

@@ -46,7 +46,8 @@ impl Coordination {
         if self.routes.is_empty() {
             return;
         }
-        if self.requests.is_doubtful() && !self.link.is_connecting() {
+        let expired = self.state == State::Registered && !self.link.is_up(now);
+        if (self.requests.is_doubtful() || expired) && !self.searching {
             self.lost(output, now);
         }
         self.send_handshakes(output);
@@ -58,11 +59,17 @@ impl Coordination {
             self.register(wans, devices, now);
         }
         if self.state == State::Registered {
-            self.announce_sockets(wans, output, now);
+            self.announce_sockets(wans, devices, output, now);
             self.tell_devices(devices, now);
         }
         for message in self.requests.due(now) {
             self.say(&message, output, now);
+        }
+        let testing = self
+            .requests
+            .has(|message| matches!(message, Message::KeepAlive(_)));
+        if self.requests.is_slow() && !testing {
+            self.keep_alive = Some(now);
         }
     }
 
@@ -111,9 +118,17 @@ impl Coordination {
     }
 
     /// Keep Alives: the preferred way's by a repeated request, because its silence means something; the others' once.
-    fn announce_sockets(&mut self, wans: &[Wan], output: &mut VecDeque<Output>, now: Instant) {
+    fn announce_sockets(
+        &mut self,
+        wans: &[Wan],
+        devices: &mut Devices,
+        output: &mut VecDeque<Output>,
+        now: Instant,
+    ) {
         if self.keep_alive.is_some_and(|due| due <= now) {
             self.keep_alive = Some(now + KEEP_ALIVE);
+            // A device the DC could not store a moment ago may have better luck now.
+            devices.mark_unnamed_stale();
             self.unannounced = wans
                 .iter()
                 .flat_map(|wan| wan.sockets.iter().map(|s| (wan.id, *s)))
@@ -154,6 +169,9 @@ impl Coordination {
         for device in devices.stale().take(DEVICES_AT_ONCE) {
             device.stale = false;
             let (key, label, online) = (device.key, device.lan.hostname.clone(), device.online);
+            // An older word about the device must not be repeated after this one.
+            let is_older = |message: &Message| matches!(message, Message::DeviceRequest(old) if old.key == key);
+            self.requests.drop_where(is_older);
             self.requests.add(
                 |request| {
                     Message::DeviceRequest(DeviceRequest {

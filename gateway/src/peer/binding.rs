@@ -1,12 +1,12 @@
 //! Our end of a relayed path: prove ourselves to the relay, keep the binding fresh, notice when the relay is gone.
 
 use crate::Reject;
-use ntm_proto::Path;
 use ntm_proto::bind::{Binding, is_authentic};
 use ntm_proto::id::PathId;
 use ntm_proto::message::RelayLeg;
 use ntm_proto::random::Random;
 use ntm_proto::wire::Kind;
+use ntm_proto::{NOTICE_HEED_INTERVAL, Path};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,7 @@ pub(crate) struct RelayEnd {
     again: Instant,
     pause: Duration,
     unanswered: u32,
+    notice_heeded: Option<Instant>,
 }
 
 /// What came of a binding message.
@@ -59,6 +60,7 @@ impl RelayEnd {
             again: now,
             pause: FIRST_PAUSE,
             unanswered: 0,
+            notice_heeded: None,
         };
         end.sockets_changed(sockets, now);
         end
@@ -77,6 +79,7 @@ impl RelayEnd {
     /// Our sockets are now these: bind again, at once, from one that is left.
     pub(crate) fn sockets_changed(&mut self, sockets: &[SocketAddr], now: Instant) {
         let relays = &self.leg.addresses;
+        self.unanswered = 0;
         let ways = sockets.iter().flat_map(|local| {
             let same_family = relays
                 .iter()
@@ -96,16 +99,28 @@ impl RelayEnd {
 
     /// The binding is in doubt: refresh it now, unless that is under way.
     pub(crate) fn probe(&mut self, now: Instant) {
-        if self.unanswered == 0 || self.bound.is_none() {
+        if self.unanswered == 0 {
             self.again = now;
             self.pause = FIRST_PAUSE;
         }
     }
 
-    /// The relay says it does not know us.
-    pub(crate) fn disowned(&mut self, now: Instant) {
+    /// Somebody at `from` says that the relay does not know us. Anybody can say so: it makes us ask the relay, and
+    /// only if that has been asked in vain already do we believe it. Whether we do.
+    pub(crate) fn disowned(&mut self, from: SocketAddr, now: Instant) -> bool {
+        let rested = self
+            .notice_heeded
+            .is_none_or(|at| now.duration_since(at) >= NOTICE_HEED_INTERVAL);
+        if !self.leg.addresses.contains(&from) || !rested {
+            return false;
+        }
+        self.notice_heeded = Some(now);
+        if self.unanswered == 0 {
+            self.probe(now);
+            return false;
+        }
         self.bound = None;
-        self.again = now + self.pause;
+        true
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -125,7 +140,10 @@ impl RelayEnd {
             self.route = (self.route + 1) % self.routes.len();
             path
         });
-        self.nonce = random.bytes();
+        // One nonce for all repetitions, so that an answer that is late still counts.
+        if self.unanswered == 0 {
+            self.nonce = random.bytes();
+        }
         self.again = now + self.pause;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         self.unanswered += 1;

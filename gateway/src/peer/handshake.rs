@@ -4,7 +4,7 @@ use super::Peer;
 use crate::peers::Env;
 use crate::{Output, Reject, Setup};
 use ntm_proto::Path;
-use ntm_proto::cookie::Cookie;
+use ntm_proto::cookie::SECRET_LIFE;
 use ntm_proto::handshake::{Context, Initiator, Purpose, Request, TunnelOffer};
 use ntm_proto::id::NodeId;
 use ntm_proto::session::Session;
@@ -16,6 +16,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 const ATTEMPT: Duration = Duration::from_secs(8);
 /// How long our own request wins over the other side's when both start at once and our id is the smaller.
 const OURS_WINS: Duration = Duration::from_secs(1);
+
+/// Most ways an answer's proof counts for.
+const ANSWERED_PATHS: usize = 8;
 
 /// No group secret yet: the place is there, the value is none.
 const NO_GROUP_SECRET: [u8; 32] = [0; 32];
@@ -30,11 +33,20 @@ pub(super) struct Outgoing {
     pause: Duration,
 }
 
+/// A Tunnel Request we answered.
+pub(super) struct Answered {
+    ephemeral: [u8; 32],
+    response: Vec<u8>,
+    /// Where the answer went, and when first.
+    pub(super) paths: Vec<Path>,
+    pub(super) at: Instant,
+}
+
 impl Peer {
     /// Starts to get keys, if that is ours to do.
     pub(super) fn begin(&mut self, env: &mut Env<'_>, now: Instant) {
         if self.initiator && self.outgoing.is_none() {
-            self.request(None, env, now);
+            self.request(env, now);
         }
     }
 
@@ -48,13 +60,17 @@ impl Peer {
     }
 
     /// Makes a Tunnel Request and sends it by every way.
-    pub(super) fn request(&mut self, cookie: Option<&Cookie>, env: &mut Env<'_>, now: Instant) {
-        self.offers += 1;
+    pub(super) fn request(&mut self, env: &mut Env<'_>, now: Instant) {
+        *env.offers += 1;
+        let cookie = self
+            .cookie
+            .filter(|(_, at)| now.duration_since(*at) < SECRET_LIFE);
+        let cookie = cookie.as_ref().map(|(cookie, _)| cookie);
         let fallback = env.random.number() as u8;
         let generation = self.keys.next_generation(fallback);
         let offer = TunnelOffer {
             epoch: env.epoch,
-            counter: self.offers,
+            counter: *env.offers,
             generation,
         };
         let purpose = self.purpose(env.setup.node, self.node);
@@ -97,7 +113,7 @@ impl Peer {
         if now.duration_since(outgoing.started) >= ATTEMPT {
             // Nobody answers where we look. The DC may know better by now.
             self.watch.wants_direction = true;
-            self.request(None, env, now);
+            self.request(env, now);
         } else {
             self.repeat_request(env);
         }
@@ -121,13 +137,14 @@ impl Peer {
         if request.remote != self.key {
             return Err(Reject::WrongKey);
         }
-        if let Some((ephemeral, response)) = &self.answered
-            && *ephemeral == request.ephemeral
+        if let Some(answered) = &mut self.answered
+            && answered.ephemeral == request.ephemeral
         {
-            env.output.push_back(Output::Send {
-                path,
-                datagram: response.clone(),
-            });
+            if answered.paths.len() < ANSWERED_PATHS && !answered.paths.contains(&path) {
+                answered.paths.push(path);
+            }
+            let datagram = answered.response.clone();
+            env.output.push_back(Output::Send { path, datagram });
             return Ok(());
         }
         let offer = TunnelOffer::decode(&request.payload).map_err(|_| Reject::MalformedDatagram)?;
@@ -146,7 +163,12 @@ impl Peer {
         self.outgoing = None;
         self.keys
             .unconfirmed(Session::new(&keys, offer.generation, false, now));
-        self.answered = Some((ephemeral, response.clone()));
+        self.answered = Some(Answered {
+            ephemeral,
+            response: response.clone(),
+            paths: vec![path],
+            at: now,
+        });
         env.output.push_back(Output::Send {
             path,
             datagram: response,
@@ -169,17 +191,20 @@ impl Peer {
             .map_err(|_| Reject::Forged)?;
         self.keys
             .confirmed(Session::new(&keys, outgoing.generation, true, now));
+        let asked = outgoing.started;
         self.outgoing = None;
         self.paths.heard(path, now);
         self.watch.heard(now);
         // The answer to our fresh ephemeral key came by this way: that is its proof. The challenge that follows
         // tells the peer that we have the keys, and measures the round trip.
-        self.way_proven(path, env, now);
+        self.way_proven(path, asked, env, now);
         self.send_challenge(path, env, now);
         Ok(())
     }
 
-    /// Takes a Cookie Reply: the peer is under load and wants proof of our address.
+    /// Takes a Cookie Reply: the peer is under load and wants proof of our address. Whoever knows the peer's public
+    /// key can forge one, so it changes neither when we repeat nor when we give up, and only a cookie we did not
+    /// have makes a new request.
     pub(crate) fn handle_cookie(
         &mut self,
         datagram: &[u8],
@@ -191,8 +216,28 @@ impl Peer {
             .initiator
             .take_cookie(datagram)
             .ok_or(Reject::Forged)?;
-        self.request(Some(&cookie), env, now);
+        let (started, pause) = (outgoing.started, outgoing.pause);
+        let recent = self
+            .cookie
+            .is_some_and(|(_, at)| now.duration_since(at) < FIRST_PAUSE);
+        if recent {
+            return Err(Reject::UnderLoad);
+        }
+        self.cookie = Some((cookie, now));
+        self.request(env, now);
+        if let Some(outgoing) = &mut self.outgoing {
+            (outgoing.started, outgoing.pause) = (started, pause);
+        }
         Ok(())
+    }
+
+    /// We speak from other sockets now: a request under way is said again at once.
+    pub(super) fn hasten_request(&mut self, env: &mut Env<'_>, now: Instant) {
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.pause = FIRST_PAUSE;
+            outgoing.again = now + FIRST_PAUSE;
+            self.repeat_request(env);
+        }
     }
 
     fn repeat_request(&self, env: &mut Env<'_>) {

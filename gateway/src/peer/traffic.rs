@@ -65,9 +65,16 @@ impl Peer {
         now: Instant,
     ) -> Result<Opened, Reject> {
         let confirmed = self.keys.open(generation, datagram, out, now)?;
-        self.watch.heard(now);
-        let new_way = self.paths.heard(path, now);
-        Ok(Opened { confirmed, new_way })
+        // Only the way in use takes doubt away from itself.
+        match self.paths.active_path() {
+            Some(active) if active != path => self.watch.heard = Some(now),
+            Some(_) | None => self.watch.heard(now),
+        }
+        let wants_challenge = self.paths.heard(path, now);
+        Ok(Opened {
+            confirmed,
+            wants_challenge,
+        })
     }
 
     /// Notes an inner packet that was delivered.
@@ -115,6 +122,6 @@ impl Peer {
 pub(crate) struct Opened {
     /// The peer has the new keys.
     pub(crate) confirmed: bool,
-    /// It came from where nothing came from before.
-    pub(crate) new_way: bool,
+    /// It came by a way that has to prove itself.
+    pub(crate) wants_challenge: bool,
 }

@@ -24,6 +24,8 @@ pub(crate) struct Watch {
     unanswered_since: Option<Instant>,
     last_sent: Instant,
     probed: Option<Instant>,
+    /// When what is due was last looked at.
+    checked: Instant,
     /// Since when there has been no way.
     lost_since: Option<Instant>,
     asked: Option<Instant>,
@@ -40,6 +42,7 @@ impl Watch {
             unanswered_since: None,
             last_sent: now,
             probed: None,
+            checked: now,
             lost_since: Some(now),
             asked: None,
             wants_direction: false,
@@ -52,6 +55,11 @@ impl Watch {
         self.unanswered_since.get_or_insert(now);
     }
 
+    /// Something left that nobody will answer.
+    pub(crate) fn replied(&mut self, now: Instant) {
+        self.last_sent = now;
+    }
+
     pub(crate) fn heard(&mut self, now: Instant) {
         self.heard = Some(now);
         self.unanswered_since = None;
@@ -61,6 +69,13 @@ impl Watch {
     pub(crate) fn directed(&mut self, now: Instant) {
         self.asked = Some(now);
         self.wants_direction = false;
+    }
+
+    /// Our sockets are others now; without any, time does not count against the peer.
+    pub(crate) fn sockets_changed(&mut self, has_wan: bool, now: Instant) {
+        if has_wan && self.lost_since.is_some() {
+            self.lost_since = Some(now);
+        }
     }
 
     /// Whether the DC should be asked now; says so once per pause.
@@ -80,13 +95,17 @@ impl Peer {
     /// Acts on what a datagram showed: new keys, a new way.
     pub(crate) fn opened(&mut self, opened: Opened, path: Path, env: &mut Env<'_>, now: Instant) {
         if opened.confirmed {
-            self.answered = None;
-            // The peer has the keys we sent to where its request came from. If it speaks from there, it received there.
-            self.way_proven(path, env, now);
+            // The peer has the keys that we sent to where its request came from. If it speaks from there, it
+            // received there; from anywhere else it has to prove itself first.
+            let answered = self.answered.take();
+            let asked = answered.filter(|answered| answered.paths.contains(&path));
+            match asked {
+                Some(answered) => self.way_proven(path, answered.at, env, now),
+                None => self.send_challenge(path, env, now),
+            }
         }
-        if opened.new_way
-            || (opened.confirmed && self.paths.active().is_none_or(|way| way.rtt.is_none()))
-        {
+        let unmeasured = self.paths.active().is_none_or(|way| way.rtt.is_none());
+        if opened.wants_challenge || (opened.confirmed && unmeasured) {
             self.send_challenge(path, env, now);
         }
     }
@@ -134,10 +153,11 @@ impl Peer {
 
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, env: &mut Env<'_>, now: Instant) {
+        self.watch.checked = now;
         self.handshake_timeout(env, now);
         self.bind(env, now);
         if self.keys.wants_renewal(now) && self.outgoing.is_none() {
-            self.request(None, env, now);
+            self.request(env, now);
         }
         if !self.keys.is_up(now) {
             self.note_lost(now);
@@ -152,10 +172,12 @@ impl Peer {
 
     /// When [`Self::handle_timeout`] is due.
     pub(crate) fn poll_timeout(&self) -> Instant {
-        let probe = match (self.watch.probed, self.watch.unanswered_since) {
-            (Some(probed), _) => probed + PROBE_PAUSE,
-            (None, Some(since)) => since + DOUBT_AFTER,
-            (None, None) => self.watch.last_sent + KEEP_WARM,
+        let watch = &self.watch;
+        let probe = match (watch.lost_since, watch.probed, watch.unanswered_since) {
+            (Some(_), _, _) => watch.checked + PROBE_PAUSE,
+            (None, Some(probed), _) => probed + PROBE_PAUSE,
+            (None, None, Some(since)) => since + DOUBT_AFTER,
+            (None, None, None) => watch.last_sent + KEEP_WARM,
         };
         let outgoing = self.outgoing.as_ref().map(|outgoing| outgoing.again);
         let relay = self.relay.as_ref().and_then(super::RelayEnd::poll_timeout);
@@ -171,12 +193,12 @@ impl Peer {
     }
 
     /// Whether it can be forgotten: idle for long, or unreachable for long.
-    pub(crate) fn is_over(&self, idle: Duration, now: Instant) -> bool {
+    pub(crate) fn is_over(&self, idle: Duration, has_wan: bool, now: Instant) -> bool {
         let lost = self
             .watch
             .lost_since
             .is_some_and(|since| now.duration_since(since) >= GIVE_UP);
-        now.duration_since(self.traffic.last) >= idle || lost
+        now.duration_since(self.traffic.last) >= idle || (lost && has_wan)
     }
 
     /// Challenges every way there is, as after a move.
@@ -199,9 +221,15 @@ impl Peer {
         }
     }
 
-    /// The peer receives by `path`.
-    pub(super) fn way_proven(&mut self, path: Path, env: &mut Env<'_>, now: Instant) {
-        if self.paths.prove(path, now) || self.watch.lost_since.is_some() {
+    /// The peer receives by `path`: it answered what left at `asked`.
+    pub(super) fn way_proven(
+        &mut self,
+        path: Path,
+        asked: Instant,
+        env: &mut Env<'_>,
+        now: Instant,
+    ) {
+        if self.paths.prove(path, asked, now) || self.watch.lost_since.is_some() {
             self.way_changed(env, now);
         }
     }
@@ -246,12 +274,14 @@ impl Peer {
             self.relay.iter_mut().for_each(|relay| relay.probe(now));
             self.bind(env, now);
         }
-        if self.paths.give_up_silent() {
+        let given_up = self.paths.give_up_silent(now);
+        if given_up {
             env.output.push_back(Output::Event(Event::PathLost {
                 peer: self.name.clone(),
             }));
         }
         match self.paths.active_path() {
+            Some(_) if given_up => self.challenge_all(env, now),
             Some(path) => self.send_challenge(path, env, now),
             None => self.search(env, now),
         }

@@ -1,6 +1,10 @@
 //! Named scenarios of the in-process world: the real libraries of DC, RS and gateways, virtual time, real NAT rules.
 #![cfg(test)]
-#![allow(clippy::disallowed_methods, reason = "the world's clock starts somewhere")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the world's clock starts somewhere"
+)]
+#![allow(unreachable_pub, reason = "the benchmark uses the same modules")]
 
 mod invariants;
 mod net;

@@ -53,7 +53,7 @@ impl Nat {
     }
 
     /// A datagram arrives from `from` at our `port`: the inside socket, if something went out to there lately.
-    fn into(&mut self, from: SocketAddr, port: u16, now: Instant) -> Option<SocketAddr> {
+    fn back(&mut self, from: SocketAddr, port: u16, now: Instant) -> Option<SocketAddr> {
         let (inside, last) = self.flows.get_mut(&(port, from))?;
         if now.duration_since(*last) > MAPPING_LIFE {
             return None;
@@ -71,7 +71,6 @@ impl Nat {
 
 /// A datagram as a wire carried it.
 pub struct Seen {
-    pub at: Instant,
     pub from: SocketAddr,
     pub to: SocketAddr,
     pub bytes: Vec<u8>,
@@ -130,7 +129,14 @@ impl Net {
     }
 
     /// `node` sends from its socket `from`.
-    pub fn send(&mut self, node: usize, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>, now: Instant) {
+    pub fn send(
+        &mut self,
+        node: usize,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+        now: Instant,
+    ) {
         let from = match self.behind.get(&(node, from.ip())) {
             Some(&nat) => self.nats[nat].out(from, to, now),
             None if self.owners.get(&from.ip()) == Some(&node) => from,
@@ -145,7 +151,11 @@ impl Net {
     }
 
     fn carry(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>, now: Instant) {
-        self.wire.push(Seen { at: now, from, to, bytes: bytes.clone() });
+        self.wire.push(Seen {
+            from,
+            to,
+            bytes: bytes.clone(),
+        });
         let target = self.owners.get(&to.ip()).copied().map(|owner| (owner, to));
         let target = target.or_else(|| self.through_nat(from, to, now));
         let Some((owner, to)) = target else { return };
@@ -154,13 +164,22 @@ impl Net {
             return;
         }
         self.sequence += 1;
-        self.queue.insert((now + self.one_way, self.sequence), (owner, delivery));
+        self.queue
+            .insert((now + self.one_way, self.sequence), (owner, delivery));
     }
 
-    fn through_nat(&mut self, from: SocketAddr, to: SocketAddr, now: Instant) -> Option<(usize, SocketAddr)> {
+    fn through_nat(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        now: Instant,
+    ) -> Option<(usize, SocketAddr)> {
         let nat = self.nats.iter().position(|nat| nat.outside == to.ip())?;
-        let inside = self.nats[nat].into(from, to.port(), now)?;
-        let behind = self.behind.iter().find(|((_, ip), n)| *ip == inside.ip() && **n == nat)?;
+        let inside = self.nats[nat].back(from, to.port(), now)?;
+        let behind = self
+            .behind
+            .iter()
+            .find(|((_, ip), n)| *ip == inside.ip() && **n == nat)?;
         Some((behind.0.0, inside))
     }
 

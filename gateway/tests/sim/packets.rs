@@ -12,12 +12,34 @@ pub fn udp(from: Ipv4Addr, to: Ipv4Addr, number: u32) -> Vec<u8> {
     payload.extend(number.to_be_bytes());
     let length = (8 + payload.len()) as u16;
     let total = 20 + length;
-    let mut packet = vec![0x45, 0, (total >> 8) as u8, total as u8, 0, 7, 0x40, 0, 63, 17, 0, 0];
+    let mut packet = vec![
+        0x45,
+        0,
+        (total >> 8) as u8,
+        total as u8,
+        0,
+        7,
+        0x40,
+        0,
+        63,
+        17,
+        0,
+        0,
+    ];
     packet.extend(from.octets());
     packet.extend(to.octets());
     let header = checksum(&packet, 0);
     packet[10..12].copy_from_slice(&header.to_be_bytes());
-    packet.extend([0x13, 0x88, 0x13, 0x89, (length >> 8) as u8, length as u8, 0, 0]);
+    packet.extend([
+        0x13,
+        0x88,
+        0x13,
+        0x89,
+        (length >> 8) as u8,
+        length as u8,
+        0,
+        0,
+    ]);
     packet.extend(payload);
     let sum = transport_sum(&packet);
     packet[26..28].copy_from_slice(&sum.to_be_bytes());

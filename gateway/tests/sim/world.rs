@@ -48,7 +48,6 @@ pub struct Site {
 
 pub struct World {
     pub now: Instant,
-    pub start: Instant,
     pub net: Net,
     pub random: Random,
     pub dc: Coordinator,
@@ -69,7 +68,10 @@ impl World {
         let mut random = Random::from_seed([seed; 32]);
         let now = Instant::now();
         let mut net = Net::new(Duration::from_millis(20));
-        let (dc_key, relay_key) = (SecretKey::generate(&mut random), SecretKey::generate(&mut random));
+        let (dc_key, relay_key) = (
+            SecretKey::generate(&mut random),
+            SecretKey::generate(&mut random),
+        );
         let relay_record = RelayRecord {
             node: NodeId::from_random(random.bytes()),
             name: Label::parse("rs").unwrap(),
@@ -106,7 +108,6 @@ impl World {
         let relay = relay(&relay_key, &dc_key, &mut random, now);
         let mut world = Self {
             now,
-            start: now,
             net,
             random,
             dc,
@@ -143,8 +144,14 @@ impl World {
         // The inside address is the same everywhere on purpose, and so is the LAN's.
         let (address, outside) = match kind {
             WanKind::Global => (format!("198.51.100.{}", 10 * number), None),
-            WanKind::Nat(_) => ("10.0.0.2".to_owned(), Some(format!("192.0.2.{}", self.net.nats.len() + 1))),
-            WanKind::V6 => (format!("2001:db8:{number}::{}", self.net.nats.len() + 1), None),
+            WanKind::Nat(_) => (
+                "10.0.0.2".to_owned(),
+                Some(format!("192.0.2.{}", self.net.nats.len() + 1)),
+            ),
+            WanKind::V6 => (
+                format!("2001:db8:{number}::{}", self.net.nats.len() + 1),
+                None,
+            ),
         };
         let ip = address.parse().unwrap();
         match (kind, outside) {
@@ -155,7 +162,12 @@ impl World {
             _ => self.net.own(number, ip),
         }
         let sockets = vec![SocketAddr::new(ip, 4750)];
-        let wans = vec![Wan { id: 0, name: "wan0".to_owned(), sockets, metered: false }];
+        let wans = vec![Wan {
+            id: 0,
+            name: "wan0".to_owned(),
+            sockets,
+            metered: false,
+        }];
         let (site, now) = (self.sites.get_mut(&number).unwrap(), self.now);
         site.wans = wans.clone();
         site.gateway.wans_changed(wans, now);
@@ -215,7 +227,12 @@ impl World {
     /// A LAN host asks for a name.
     pub fn resolve(&mut self, number: usize, query: u64, asker: u8, name: &str) {
         let (site, now) = (self.sites.get_mut(&number).unwrap(), self.now);
-        site.gateway.resolve(query, Ipv4Addr::new(192, 168, 1, asker), Fqdn::parse(name).unwrap(), now);
+        site.gateway.resolve(
+            query,
+            Ipv4Addr::new(192, 168, 1, asker),
+            Fqdn::parse(name).unwrap(),
+            now,
+        );
         self.drain(number);
     }
 
@@ -254,8 +271,15 @@ impl World {
     }
 
     fn next_at(&self) -> Option<Instant> {
-        let sites = self.sites.values().filter_map(|site| site.gateway.poll_timeout());
-        let others = [self.net.next_at(), self.dc.poll_timeout(), self.relay.poll_timeout()];
+        let sites = self
+            .sites
+            .values()
+            .filter_map(|site| site.gateway.poll_timeout());
+        let others = [
+            self.net.next_at(),
+            self.dc.poll_timeout(),
+            self.relay.poll_timeout(),
+        ];
         others.into_iter().flatten().chain(sites).min()
     }
 
@@ -283,7 +307,10 @@ impl World {
     }
 
     fn deliver(&mut self, node: usize, delivery: Delivery) {
-        let path = Path { local: delivery.to, remote: delivery.from };
+        let path = Path {
+            local: delivery.to,
+            remote: delivery.from,
+        };
         let mut out = std::mem::take(&mut self.out);
         match node {
             DC => {
@@ -295,7 +322,9 @@ impl World {
             }
             number => {
                 let site = self.sites.get_mut(&number).unwrap();
-                let forward = site.gateway.handle_datagram(path, &delivery.bytes, &mut out, self.now);
+                let forward =
+                    site.gateway
+                        .handle_datagram(path, &delivery.bytes, &mut out, self.now);
                 self.forward(number, forward.ok(), &out);
             }
         }
@@ -306,13 +335,22 @@ impl World {
     fn forward(&mut self, node: usize, forward: Option<Forward>, bytes: &[u8]) {
         match forward {
             Some(Forward::Udp(path)) => self.transmit(node, path, bytes.to_vec()),
-            Some(Forward::Tun) => self.sites.get_mut(&node).unwrap().delivered.push(bytes.to_vec()),
+            Some(Forward::Tun) => self
+                .sites
+                .get_mut(&node)
+                .unwrap()
+                .delivered
+                .push(bytes.to_vec()),
             Some(Forward::Nowhere) | None => {}
         }
     }
 
     fn transmit(&mut self, node: usize, path: Path, bytes: Vec<u8>) {
-        let local = match (path.local.ip().is_unspecified(), node, path.remote.is_ipv4()) {
+        let local = match (
+            path.local.ip().is_unspecified(),
+            node,
+            path.remote.is_ipv4(),
+        ) {
             (false, _, _) => path.local,
             (true, DC, true) => DC_V4.parse().unwrap(),
             (true, DC, false) => DC_V6.parse().unwrap(),
@@ -329,7 +367,9 @@ impl World {
             RS => {
                 while let Some(output) = self.relay.poll_output() {
                     match output {
-                        ntm_relay::Output::Send { path, datagram } => self.transmit(RS, path, datagram),
+                        ntm_relay::Output::Send { path, datagram } => {
+                            self.transmit(RS, path, datagram)
+                        }
                         ntm_relay::Output::Event(_) => {}
                     }
                 }
@@ -360,10 +400,16 @@ impl World {
                 Output::Send { path, datagram } => self.transmit(number, path, datagram),
                 Output::Deliver(packet) => site.delivered.push(packet),
                 Output::Answer { query, result } => {
-                    assert!(site.answers.insert(query, result).is_none(), "one answer for each question");
+                    assert!(
+                        site.answers.insert(query, result).is_none(),
+                        "one answer for each question"
+                    );
                 }
                 Output::Pong { query, result } => {
-                    assert!(site.pongs.insert(query, result).is_none(), "one answer for each ping");
+                    assert!(
+                        site.pongs.insert(query, result).is_none(),
+                        "one answer for each ping"
+                    );
                 }
                 Output::Event(event) => site.events.push(event),
             }
@@ -380,7 +426,10 @@ fn node_of(record: &Record) -> NodeId {
 }
 
 fn prefixes() -> VirtualPrefixes {
-    VirtualPrefixes { v4: "198.18.0.0/15".parse().unwrap(), v6: "fd12:3456:789a::/48".parse().unwrap() }
+    VirtualPrefixes {
+        v4: "198.18.0.0/15".parse().unwrap(),
+        v6: "fd12:3456:789a::/48".parse().unwrap(),
+    }
 }
 
 fn domain() -> Fqdn {
@@ -403,7 +452,12 @@ fn gateway_setup(name: &str, host: u8, dc_key: &SecretKey, random: &mut Random) 
     }
 }
 
-fn coordinator(key: &SecretKey, saved: &BTreeMap<NodeId, Record>, random: &mut Random, now: Instant) -> Coordinator {
+fn coordinator(
+    key: &SecretKey,
+    saved: &BTreeMap<NodeId, Record>,
+    random: &mut Random,
+    now: Instant,
+) -> Coordinator {
     let mut snapshot = Snapshot::default();
     for record in saved.values().cloned() {
         match record {

@@ -66,15 +66,12 @@ impl<'a> Document<'a> {
     pub(super) fn parse(file: &'a str, text: &'a str) -> Result<Self, ConfigError> {
         let source = Source { file, text };
         let root = DeTable::parse(text).map_err(|error| {
-            let what = error
-                .message()
-                .lines()
-                .next()
-                .unwrap_or("not TOML")
-                .to_owned();
+            let what = error.message().lines().next().unwrap_or("not TOML");
+            let at = error.span().unwrap_or(0..0);
+            let key = key_of_line(text, at.start);
             source.fault(
-                error.span().unwrap_or(0..0),
-                format!("{what}; a line looks like key = \"value\""),
+                at,
+                format!("{key}{what}; a line looks like key = \"value\""),
             )
         })?;
         Ok(Self { source, root })
@@ -252,6 +249,17 @@ impl<'a> Value<'a> {
                     "is a whole number from {least} to {most}, without quotes"
                 ))
             })
+    }
+}
+
+/// The key that the line around `at` sets, for a text that is no TOML and has no keys yet.
+fn key_of_line(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    match line.split_once('=') {
+        Some((key, _)) => format!("key {:?}: ", key.trim()),
+        None => String::new(),
     }
 }
 

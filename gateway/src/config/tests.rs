@@ -111,6 +111,18 @@ fn a_fault_names_file_line_key_and_what_is_right() {
 }
 
 #[test]
+fn a_text_that_is_no_toml_is_told_by_line_and_key() {
+    let text = parse("[lan]\ninterface = \n").unwrap_err().to_string();
+    assert!(
+        text.starts_with("ntm-gateway.toml:2: key \"interface\": "),
+        "{text}"
+    );
+    for bad in ["=", "é=\u{0}", "\n\n[", "a = \"", "\u{feff}x"] {
+        assert!(parse(bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
 fn interface_names_are_plain() {
     for bad in [
         "",

@@ -1,23 +1,18 @@
-//! How two gateways are brought together: requests, and telling both ends.
+//! How two gateways are brought together: who may, in which tunnel, and what changes when an end does.
 //!
 //! Asking reveals nothing that the zone does not publish anyway, so a stranger to all groups is told "not allowed"
 //! rather than "unknown": its user learns what to change.
 
 use crate::direction::{Decision, Route, Side, decide};
 use crate::limits::TUNNEL_LIFE;
-use crate::push::{About, Due};
+use crate::push::About;
 use crate::save::ReplyTo;
 use crate::tunnel::{Pair, Relaying, Told, Tunnel};
-use crate::{Coordinator, Event, Output, Reject};
+use crate::{Coordinator, Reject};
 use ntm_proto::id::{NodeId, TunnelId};
-use ntm_proto::message::{
-    DirectionAck, DirectionRefused, DirectionRequest, Message, Refusal, RelayLeg, RouteDirection,
-    TunnelClosed,
-};
+use ntm_proto::message::{DirectionRefused, DirectionRequest, Message, Refusal, TunnelClosed};
 use std::time::{Duration, Instant};
 
-/// Route Directions under way to one end of a tunnel when it is told of all its pairs again.
-const WINDOW: usize = 8;
 /// How often tunnels are looked through for old ones.
 pub(crate) const SWEEP: Duration = Duration::from_secs(3600);
 
@@ -42,33 +37,6 @@ impl Coordinator {
         Ok(())
     }
 
-    pub(crate) fn handle_ack(
-        &mut self,
-        from: NodeId,
-        ack: DirectionAck,
-        now: Instant,
-    ) -> Result<(), Reject> {
-        let about = self
-            .pushes
-            .acknowledge(ack.sequence, from)
-            .ok_or(Reject::NotYours)?;
-        match about {
-            About::Relay { tunnel } => self.relay_answered(tunnel, from, ack.refusal, now),
-            About::Route { tunnel, side, pair } => {
-                if let Some(pair) = self
-                    .tunnels
-                    .get_mut(tunnel)
-                    .and_then(|tunnel| tunnel.pair_mut(pair))
-                {
-                    pair.told[side] = Told::Acknowledged;
-                    pair.waiting[side] = false;
-                }
-                self.advance(tunnel, now);
-            }
-        }
-        Ok(())
-    }
-
     pub(crate) fn handle_closed(
         &mut self,
         from: NodeId,
@@ -81,92 +49,11 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Says what is due.
-    pub(crate) fn push(&mut self, now: Instant) {
-        while let Some(due) = self.pushes.next_due(now) {
-            match due {
-                Due::Say(to, message) => self.say(to, &message, now),
-                Due::GaveUp(push) => match push.about {
-                    About::Relay { tunnel } => self.relay_failed(tunnel, push.to, None, now),
-                    About::Route { tunnel, side, pair } => {
-                        if let Some(pair) = self
-                            .tunnels
-                            .get_mut(tunnel)
-                            .and_then(|tunnel| tunnel.pair_mut(pair))
-                        {
-                            pair.told[side] = Told::GaveUp;
-                            pair.waiting[side] = false;
-                        }
-                        self.advance(tunnel, now);
-                    }
-                },
-            }
-        }
-    }
-
     /// A gateway's reach or epoch may differ: decide about its tunnels again.
     pub(crate) fn reconsider_tunnels(&mut self, gateway: NodeId, now: Instant) {
         for id in self.tunnels.of(gateway) {
             self.reconsider(id, now);
         }
-    }
-
-    /// A gateway registered: what it did not acknowledge before is told again.
-    pub(crate) fn tell_rest(&mut self, gateway: NodeId, now: Instant) {
-        for id in self.tunnels.of(gateway) {
-            let Some(tunnel) = self.tunnels.get_mut(id) else {
-                continue;
-            };
-            tunnel.touched = now;
-            let Some(side) = tunnel.side_of(gateway) else {
-                continue;
-            };
-            let missed = tunnel
-                .pairs
-                .iter_mut()
-                .filter(|pair| pair.told[side] == Told::GaveUp);
-            missed.for_each(|pair| pair.told[side] = Told::Due);
-            self.advance(id, now);
-        }
-    }
-
-    /// Tells the ends what they do not know yet, or finds the relay that must be found first.
-    pub(crate) fn advance(&mut self, id: TunnelId, now: Instant) {
-        let Some(tunnel) = self.tunnels.get(id) else {
-            return;
-        };
-        if !tunnel.is_ready() {
-            if matches!(tunnel.relaying, Relaying::Idle(_)) {
-                self.find_relay(id, Vec::new(), now);
-            }
-            return;
-        }
-        let mut said = Vec::new();
-        for side in [0, 1] {
-            let under_way = tunnel
-                .pairs
-                .iter()
-                .filter(|pair| pair.told[side] == Told::Said)
-                .count();
-            let due = tunnel
-                .pairs
-                .iter()
-                .filter(|pair| pair.told[side] == Told::Due);
-            // What somebody waits for goes first, and never waits for the window.
-            let (asked, rest): (Vec<_>, Vec<_>) =
-                due.partition(|pair| pair.waiting.contains(&true));
-            let room = WINDOW.saturating_sub(under_way + asked.len());
-            said.extend(
-                asked
-                    .into_iter()
-                    .chain(rest.into_iter().take(room))
-                    .map(|pair| (side, pair.devices)),
-            );
-        }
-        for (side, pair) in said {
-            self.start_route(id, side, pair, now);
-        }
-        self.announce(id);
     }
 
     /// The tunnel is over: nothing is said about it any more, but to its relay.
@@ -193,41 +80,14 @@ impl Coordinator {
             return;
         }
         self.sweep = now + SWEEP;
-        let is_old =
-            |tunnel: &&Tunnel| now.saturating_duration_since(tunnel.touched) >= TUNNEL_LIFE;
-        let old: Vec<_> = self
-            .tunnels
-            .iter()
-            .filter(is_old)
-            .map(|tunnel| tunnel.id)
-            .collect();
-        old.into_iter().for_each(|id| self.close(id, now));
-    }
-
-    /// What all that waits for an answer about this tunnel gets.
-    pub(crate) fn refuse_waiting(&mut self, id: TunnelId, refusal: Refusal, now: Instant) {
-        let Some(tunnel) = self.tunnels.get_mut(id) else {
-            return;
+        let is_over = |tunnel: &&Tunnel| {
+            let [one, other] = tunnel.ends.map(|end| end.gateway);
+            now.saturating_duration_since(tunnel.touched) >= TUNNEL_LIFE
+                || !self.registry.may_talk(one, other)
         };
-        let mut refused = Vec::new();
-        for pair in &mut tunnel.pairs {
-            for side in [0, 1] {
-                if std::mem::take(&mut pair.waiting[side]) {
-                    refused.push((
-                        tunnel.ends[side].gateway,
-                        std::mem::take(&mut pair.request[side]),
-                    ));
-                }
-            }
-        }
-        for (gateway, request) in refused {
-            self.say(
-                gateway,
-                &Message::DirectionRefused(DirectionRefused { request, refusal }),
-                now,
-            );
-            self.tell_refused(gateway, refusal);
-        }
+        let over = self.tunnels.iter().filter(is_over);
+        let old: Vec<_> = over.map(|tunnel| tunnel.id).collect();
+        old.into_iter().for_each(|id| self.close(id, now));
     }
 
     /// The gateway and the device that a request means.
@@ -412,110 +272,6 @@ impl Coordinator {
         let [one, other] = ends;
         let (one, other) = (self.registry.node(one)?, self.registry.node(other)?);
         Some((decide(&one.reach, &other.reach), [one.epoch, other.epoch]))
-    }
-
-    fn start_route(&mut self, id: TunnelId, side: usize, pair: [NodeId; 2], now: Instant) {
-        let Some(direction) = self.route_direction(id, side, pair) else {
-            return;
-        };
-        let Some(tunnel) = self.tunnels.get_mut(id) else {
-            return;
-        };
-        let to = tunnel.ends[side].gateway;
-        if let Some(pair) = tunnel.pair_mut(pair) {
-            pair.told[side] = Told::Said;
-        }
-        let make = |sequence| {
-            Message::RouteDirection(Box::new(RouteDirection {
-                sequence,
-                ..direction
-            }))
-        };
-        self.pushes.start(
-            to,
-            About::Route {
-                tunnel: id,
-                side,
-                pair,
-            },
-            make,
-            now,
-        );
-    }
-
-    /// What end `side` is told about a pair, without its sequence number.
-    fn route_direction(
-        &self,
-        id: TunnelId,
-        side: usize,
-        devices: [NodeId; 2],
-    ) -> Option<RouteDirection> {
-        let tunnel = self.tunnels.get(id)?;
-        let pair = tunnel.pairs.iter().find(|pair| pair.devices == devices)?;
-        let (here, there) = (tunnel.ends[side], tunnel.ends[1 - side]);
-        let peer = self.registry.node(there.gateway)?;
-        let relay = match &tunnel.relaying {
-            Relaying::Ready(used, _) if tunnel.is_relayed() => Some(RelayLeg {
-                relay: used.relay,
-                addresses: self.registry.relay(used.relay)?.addresses.clone(),
-                key: used.keys[side],
-            }),
-            Relaying::Ready(..) | Relaying::Idle(_) | Relaying::Asking(..) | Relaying::Stuck => {
-                None
-            }
-        };
-        let direction = RouteDirection {
-            sequence: 0,
-            request: if pair.waiting[side] {
-                pair.request[side]
-            } else {
-                0
-            },
-            tunnel: id,
-            peer: peer.id,
-            peer_name: self.registry.node_name(peer.id)?,
-            peer_key: peer.key,
-            peer_epoch: there.epoch,
-            initiator: tunnel.initiator == side,
-            local_path: here.path,
-            peer_path: there.path,
-            why: tunnel.decision.why,
-            candidates: tunnel.decision.candidates[side].clone(),
-            relay,
-            local: devices[side],
-            remote: self.registry.identity(devices[1 - side])?,
-        };
-        Some(direction.within_limits())
-    }
-
-    fn cancel_routes(&mut self, tunnel: TunnelId, pair: [NodeId; 2]) {
-        for side in [0, 1] {
-            self.pushes.cancel(About::Route { tunnel, side, pair });
-        }
-    }
-
-    /// Tells the log of a route, once.
-    fn announce(&mut self, id: TunnelId) {
-        let Some(tunnel) = self.tunnels.get_mut(id).filter(|tunnel| !tunnel.announced) else {
-            return;
-        };
-        tunnel.announced = true;
-        let ([one, other], why) = (tunnel.ends.map(|end| end.gateway), tunnel.decision.why);
-        let relay = tunnel
-            .relaying
-            .known()
-            .filter(|_| tunnel.is_relayed())
-            .map(|used| used.relay);
-        let name = |id| self.registry.node_name(id);
-        if let (Some(one), Some(other)) = (name(one), name(other)) {
-            let relay = relay.and_then(name);
-            self.output.push_back(Output::Event(Event::Directed {
-                one,
-                other,
-                why,
-                relay,
-            }));
-        }
     }
 }
 

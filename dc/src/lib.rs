@@ -5,7 +5,7 @@
 //! # Model
 //!
 //! * A *node* (gateway or relay) is enrolled by the Account Server and owns a key. Only the owner of an enrolled
-//!   key gets a session ([`sessions`](self)); a stranger gets silence, or a cookie under load, or a Notice.
+//!   key gets a session; a stranger gets silence, or a cookie under load, or a Notice.
 //! * A node is *registered* from its registration until it is silent for [`limits::LIFETIME`]. Each start of a node
 //!   has its own epoch.
 //! * A *device* belongs to one gateway and has an identity for ever: id, name, two virtual addresses.
@@ -50,6 +50,7 @@ mod relaying;
 mod save;
 mod sessions;
 pub mod status;
+mod telling;
 mod tunnel;
 mod zone;
 
@@ -314,12 +315,12 @@ impl Coordinator {
         self.plain = plain;
         let (node, message) =
             message.inspect_err(|&reject| self.notify(path, id, datagram, reject, now))?;
+        // Acknowledgements answer what we said, at the rate we said it.
+        let is_free = matches!(message, Message::DirectionAck(_));
         let per_second = self.limits.messages_per_second;
-        if let Some(node) = self.registry.node_mut(node) {
-            let bucket = node
-                .messages
-                .get_or_insert_with(|| Bucket::new(per_second, now));
-            if !bucket.take(now) {
+        if let Some(node) = self.registry.node_mut(node).filter(|_| !is_free) {
+            let new = || Bucket::new(per_second, now);
+            if !node.messages.get_or_insert_with(new).take(now) {
                 return Err(Reject::Busy);
             }
         }

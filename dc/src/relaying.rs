@@ -24,7 +24,7 @@ impl Coordinator {
             return;
         };
         let Some(used) = self.choose_relay(tunnel, &tried) else {
-            let is_in_use = tunnel.is_in_use();
+            let is_in_use = tunnel.in_use;
             self.refuse_waiting(id, Refusal::NoRelay, now);
             if is_in_use {
                 self.set_relaying(id, Relaying::Stuck);

@@ -29,6 +29,8 @@ pub(crate) struct Tunnel {
     pub(crate) touched: Instant,
     /// Whether the log knows of the present route.
     pub(crate) announced: bool,
+    /// Whether any end ever acknowledged anything.
+    pub(crate) in_use: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -95,13 +97,6 @@ impl Tunnel {
 
     pub(crate) fn pair_mut(&mut self, devices: [NodeId; 2]) -> Option<&mut Pair> {
         self.pairs.iter_mut().find(|pair| pair.devices == devices)
-    }
-
-    /// Whether any end ever acknowledged anything.
-    pub(crate) fn is_in_use(&self) -> bool {
-        self.pairs
-            .iter()
-            .any(|pair| pair.told.contains(&Told::Acknowledged))
     }
 
     /// Both ends have to be told of all pairs again.
@@ -200,6 +195,7 @@ impl Tunnels {
             pairs: Vec::new(),
             touched: now,
             announced: false,
+            in_use: false,
         };
         self.by_id.insert(id, tunnel);
         id

@@ -18,17 +18,6 @@ const RESERVED: [&str; 12] = [
     "ntm",
 ];
 
-/// Why a name cannot be given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NameRefused {
-    /// The zone needs it.
-    #[error("this name is reserved; choose another")]
-    Reserved,
-    /// Another gateway or relay has it.
-    #[error("this name is taken; choose another")]
-    Taken,
-}
-
 /// Whether the domain keeps `name` for itself.
 pub fn is_reserved(name: &Label) -> bool {
     RESERVED.contains(&name.as_str())

@@ -5,7 +5,9 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "a benchmark reads the clock and prints"
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a benchmark reads the clock, prints, and shares the scenarios' world"
 )]
 
 #[allow(dead_code, reason = "the scenarios use more of it")]

@@ -181,6 +181,11 @@ impl Paths {
         (true, self.prove(path, asked, now))
     }
 
+    /// The last round trip on `path`.
+    pub(crate) fn rtt(&self, path: Path) -> Option<Duration> {
+        self.ways.iter().find(|way| way.path == path)?.rtt
+    }
+
     /// A token for a challenge on `path`, if that is a way.
     pub(crate) fn challenge(
         &mut self,

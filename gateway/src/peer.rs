@@ -234,13 +234,10 @@ impl Peer {
         }
     }
 
-    /// Challenges the way in use now, for a ping; the answer shows in [`TunnelStatus::rtt_ms`] and `Watch::answers`.
-    pub(crate) fn ping(&mut self, env: &mut Env<'_>, now: Instant) -> bool {
-        let Some(path) = self.paths.active_path() else {
-            return false;
-        };
-        self.send_challenge(path, env, now);
-        true
+    /// Challenges the way in use now, for a ping; the token by which its answer will be known.
+    pub(crate) fn ping(&mut self, env: &mut Env<'_>, now: Instant) -> Option<u64> {
+        let path = self.paths.active_path()?;
+        self.challenge(path, env, now)
     }
 
     fn use_relay(&mut self, direction: &RouteDirection, env: &mut Env<'_>, now: Instant) {

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// How long a ping may take, tunnel included.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Pause before a challenge that nobody answered is made again.
+const AGAIN: Duration = Duration::from_millis(1000);
+
 /// Pings without an answer yet.
 #[derive(Default)]
 pub(crate) struct Pings(BTreeMap<u64, Ping>);
@@ -18,13 +21,28 @@ struct Ping {
     deadline: Instant,
     /// Known once the name is resolved.
     target: Option<(Identity, usize)>,
-    /// The peer's count of answers when our challenge left; `None`: it has not left.
-    answers: Option<u64>,
+    /// The challenges that left: their tokens, and when the last one did.
+    tokens: Vec<u64>,
+    again: Instant,
+}
+
+impl Ping {
+    /// When its challenge is due again; one that waits for its tunnel is woken by that.
+    fn wakes(&self) -> Instant {
+        if self.tokens.is_empty() {
+            self.deadline
+        } else {
+            self.again
+        }
+    }
 }
 
 impl Pings {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.0.values().map(|ping| ping.deadline).min()
+        self.0
+            .values()
+            .map(|ping| ping.deadline.min(ping.wakes()))
+            .min()
     }
 }
 
@@ -44,7 +62,8 @@ impl Gateway {
             Ping {
                 deadline: now + PATIENCE,
                 target: None,
-                answers: None,
+                tokens: Vec::new(),
+                again: now,
             },
         );
         self.ask_for(
@@ -88,41 +107,41 @@ impl Gateway {
     pub(crate) fn answer_pings(&mut self, now: Instant) {
         let queries: Vec<u64> = self.pings.0.keys().copied().collect();
         for query in queries {
-            let Some(Ping {
-                target: Some((identity, slot)),
-                answers,
-                ..
-            }) = self.pings.0.get(&query)
-            else {
-                continue;
+            self.work_on_ping(query, now);
+        }
+    }
+
+    fn work_on_ping(&mut self, query: u64, now: Instant) {
+        let Some(ping) = self.pings.0.get(&query) else {
+            return;
+        };
+        let Some((identity, slot)) = ping.target.clone() else {
+            return;
+        };
+        let Some(peer) = self.peers.get(slot).filter(|peer| peer.is_up(now)) else {
+            return;
+        };
+        if let Some((token, rtt)) = peer.watch.answered
+            && ping.tokens.contains(&token)
+        {
+            let status = peer.status(now);
+            let report = PingReport {
+                name: identity.name.to_string(),
+                vip4: identity.vip4.to_string(),
+                gateway: status.peer,
+                rtt_ms: rtt.as_secs_f64() * 1e3,
+                path: status.path,
+                why: status.why,
+                remote: status.remote.unwrap_or_default(),
             };
-            let (identity, slot, answers) = (identity.clone(), *slot, *answers);
-            let Some(peer) = self.peers.get(slot).filter(|peer| peer.is_up(now)) else {
-                continue;
-            };
-            let (count, status) = (peer.watch.answers, peer.status(now));
-            match answers {
-                None => {
-                    if self.with_peers(|peers, env| {
-                        peers.get(slot).is_some_and(|peer| peer.ping(env, now))
-                    }) && let Some(ping) = self.pings.0.get_mut(&query)
-                    {
-                        ping.answers = Some(count);
-                    }
-                }
-                Some(before) if count > before => {
-                    let report = PingReport {
-                        name: identity.name.to_string(),
-                        vip4: identity.vip4.to_string(),
-                        gateway: status.peer,
-                        rtt_ms: status.rtt_ms.unwrap_or_default(),
-                        path: status.path,
-                        why: status.why,
-                        remote: status.remote.unwrap_or_default(),
-                    };
-                    self.pong(query, Ok(report));
-                }
-                Some(_) => {}
+            return self.pong(query, Ok(report));
+        }
+        if ping.again <= now {
+            let token =
+                self.with_peers(|peers, env| peers.get(slot).and_then(|peer| peer.ping(env, now)));
+            if let Some(ping) = self.pings.0.get_mut(&query) {
+                ping.tokens.extend(token);
+                ping.again = now + AGAIN;
             }
         }
     }

@@ -31,8 +31,8 @@ pub(crate) struct Watch {
     asked: Option<Instant>,
     /// The DC shall be asked for a new direction.
     pub(crate) wants_direction: bool,
-    /// Challenges answered so far.
-    pub(crate) answers: u64,
+    /// The last challenge that was answered: its token and the round trip.
+    pub(crate) answered: Option<(u64, Duration)>,
 }
 
 impl Watch {
@@ -46,7 +46,7 @@ impl Watch {
             lost_since: Some(now),
             asked: None,
             wants_direction: false,
-            answers: 0,
+            answered: None,
         }
     }
 
@@ -129,7 +129,9 @@ impl Peer {
             }
             Message::PathResponse(response) => {
                 let (right, changed) = self.paths.answered(path, response.token, now);
-                self.watch.answers += u64::from(right);
+                if right && let Some(rtt) = self.paths.rtt(path) {
+                    self.watch.answered = Some((response.token, rtt));
+                }
                 if changed || (right && self.watch.lost_since.is_some()) {
                     self.way_changed(env, now);
                 }
@@ -211,7 +213,13 @@ impl Peer {
     }
 
     pub(super) fn send_challenge(&mut self, path: Path, env: &mut Env<'_>, now: Instant) {
-        if let Some(token) = self.paths.challenge(path, env.random, now) {
+        let _: Option<u64> = self.challenge(path, env, now);
+    }
+
+    /// Challenges the way; the token, if it is one.
+    pub(super) fn challenge(&mut self, path: Path, env: &mut Env<'_>, now: Instant) -> Option<u64> {
+        let token = self.paths.challenge(path, env.random, now);
+        if let Some(token) = token {
             self.send(
                 &Message::PathChallenge(PathChallenge { token }),
                 path,
@@ -219,6 +227,7 @@ impl Peer {
                 now,
             );
         }
+        token
     }
 
     /// The peer receives by `path`: it answered what left at `asked`.

@@ -13,6 +13,7 @@ use anyhow::Result;
 use ntm_dc::{Coordinator, Event, Limits, Output, Record, Setup};
 use ntm_proto::key::SecretKey;
 use ntm_proto::{MAX_DATAGRAM, Path};
+use socket2::SockRef;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io::ErrorKind;
@@ -153,7 +154,8 @@ impl Shell {
             tracing::debug!(remote = %path.remote, "no socket to send from");
             return;
         };
-        match socket.try_send_to(datagram, path.remote) {
+        // Past the runtime, which believes that a socket is full until it has heard otherwise.
+        match SockRef::from(socket).send_to(datagram, &path.remote.into()) {
             Ok(_) => self.sent += 1,
             // As good as lost on the way: the coordinator says it again.
             Err(error) => tracing::debug!(%local, remote = %path.remote, %error, "cannot send"),

@@ -170,12 +170,12 @@ fn understand(name: &str, rest: &[String], words: &Words) -> Result<Command, Usa
         }
         "group list" => nothing(Command::GroupList),
         "gateway-code" => Ok(Command::GatewayCode {
-            name: only(name, rest, "a name for the gateway")?,
+            name: free(name, only(name, rest, "a name for the gateway")?)?,
             account: account(words)?,
             valid: valid(name, words)?,
         }),
         "relay-code" => Ok(Command::RelayCode {
-            name: only(name, rest, "a name for the relay")?,
+            name: free(name, only(name, rest, "a name for the relay")?)?,
             valid: valid(name, words)?,
         }),
         "node remove" => Ok(Command::NodeRemove(only(
@@ -251,6 +251,15 @@ fn only(name: &str, rest: &[String], what: &str) -> Result<Label, Usage> {
             format!("`{name}` takes one name; {more:?} is too much"),
         )),
     }
+}
+
+/// A name for a new node: none that the zone keeps for itself.
+fn free(name: &str, label: Label) -> Result<Label, Usage> {
+    if ntm_dc::account::is_reserved(&label) {
+        let what = format!("the domain keeps the name {label} for itself; choose another");
+        return Err(usage(name, what));
+    }
+    Ok(label)
 }
 
 fn group(name: &str, rest: &[String]) -> Result<(Label, Vec<Label>), Usage> {

@@ -50,6 +50,7 @@ fn mistakes_get_advice() {
         "there is no command \"frobnicate\"\nTry `ntm-dc --help`."
     );
     assert!(advice("").starts_with("what shall be done?"));
+    assert!(advice("relay-code ns").contains("keeps the name ns for itself"));
     assert!(advice("init").starts_with("which domain? Add --domain"));
     assert!(advice("init --domain a..b").contains("such as example.net"));
     assert!(advice("init --domain a --listen 0.0.0.0").contains("such as 203.0.113.10"));

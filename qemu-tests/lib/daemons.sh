@@ -54,7 +54,7 @@ daemon_stop() {
 
 # --- the coordinator and the relay --------------------------------------------------
 
-dc() { on dc "$BIN/ntm-dc" "$@" --dir "$OUT/dc"; }
+dc() { on dc timeout 10 "$BIN/ntm-dc" "$@" --dir "$OUT/dc"; }
 
 dc_up() {
     dc init --domain "$DOMAIN" --listen "$DC4" --listen "$DC6" >"$OUT/dc-init.log" 2>&1 || fail "ntm-dc init"

@@ -25,7 +25,7 @@ checked() { CHECKS=$((CHECKS + 1)); say "ok: $*"; }
 refused() {
     local words=$1 got rc=0
     shift
-    got=$(timeout 10 "$@" 2>&1) || rc=$?
+    got=$("$@" 2>&1) || rc=$?
     [ "$rc" -ne 0 ] || fail "accepted: $*"
     [ "$rc" -lt 124 ] || fail "hangs or dies of a signal ($rc): $*"
     grep -qiE -- "$words" <<<"$got" || fail "'$*' says '$got', not '$words'"
@@ -45,7 +45,7 @@ still_well() {
     checked "all is well after $1"
 }
 
-enrol() { on gw-a "$BIN/ntm-gateway" enrol "$1" --dir "$OUT/stranger"; }
+enrol() { on gw-a timeout 10 "$BIN/ntm-gateway" enrol "$1" --dir "$OUT/stranger"; }
 
 codes() {
     local code
@@ -70,7 +70,7 @@ codes() {
 bad_config() {
     local line=$1 key=$2
     printf '%b' "$3" >"$OUT/broken/ntm-gateway.toml"
-    refused "ntm-gateway\\.toml" on gw-a "$BIN/ntm-gateway" run --dir "$OUT/broken"
+    refused "ntm-gateway\\.toml" on gw-a timeout 10 "$BIN/ntm-gateway" run --dir "$OUT/broken"
     local got; got=$(on gw-a timeout 10 "$BIN/ntm-gateway" run --dir "$OUT/broken" 2>&1) || true
     grep -qE "(line |toml:)$line\b" <<<"$got" || fail "does not name line $line: $got"
     grep -q -- "$key" <<<"$got" || fail "does not name $key: $got"

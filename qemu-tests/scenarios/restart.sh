@@ -47,6 +47,7 @@ play() {
     for d in laptop camera printer; do wait_until 10 "$d has its identity" has_identity "$d"; done
     [ "$(identity laptop; identity camera; identity printer)" = "$before" ] ||
         fail "identities changed: $before -> $(identity laptop; identity camera; identity printer)"
+    figure supervisor_waits_ms 1000
     figure nothing_lost true
 }
 

@@ -37,6 +37,8 @@ impl Allotment {
     pub(crate) fn mark(&mut self, vip4: Ipv4Addr, vip6: Ipv6Addr) {
         self.used4.insert(vip4);
         self.used6.insert(vip6);
+        // The search goes on behind the highest address ever given, so that a gap is filled last.
+        self.next = self.next.max(vip4.to_bits().saturating_add(1));
     }
 
     /// A new node's id and addresses; `None` when the range is used up.
@@ -46,7 +48,6 @@ impl Allotment {
         let (node, vip6) = drawn
             .map(|node| (node, self.v6_of(node)))
             .find(|(_, vip6)| !self.used6.contains(vip6))?;
-        self.next = vip4.to_bits() + 1;
         self.mark(vip4, vip6);
         Some((node, vip4, vip6))
     }
@@ -95,11 +96,11 @@ mod tests {
         let mut allotment = Allotment::new(prefixes("198.18.0.0/15"));
         allotment.mark(Ipv4Addr::new(198, 18, 0, 17), Ipv6Addr::LOCALHOST);
         let (node, vip4, vip6) = allotment.next(&mut random).unwrap();
-        assert_eq!(vip4, Ipv4Addr::new(198, 18, 0, 16));
+        assert_eq!(vip4, Ipv4Addr::new(198, 18, 0, 18));
         assert!(prefixes("198.18.0.0/15").v6.contains(&vip6));
         assert_eq!(vip6.octets()[8..], node.0.as_bytes()[8..]);
         let (_, vip4, _) = allotment.next(&mut random).unwrap();
-        assert_eq!(vip4, Ipv4Addr::new(198, 18, 0, 18));
+        assert_eq!(vip4, Ipv4Addr::new(198, 18, 0, 19));
     }
 
     #[test]

@@ -136,8 +136,8 @@ impl Coordinator {
         } else {
             [devices[1], devices[0]]
         };
-        if matches!(tunnel.relaying, Relaying::Stuck) {
-            tunnel.relaying = Relaying::Idle(None);
+        if let Relaying::Stuck(known) = tunnel.relaying {
+            tunnel.relaying = Relaying::Idle(known);
         }
         let repeated = tunnel
             .pair_mut(devices)

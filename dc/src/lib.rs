@@ -63,7 +63,7 @@ pub use status::{DeviceStatus, NodeStatus, RelayStatus, TunnelStatus};
 use ntm_proto::Path;
 use ntm_proto::id::{Fqdn, Identity, Label, NodeId, PathId, VirtualPrefixes};
 use ntm_proto::key::{PublicKey, SecretKey};
-use ntm_proto::message::{Message, Refusal};
+use ntm_proto::message::{Message, Refusal, TunnelClosed};
 use ntm_proto::random::Random;
 use ntm_proto::wire::{Kind, Opening, notice};
 use rate::Bucket;
@@ -71,7 +71,7 @@ use registry::Registry;
 use reject::Counts;
 use save::{ReplyTo, Saves};
 use sessions::{Answer, Sessions};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -228,6 +228,44 @@ impl Coordinator {
     /// The Account Server enrolled a gateway or relay and stored it. One that is known already stays as it is.
     pub fn node_enrolled(&mut self, record: Record) {
         self.registry.enrol(record);
+    }
+
+    /// The store has changed under us: takes over its groups and new nodes, and forgets the nodes it has no more.
+    /// Tunnels of those are over: their relays and the other ends are told.
+    pub fn reload(&mut self, snapshot: Snapshot, now: Instant) {
+        let gateways = snapshot.gateways.iter().map(|gateway| gateway.node);
+        let relays = snapshot.relays.iter().map(|relay| relay.node);
+        let stored: BTreeSet<NodeId> = gateways.chain(relays).collect();
+        let known = self.registry.nodes().map(|node| node.id);
+        let gone: Vec<NodeId> = known.filter(|id| !stored.contains(id)).collect();
+        for id in gone {
+            self.forget_node(id, now);
+        }
+        let gateways = snapshot.gateways.into_iter().map(Record::Gateway);
+        let relays = snapshot.relays.into_iter().map(Record::Relay);
+        gateways
+            .chain(relays)
+            .for_each(|record| self.registry.enrol(record));
+        self.groups_changed(snapshot.groups);
+    }
+
+    fn forget_node(&mut self, id: NodeId, now: Instant) {
+        for tunnel in self.tunnels.of(id) {
+            let ends = self.tunnels.get(tunnel).map(|tunnel| tunnel.ends);
+            let others = ends.into_iter().flatten().filter(|end| end.gateway != id);
+            let others: Vec<NodeId> = others.map(|end| end.gateway).collect();
+            self.close(tunnel, now);
+            let closed = Message::TunnelClosed(TunnelClosed { tunnel });
+            others
+                .into_iter()
+                .for_each(|other| self.say(other, &closed, now));
+        }
+        let is_relay = self.registry.relay(id).is_some();
+        self.sessions.forget(id);
+        self.registry.remove(id);
+        if is_relay {
+            self.relay_lost(id, now);
+        }
     }
 
     /// Who is in which group from now on: group, account. Relays are told to drop what is no longer allowed at the

@@ -5,6 +5,7 @@ use crate::limits::{LIFETIME, QUARANTINE};
 use crate::rate::Bucket;
 use crate::record::{GatewayRecord, Record, RelayRecord};
 use ntm_proto::Path;
+use ntm_proto::address::is_global;
 use ntm_proto::id::{DeviceKey, Label, NodeId};
 use ntm_proto::key::PublicKey;
 use ntm_proto::message::{MAX_ADDRESSES, WanAddress};
@@ -36,6 +37,8 @@ pub(crate) struct Node {
     pub(crate) address_saved: Option<Instant>,
     /// When a clone was last told of.
     pub(crate) clone_told: Option<Instant>,
+    /// Starts, each of which is a write to the disk.
+    pub(crate) starts: Option<Bucket>,
     retired: VecDeque<([u8; 8], Instant)>,
     /// Its messages per second; made at its first.
     pub(crate) messages: Option<Bucket>,
@@ -128,6 +131,7 @@ impl Node {
             saving: None,
             address_saved: None,
             clone_told: None,
+            starts: None,
             retired: VecDeque::new(),
             messages: None,
         }
@@ -304,7 +308,7 @@ impl Live {
                 .min_by_key(|seen| (seen.outside != self.primary.remote, !self.is_own(seen)))
         };
         let v4 = best(false).map(|seen| {
-            if self.is_own(seen) {
+            if self.is_own(seen) && is_global(seen.outside.ip()) {
                 V4::Global(seen.outside)
             } else {
                 V4::Nat {
@@ -315,7 +319,9 @@ impl Live {
         });
         Reach {
             v4,
-            v6: best(true).map(|seen| seen.outside),
+            v6: best(true)
+                .map(|seen| seen.outside)
+                .filter(|v6| is_global(v6.ip())),
         }
     }
 

@@ -95,4 +95,6 @@ pub struct Snapshot {
     pub devices: Vec<DeviceRecord>,
     /// Who is in which group: group, [`Account::id`].
     pub groups: Vec<(String, i64)>,
+    /// Virtual addresses of nodes that were removed: never given again.
+    pub retired: Vec<(Ipv4Addr, Ipv6Addr)>,
 }

@@ -7,6 +7,8 @@
 
 use crate::limits::LIFETIME;
 use crate::node::{Live, RelayRole};
+use crate::rate::Bucket;
+use crate::relaying::RelayChange;
 use crate::save::{ReplyTo, Saving};
 use crate::{Coordinator, Event, Output, Reject};
 use ntm_proto::address::{canonical, is_candidate};
@@ -20,6 +22,9 @@ use std::time::{Duration, Instant};
 
 /// How often the same clone is worth a line in the log, and a new address of a node a write to the store.
 const SELDOM: Duration = Duration::from_secs(60);
+
+/// Starts of one node per second.
+const STARTS: u32 = 4;
 
 /// What a registration says beside its instance.
 #[derive(Clone)]
@@ -136,6 +141,9 @@ impl Coordinator {
         self.tell_moved(id, moved);
         self.save_address(id, now);
         self.reach_changed(id, now);
+        if message.primary {
+            self.tell_rest(id, false, now);
+        }
         Ok(())
     }
 
@@ -152,6 +160,11 @@ impl Coordinator {
             return;
         }
         node.started(start.epoch, start.instance, now);
+        // Sessions of an earlier start, or of a copy of the key, say nothing for this one any more.
+        self.sessions.keep_only(start.node, start.reply.session);
+        let Some(node) = self.registry.node_mut(start.node) else {
+            return;
+        };
         node.last_address = Some(start.reply.path.remote);
         node.address_saved = Some(now);
         self.registered(start, true, now);
@@ -207,6 +220,11 @@ impl Coordinator {
                 }
                 _ => Err(Reject::Busy),
             };
+        }
+        // Each start is a write to the disk; one too many waits for its repetition.
+        let starts = node.starts.get_or_insert_with(|| Bucket::new(STARTS, now));
+        if !starts.take(now) {
+            return Err(Reject::Busy);
         }
         start.epoch = epoch.max(node.tried).saturating_add(1);
         node.tried = start.epoch;
@@ -276,18 +294,20 @@ impl Coordinator {
         match claim {
             Claim::Gateway(_) => {
                 self.reach_changed(id, now);
-                self.tell_rest(id, now);
+                self.tell_rest(id, true, now);
             }
             Claim::Relay {
                 addresses,
                 paths,
                 capacity,
             } => {
+                let mut readdressed = false;
                 if let Some(role) = self
                     .registry
                     .node_mut(id)
                     .and_then(|node| node.as_relay_mut())
                 {
+                    readdressed = !role.addresses.is_empty() && role.addresses != addresses;
                     *role = RelayRole {
                         addresses,
                         paths,
@@ -295,7 +315,12 @@ impl Coordinator {
                         assigned: 0,
                     };
                 }
-                self.relay_registered(id, fresh, !was_online, now);
+                let change = RelayChange {
+                    fresh,
+                    came: !was_online,
+                    readdressed,
+                };
+                self.relay_registered(id, change, now);
             }
         }
     }
@@ -321,9 +346,13 @@ impl Coordinator {
             .set_live(id, Live::new(reply.path, Vec::new(), true, now));
         self.tell_registered(id, reply.path.remote, epoch);
         if self.registry.relay(id).is_some() {
-            self.relay_registered(id, false, true, now);
+            let change = RelayChange {
+                came: true,
+                ..RelayChange::default()
+            };
+            self.relay_registered(id, change, now);
         } else {
-            self.tell_rest(id, now);
+            self.tell_rest(id, true, now);
         }
         true
     }

@@ -54,6 +54,9 @@ impl Registry {
             serial: 0,
         };
         registry.set_groups(snapshot.groups);
+        for (vip4, vip6) in snapshot.retired {
+            registry.allotment.mark(vip4, vip6);
+        }
         let gateways = snapshot.gateways.into_iter().map(Record::Gateway);
         let relays = snapshot.relays.into_iter().map(Record::Relay);
         gateways
@@ -87,6 +90,29 @@ impl Registry {
             self.by_address.insert(role.vip6.into(), node.id);
         }
         self.nodes.insert(node.id, node);
+        self.serial = self.serial.wrapping_add(1);
+    }
+
+    /// Forgets a node and its devices. Their addresses stay used.
+    pub(crate) fn remove(&mut self, id: NodeId) {
+        let Some(node) = self.nodes.remove(&id) else {
+            return;
+        };
+        self.by_key.remove(&node.key);
+        self.by_name.remove(&node.name);
+        if let Some(live) = &node.live {
+            self.ends.remove(&(live.until, id));
+        }
+        let devices: Vec<_> = node
+            .as_gateway()
+            .map(|role| role.devices.values().copied().collect())
+            .unwrap_or_default();
+        for device in devices {
+            self.devices.remove(&device);
+        }
+        let (nodes, devices) = (&self.nodes, &self.devices);
+        self.by_address
+            .retain(|_, owner| nodes.contains_key(owner) || devices.contains_key(owner));
         self.serial = self.serial.wrapping_add(1);
     }
 

@@ -17,6 +17,17 @@ use std::time::{Duration, Instant};
 /// After this long a relay is reminded of a tunnel before more is built on it.
 const REMIND: Duration = Duration::from_secs(10);
 
+/// What a relay's registration changed.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct RelayChange {
+    /// It is a new start.
+    pub(crate) fresh: bool,
+    /// It was offline before.
+    pub(crate) came: bool,
+    /// Its addresses are others.
+    pub(crate) readdressed: bool,
+}
+
 impl Coordinator {
     /// Asks the next relay; `tried` were asked in vain.
     pub(crate) fn find_relay(&mut self, id: TunnelId, tried: Vec<NodeId>, now: Instant) {
@@ -24,10 +35,10 @@ impl Coordinator {
             return;
         };
         let Some(used) = self.choose_relay(tunnel, &tried) else {
-            let is_in_use = tunnel.in_use;
+            let (is_in_use, known) = (tunnel.in_use, tunnel.relaying.known());
             self.refuse_waiting(id, Refusal::NoRelay, now);
             if is_in_use {
-                self.set_relaying(id, Relaying::Stuck);
+                self.set_relaying(id, Relaying::Stuck(known));
             } else {
                 self.close(id, now);
             }
@@ -94,7 +105,7 @@ impl Coordinator {
         };
         let tried = match &mut tunnel.relaying {
             Relaying::Asking(_, tried) => std::mem::take(tried),
-            Relaying::Idle(_) | Relaying::Ready(..) | Relaying::Stuck => return,
+            Relaying::Idle(_) | Relaying::Ready(..) | Relaying::Stuck(_) => return,
         };
         let tried = tried.into_iter().chain([relay]).collect();
         tunnel.tell_all_again();
@@ -112,40 +123,46 @@ impl Coordinator {
         }
     }
 
-    /// A relay registered: one that started anew has to be told of its tunnels, and one that came gives hope to
-    /// those that found none.
-    pub(crate) fn relay_registered(
-        &mut self,
-        relay: NodeId,
-        fresh: bool,
-        came: bool,
-        now: Instant,
-    ) {
-        if fresh {
+    /// A relay registered: one that started anew has to be told of its tunnels, the ends of those learn its new
+    /// addresses, and one that came gives hope to those that found none.
+    pub(crate) fn relay_registered(&mut self, relay: NodeId, change: RelayChange, now: Instant) {
+        if change.fresh || change.readdressed {
             for id in self.tunnels.through(relay) {
-                if let Some(used) = self
-                    .tunnels
-                    .get(id)
-                    .and_then(|tunnel| tunnel.relaying.known())
-                {
-                    self.ask_relay(id, used, Vec::new(), now);
-                }
+                self.relay_restarted(id, relay, change.readdressed, now);
             }
         }
-        if fresh || came {
+        if change.fresh || change.came {
             let is_stuck = |tunnel: &&Tunnel| {
-                tunnel.is_relayed() && matches!(tunnel.relaying, Relaying::Stuck)
+                tunnel.is_relayed() && matches!(tunnel.relaying, Relaying::Stuck(_))
             };
             let stuck: Vec<_> = self
                 .tunnels
                 .iter()
                 .filter(is_stuck)
-                .map(|tunnel| tunnel.id)
+                .map(|tunnel| (tunnel.id, tunnel.relaying.known()))
                 .collect();
-            for id in stuck {
-                self.set_relaying(id, Relaying::Idle(None));
+            for (id, known) in stuck {
+                self.set_relaying(id, Relaying::Idle(known));
                 self.advance(id, now);
             }
+        }
+    }
+
+    fn relay_restarted(&mut self, id: TunnelId, relay: NodeId, readdressed: bool, now: Instant) {
+        let Some(tunnel) = self.tunnels.get_mut(id) else {
+            return;
+        };
+        if readdressed {
+            tunnel.tell_all_again();
+        }
+        let known = tunnel.relaying.known();
+        let serves = self
+            .tunnels
+            .get(id)
+            .is_some_and(|tunnel| self.serves(relay, tunnel));
+        match known.filter(|_| serves) {
+            Some(used) => self.ask_relay(id, used, Vec::new(), now),
+            None => self.find_relay(id, vec![relay], now),
         }
     }
 

@@ -20,13 +20,18 @@ use ntm_proto::random::Random;
 use ntm_proto::session::Session;
 use ntm_proto::wire::Kind;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 /// Most sessions of one node that have not proved themselves.
 const UNCONFIRMED: usize = 4;
 /// Draws of a free session id: with 2^32 of them, one is nearly always enough.
 const DRAWS: usize = 64;
+
+/// First messages per second from one proven address, under load.
+const SOURCE_RATE: u32 = 20;
+/// Most proven addresses remembered at a time.
+const SOURCES: usize = 4096;
 
 /// The answer to a first message.
 pub(crate) enum Answer {
@@ -40,6 +45,7 @@ pub(crate) struct Sessions {
     jar: CookieJar,
     unproven: Bucket,
     proven: Bucket,
+    by_source: BTreeMap<IpAddr, Bucket>,
     notices: Bucket,
     limit: usize,
     entries: BTreeMap<PathId, Entry>,
@@ -81,6 +87,7 @@ impl Sessions {
             jar: CookieJar::new(&public, random, now),
             unproven: Bucket::new(limits.handshakes_per_second, now),
             proven: Bucket::new(limits.proven_handshakes_per_second, now),
+            by_source: BTreeMap::new(),
             notices: Bucket::new(limits.notices_per_second, now),
             limit: limits.sessions,
             entries: BTreeMap::new(),
@@ -107,7 +114,7 @@ impl Sessions {
                 let reply = self.jar.reply(source, sender, mac1, random, now);
                 return Ok(Answer::Cookie(reply));
             }
-            if !self.proven.take(now) {
+            if !self.take_from(source.ip(), now) || !self.proven.take(now) {
                 return Err(Reject::Busy);
             }
         }
@@ -186,6 +193,18 @@ impl Sessions {
         }
     }
 
+    /// Forgets all sessions of a node but one.
+    pub(crate) fn keep_only(&mut self, node: NodeId, kept: PathId) {
+        let others = self.nodes.get(&node).map(Held::all).into_iter().flatten();
+        let others: Vec<_> = others.filter(|id| *id != kept).collect();
+        others.into_iter().for_each(|id| self.discard(id));
+    }
+
+    /// Forgets all sessions of a node.
+    pub(crate) fn forget(&mut self, node: NodeId) {
+        self.keep_only(node, PathId::NONE);
+    }
+
     /// Whether a stranger may be told now that we do not know its session.
     pub(crate) fn may_notice(&mut self, now: Instant) -> bool {
         self.notices.take(now)
@@ -203,6 +222,17 @@ impl Sessions {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.ends.first().map(|(end, _)| *end)
+    }
+
+    /// A share for each proven address, so that one of them cannot use up what is there for all.
+    fn take_from(&mut self, source: IpAddr, now: Instant) -> bool {
+        if self.by_source.len() >= SOURCES && !self.by_source.contains_key(&source) {
+            self.by_source.clear();
+        }
+        let share = self.by_source.entry(source);
+        share
+            .or_insert_with(|| Bucket::new(SOURCE_RATE, now))
+            .take(now)
     }
 
     fn repeated(&self, node: NodeId, ephemeral: &[u8; 32]) -> Option<Vec<u8>> {

@@ -62,22 +62,29 @@ impl Coordinator {
         }
     }
 
-    /// A gateway registered: what it did not acknowledge before is told again.
-    pub(crate) fn tell_rest(&mut self, gateway: NodeId, now: Instant) {
+    /// A gateway is there: what it was told in vain is told again; if it `registered`, also what was on its way to
+    /// where it was before.
+    pub(crate) fn tell_rest(&mut self, gateway: NodeId, registered: bool, now: Instant) {
         for id in self.tunnels.of(gateway) {
             let Some(tunnel) = self.tunnels.get_mut(id) else {
                 continue;
             };
-            tunnel.touched = now;
             let Some(side) = tunnel.side_of(gateway) else {
                 continue;
             };
-            let missed = tunnel
-                .pairs
-                .iter_mut()
-                .filter(|pair| pair.told[side] == Told::GaveUp);
-            missed.for_each(|pair| pair.told[side] = Told::Due);
-            self.advance(id, now);
+            if registered {
+                tunnel.touched = now;
+            }
+            let mut missed = false;
+            for told in tunnel.pairs.iter_mut().map(|pair| &mut pair.told[side]) {
+                if *told == Told::GaveUp || (registered && *told == Told::Said) {
+                    *told = Told::Due;
+                    missed = true;
+                }
+            }
+            if missed || registered {
+                self.advance(id, now);
+            }
         }
     }
 
@@ -192,7 +199,7 @@ impl Coordinator {
                 addresses: self.registry.relay(used.relay)?.addresses.clone(),
                 key: used.keys[side],
             }),
-            Relaying::Ready(..) | Relaying::Idle(_) | Relaying::Asking(..) | Relaying::Stuck => {
+            Relaying::Ready(..) | Relaying::Idle(_) | Relaying::Asking(..) | Relaying::Stuck(_) => {
                 None
             }
         };

@@ -54,17 +54,16 @@ pub(crate) enum Relaying {
     Asking(RelayUse, Vec<NodeId>),
     /// The relay expects both ends; since when it was last said so.
     Ready(RelayUse, Instant),
-    /// No relay was willing.
-    Stuck,
+    /// No relay was willing; the one used before, if any.
+    Stuck(Option<RelayUse>),
 }
 
 impl Relaying {
     /// The relay in use or asked or used before.
     pub(crate) fn known(&self) -> Option<RelayUse> {
         match self {
-            Self::Idle(known) => *known,
+            Self::Idle(known) | Self::Stuck(known) => *known,
             Self::Asking(known, _) | Self::Ready(known, _) => Some(*known),
-            Self::Stuck => None,
         }
     }
 }

@@ -577,3 +577,69 @@ fn the_log_hears_of_each_route_once() {
         lines[0]
     );
 }
+
+#[test]
+fn a_gateway_that_comes_back_is_told_what_it_missed() {
+    let (mut p, _) = natted();
+    p.ask();
+    let before = p.world.clients[p.car].routes().len();
+    p.world.clients[p.car].outside = "198.51.100.99:1".parse().unwrap();
+    p.world.ask(p.home, p.camera.node, "laptop.car.ntm.test");
+    p.world.pass(Duration::from_secs(11));
+    p.world.register(p.car);
+    p.world.pass(Duration::from_secs(5));
+    assert!(p.world.clients[p.car].routes().len() > before);
+}
+
+#[test]
+fn ends_learn_the_new_addresses_of_a_relay_that_moved() {
+    let (mut p, relay) = natted();
+    p.ask();
+    let before = p.world.clients[p.car].routes().len();
+    p.world.clients[relay].outside = "192.0.2.77:4750".parse().unwrap();
+    p.world.clients[relay].addresses = vec!["192.0.2.77:4750".parse().unwrap()];
+    p.world.restart(relay);
+    p.world.pass(Duration::from_secs(30));
+    let routes = p.world.clients[p.car].routes();
+    assert!(routes.len() > before);
+    let leg = routes.last().unwrap().relay.clone().unwrap();
+    assert_eq!(leg.addresses, ["192.0.2.77:4750".parse().unwrap()]);
+}
+
+#[test]
+fn a_private_address_that_the_dc_sees_is_not_a_way_for_others() {
+    let mut p = pair(&[HOME], "192.168.1.9:4750", &["192.168.1.9:4750"]);
+    p.ask();
+    let route = p.last(p.home);
+    assert_eq!((route.why, route.candidates.len()), (Why::OneNat, 0));
+    assert!(!route.initiator, "the one that can be reached waits");
+}
+
+#[test]
+fn a_removed_gateway_is_forgotten_and_its_addresses_are_not_given_again() {
+    let mut p = mixed();
+    p.ask();
+    let (vip, car) = (p.laptop.vip4, p.world.clients[p.car].id);
+    let retired = vec![(vip, p.laptop.vip6)];
+    p.world.store.remove(&p.laptop.node);
+    p.world.store.remove(&car);
+    let snapshot = ntm_dc::Snapshot {
+        retired,
+        ..p.world.snapshot()
+    };
+    p.world.dc.reload(snapshot, p.world.now);
+    p.world.run();
+    assert!(p.world.dc.tunnels().is_empty());
+    assert_eq!(p.world.dc.nodes().len(), 1);
+    p.world.ask(p.home, p.camera.node, "laptop.car.ntm.test");
+    let refused = p.world.clients[p.home].refused();
+    assert_eq!(refused.map(|(_, refusal)| refusal), Some(Refusal::Unknown));
+    let new = p
+        .world
+        .gateway("new", 2, "203.0.113.99:4750", &["203.0.113.99:4750"]);
+    p.world.connect(new);
+    for key in 0..40 {
+        let device = p.world.device(new, key, "stranger").unwrap().unwrap();
+        assert_ne!(device.vip4, vip);
+    }
+}

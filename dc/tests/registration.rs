@@ -246,3 +246,27 @@ fn addresses_no_peer_should_be_sent_to_do_not_count() {
             .all(|node| node.online && node.reach.is_empty())
     );
 }
+
+#[test]
+fn the_older_of_two_copies_of_a_key_cannot_draw_the_pushes() {
+    let mut world = World::new();
+    let home = world.gateway("home", 1, HOME, &[HOME]);
+    world.connect(home);
+    let random = ntm_proto::random::Random::from_seed([77; 32]);
+    let fresh = ntm_proto::link::Link::new(
+        world.clients[home].key.clone(),
+        world.key.public(),
+        random,
+    );
+    let older = std::mem::replace(&mut world.clients[home].link, fresh);
+    let elsewhere = "198.51.100.1:4750".parse().unwrap();
+    world.clients[home].instance = [8; 8];
+    world.clients[home].outside = elsewhere;
+    world.clients[home].addresses = vec![elsewhere];
+    world.connect(home);
+    assert_eq!(world.dc.nodes()[0].address, Some(elsewhere));
+    world.clients[home].link = older;
+    world.clients[home].outside = HOME.parse().unwrap();
+    assert!(world.keep_alive(home, HOME, HOME, true).is_err());
+    assert_eq!(world.dc.nodes()[0].address, Some(elsewhere));
+}

@@ -36,6 +36,19 @@ fn is_candidate_v6(address: Ipv6Addr) -> bool {
     !(embedded || address.is_multicast() || address.is_unicast_link_local())
 }
 
+/// Whether `address` means the same node everywhere: not private (RFC 1918), a carrier's (RFC 6598) or unique local
+/// (RFC 4193). An address that equals what a server sees is global only if it is one of these; a server in a home
+/// sees its neighbours' private addresses unchanged.
+pub fn is_global(address: IpAddr) -> bool {
+    match canonical(address) {
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            !v4.is_private() && !(first == 100 && second & 0xc0 == 64)
+        }
+        IpAddr::V6(v6) => v6.segments()[0] & 0xfe00 != 0xfc00,
+    }
+}
+
 /// Appends `address`: family byte (4 or 6), 4 or 16 bytes, port.
 pub fn encode(writer: &mut Writer<'_>, address: SocketAddr) {
     match canonical(address.ip()) {
@@ -92,6 +105,23 @@ mod tests {
             "[fd00::1]:5",
         ] {
             assert!(is_candidate(good.parse().unwrap()), "{good}");
+        }
+    }
+
+    #[test]
+    fn private_addresses_are_not_global() {
+        for private in [
+            "10.1.2.3",
+            "172.31.0.1",
+            "192.168.1.1",
+            "100.127.0.1",
+            "fd00::1",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(!is_global(private.parse().unwrap()), "{private}");
+        }
+        for global in ["203.0.113.1", "100.128.0.1", "172.32.0.1", "2001:db8::1"] {
+            assert!(is_global(global.parse().unwrap()), "{global}");
         }
     }
 

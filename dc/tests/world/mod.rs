@@ -145,8 +145,8 @@ impl World {
         self.clients.len() - 1
     }
 
-    /// The DC dies and starts again from its store.
-    pub fn restart_dc(&mut self) {
+    /// What the store holds.
+    pub fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot {
             groups: self.groups.clone(),
             ..Snapshot::default()
@@ -158,6 +158,12 @@ impl World {
                 Record::Device(record) => snapshot.devices.push(record),
             }
         }
+        snapshot
+    }
+
+    /// The DC dies and starts again from its store.
+    pub fn restart_dc(&mut self) {
+        let snapshot = self.snapshot();
         self.starts += 1;
         let limits = Limits {
             messages_per_second: 100_000,

@@ -9,7 +9,11 @@ use crate::{ctl, dns, keys, log, sockets};
 use anyhow::{Context, Result, bail};
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How long the daemon waits for another program that writes to the store.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Serves `dir`'s domain.
 pub(crate) fn run(dir: &Path) -> Result<()> {
@@ -41,8 +45,37 @@ fn lock(dir: &Path) -> Result<File> {
     }
 }
 
+/// Whoever was given an address keeps it, so a range cannot change under those who have one.
+fn check_ranges(config: &Config, store: &Store) -> Result<()> {
+    let snapshot = store.snapshot()?;
+    let gateways = snapshot
+        .gateways
+        .iter()
+        .map(|gateway| (gateway.vip4, gateway.vip6));
+    let devices = snapshot
+        .devices
+        .iter()
+        .map(|device| (device.vip4, device.vip6));
+    let (v4, v6) = (config.prefixes.v4, config.prefixes.v6);
+    for (vip4, vip6) in gateways.chain(devices) {
+        if !v4.contains(&vip4) {
+            bail!(
+                "the key \"virtual4\" is {v4}, but {vip4} was given to a node already; set it back to a range that has it"
+            );
+        }
+        if !v6.contains(&vip6) {
+            bail!(
+                "the key \"virtual6\" is {v6}, but {vip6} was given to a node already; set it back to a range that has it"
+            );
+        }
+    }
+    Ok(())
+}
+
 async fn serve(dir: &Path, config: Config) -> Result<()> {
     let store = Store::open(dir, &config.domain)?;
+    store.set_patience(PATIENCE)?;
+    check_ranges(&config, &store)?;
     let key = keys::load_key(dir)?;
     let (desk, questions) = Desk::new();
     let api = Api::new(config.clone(), key.clone(), desk.clone());
@@ -60,7 +93,7 @@ async fn serve(dir: &Path, config: Config) -> Result<()> {
     let names = names(&config)?;
     let zone = dns::Zone::new(&config)?;
     let local = ctl::bind(dir)?;
-    let shell = Shell::new(config.clone(), key, store, control)?;
+    let shell = Shell::new(config.clone(), &key, store, control)?;
     for listener in enrolment {
         tokio::spawn(accounts.clone().serve(listener));
     }

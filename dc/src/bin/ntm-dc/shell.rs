@@ -31,7 +31,6 @@ const MAX_SEEN: usize = 65_536;
 /// The one owner.
 pub(crate) struct Shell {
     config: Config,
-    key: SecretKey,
     coordinator: Coordinator,
     store: Store,
     sockets: Vec<(SocketAddr, UdpSocket)>,
@@ -47,16 +46,15 @@ impl Shell {
     /// A shell around a coordinator that knows what `store` holds.
     pub(crate) fn new(
         config: Config,
-        key: SecretKey,
+        key: &SecretKey,
         store: Store,
         sockets: Vec<UdpSocket>,
     ) -> Result<Self> {
         let now = Instant::now();
-        let coordinator = coordinator(&config, &key, &store, now)?;
+        let coordinator = coordinator(&config, key, &store, now)?;
         let with_address = |socket: UdpSocket| Ok((socket.local_addr()?, socket));
         Ok(Self {
             config,
-            key,
             coordinator,
             store,
             sockets: sockets
@@ -162,14 +160,10 @@ impl Shell {
         }
     }
 
-    /// Starts over from the store: the coordinator forgets what the store has forgotten. Nodes renew their
-    /// sessions by themselves; tunnels between them are not touched.
+    /// Takes over what the store has and forgets what it has no more.
     fn reload(&mut self) -> Result<()> {
-        let now = Instant::now();
-        let fresh = coordinator(&self.config, &self.key, &self.store, now)?;
-        let serial = self.coordinator.zone_serial().wrapping_add(1);
-        self.serial = self.serial.wrapping_add(serial);
-        self.coordinator = fresh;
+        self.coordinator
+            .reload(self.store.snapshot()?, Instant::now());
         Ok(())
     }
 }

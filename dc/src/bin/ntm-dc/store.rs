@@ -9,6 +9,7 @@ mod column;
 mod device;
 mod gateway;
 mod relay;
+mod retired;
 mod schema;
 
 pub(crate) use code::{Enrolled, Identity, NewCode, Redeem, Refused};
@@ -89,16 +90,30 @@ impl Store {
                 relays: relay::all(&self.connection)?,
                 devices: device::all(&self.connection)?,
                 groups: account::groups(&self.connection)?,
+                retired: retired::all(&self.connection)?,
             })
         };
         all().map_err(|error| self.explain(error))
     }
 
+    /// How long to wait for other programs that write: the daemon, which serves everybody, waits less than a
+    /// command that a person typed.
+    pub(crate) fn set_patience(&self, patience: Duration) -> Result<()> {
+        let set = self.connection.busy_timeout(patience);
+        set.map_err(|error| self.explain(error))
+    }
+
     /// Writes what the coordinator changed; tells for each record whether it is on disk now.
     pub(crate) fn save(&mut self, records: &[Record]) -> Vec<bool> {
-        let all = self.write(|tx| records.iter().try_for_each(|record| save(tx, record)));
-        if all.is_ok() {
-            return vec![true; records.len()];
+        let all = self.transact(|tx| records.iter().try_for_each(|record| save(tx, record)));
+        match all {
+            Ok(()) => return vec![true; records.len()],
+            Err(error) if is_of_the_store(&error) => {
+                // The next one would wait and fail like this one, and nobody is served meanwhile.
+                tracing::error!("{:#}", self.explain(error));
+                return vec![false; records.len()];
+            }
+            Err(_) => {}
         }
         let one = |record| {
             let saved = self.write(|tx| save(tx, record));
@@ -203,14 +218,19 @@ impl Store {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T> {
+        let done = self.transact(work);
+        done.map_err(|error| self.explain(error))
+    }
+
+    fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
         let behavior = TransactionBehavior::Immediate;
-        let transaction = self.connection.transaction_with_behavior(behavior);
-        let done = transaction.and_then(|tx| {
-            let done = work(&tx)?;
-            tx.commit()?;
-            Ok(done)
-        });
-        done.map_err(|error| explain(&self.path, error))
+        let tx = self.connection.transaction_with_behavior(behavior)?;
+        let done = work(&tx)?;
+        tx.commit()?;
+        Ok(done)
     }
 
     fn explain(&self, error: rusqlite::Error) -> anyhow::Error {
@@ -231,6 +251,24 @@ fn save(tx: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
 }
 
 /// What went wrong, where, and what to do about it.
+/// Whether a fault is the store's, so that every record would meet it, and not one record's.
+fn is_of_the_store(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+        )
+    )
+}
+
 fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
     if matches!(error, rusqlite::Error::QueryReturnedNoRows) {
         return anyhow!("{}: the node was removed meanwhile", path.display());

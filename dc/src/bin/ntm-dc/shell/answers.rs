@@ -25,9 +25,9 @@ impl Shell {
         let identity = || self.coordinator.reserve_identity();
         match self.store.redeem(redeem, identity, wall_seconds()) {
             Ok(Ok(enrolled)) => {
-                if enrolled.is_new {
-                    self.coordinator.node_enrolled(enrolled.record.clone());
-                }
+                tracing::debug!(again = !enrolled.is_new, "enrolment redeemed");
+                // Also when it is an old one: the store may have kept what it reported as failed.
+                self.coordinator.node_enrolled(enrolled.record.clone());
                 Enrolment::Done(Box::new(enrolled.record))
             }
             Ok(Err(refused)) => Enrolment::Refused(refused),

@@ -73,6 +73,7 @@ pub(super) fn update(tx: &Transaction<'_>, gateway: &GatewayRecord) -> rusqlite:
 }
 
 pub(super) fn remove(tx: &Transaction<'_>, name: &Label) -> rusqlite::Result<Option<NodeId>> {
+    super::retired::keep(tx, name)?;
     let sql = "DELETE FROM gateway WHERE name = ?1 RETURNING node";
     tx.query_row(sql, [name.as_str()], |row| column::node(row, 0))
         .optional()

@@ -212,7 +212,8 @@ impl Coordination {
             }
             Message::DeviceResponse(_)
             | Message::RouteDirection(_)
-            | Message::DirectionRefused(_) => {
+            | Message::DirectionRefused(_)
+            | Message::TunnelClosed(_) => {
                 self.inbox.push_back(message);
             }
             Message::RegistrationRequest(_)
@@ -222,7 +223,6 @@ impl Coordination {
             | Message::DirectionRequest(_)
             | Message::RelayDirection(_)
             | Message::DirectionAck(_)
-            | Message::TunnelClosed(_)
             | Message::PathChallenge(_)
             | Message::PathResponse(_) => return Err(Reject::UnexpectedMessage),
         }

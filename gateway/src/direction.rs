@@ -2,7 +2,7 @@
 
 use crate::coordination::Coordination;
 use crate::{Event, Gateway, Output, Reject, Unresolved};
-use ntm_proto::id::{Fqdn, Identity, NodeId};
+use ntm_proto::id::{Fqdn, Identity, NodeId, TunnelId};
 use ntm_proto::message::{
     DirectionAck, DirectionRefused, DirectionRequest, Message, Refusal, RouteDirection, Target,
     TunnelClosed,
@@ -176,6 +176,7 @@ impl Gateway {
             match &message {
                 Message::RouteDirection(direction) => self.handle_direction(direction, now),
                 Message::DirectionRefused(refused) => self.handle_refused(*refused, now),
+                Message::TunnelClosed(closed) => self.handle_closed(closed.tunnel),
                 Message::RegistrationRequest(_)
                 | Message::RelayRegistration(_)
                 | Message::RegistrationResponse(_)
@@ -186,7 +187,6 @@ impl Gateway {
                 | Message::DirectionRequest(_)
                 | Message::RelayDirection(_)
                 | Message::DirectionAck(_)
-                | Message::TunnelClosed(_)
                 | Message::PathChallenge(_)
                 | Message::PathResponse(_) => {
                     if let Some(request) =
@@ -231,6 +231,15 @@ impl Gateway {
         self.pairs.insert(pair, slot);
         self.directions.refused.remove(&pair);
         self.release_asked(direction, now);
+    }
+
+    /// The DC says that a tunnel's other end does not belong any more.
+    fn handle_closed(&mut self, tunnel: TunnelId) {
+        if let Some((slot, peer)) = self.peers.take_tunnel(tunnel) {
+            self.pairs.retain(|_, other| *other != slot);
+            let event = Event::TunnelClosed { peer: peer.name };
+            self.output.push_back(Output::Event(event));
+        }
     }
 
     /// Answers everybody who waited for the device that a direction is about.

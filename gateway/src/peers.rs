@@ -3,7 +3,7 @@
 use crate::peer::Peer;
 use crate::{Output, Setup};
 use ntm_proto::cookie::{CookieJar, mac1_key};
-use ntm_proto::id::{NodeId, PathId};
+use ntm_proto::id::{NodeId, PathId, TunnelId};
 use ntm_proto::message::RouteDirection;
 use ntm_proto::random::Random;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -133,15 +133,27 @@ impl Peers {
                 .is_some_and(|peer| peer.is_over(idle, has_wan, now))
         };
         let slots: Vec<usize> = (0..self.slots.len()).filter(over).collect();
-        let mut peers = Vec::new();
-        for slot in slots {
-            if let Some(peer) = self.slots[slot].take() {
-                self.by_path.remove(&peer.local_path);
-                self.by_node.remove(&peer.node);
-                peers.push((slot, peer));
-            }
+        slots
+            .into_iter()
+            .filter_map(|slot| Some((slot, self.take(slot)?)))
+            .collect()
+    }
+
+    /// Forgets the peer of a tunnel; its slot.
+    pub(crate) fn take_tunnel(&mut self, tunnel: TunnelId) -> Option<(usize, Peer)> {
+        let is_it = |peer: &Option<Peer>| peer.as_ref().is_some_and(|peer| peer.tunnel == tunnel);
+        let slot = self.slots.iter().position(is_it)?;
+        self.take(slot).map(|peer| (slot, peer))
+    }
+
+    fn take(&mut self, slot: usize) -> Option<Peer> {
+        let peer = self.slots[slot].take()?;
+        self.by_path.remove(&peer.local_path);
+        self.by_node.remove(&peer.node);
+        if let Some(at) = self.scheduled[slot].take() {
+            self.due.remove(&(at, slot));
         }
-        peers
+        Some(peer)
     }
 
     pub(crate) fn sockets_changed(&mut self, env: &mut Env<'_>, now: Instant) {

@@ -445,7 +445,7 @@ fn gateway_setup(name: &str, host: u8, dc_key: &SecretKey, random: &mut Random) 
         dc_key: dc_key.public(),
         dc_addresses: vec![DC_V4.parse().unwrap(), DC_V6.parse().unwrap()],
         prefixes: prefixes(),
-        vip4: Ipv4Addr::new(198, 19, 255, host),
+        vip4: Ipv4Addr::new(198, 18, 0, host),
         vip6: format!("fd12:3456:789a::{host}").parse().unwrap(),
         instance: random.bytes(),
         limits: Limits::default(),

@@ -11,7 +11,7 @@ use ntm_proto::session::Session;
 use std::time::{Duration, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long one Tunnel Request is repeated before a new one is made.
 const ATTEMPT: Duration = Duration::from_secs(8);
 /// How long our own request wins over the other side's when both start at once and our id is the smaller.

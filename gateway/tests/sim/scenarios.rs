@@ -8,6 +8,7 @@ use ntm_dc::Record;
 use ntm_gateway::{Event, Unresolved};
 use ntm_proto::id::Identity;
 use ntm_proto::message::Refusal;
+use ntm_proto::random::Random;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
@@ -86,7 +87,8 @@ fn until_whole(world: &mut World, limit: Duration, first: u32) -> Duration {
             return world.now - start;
         }
     }
-    panic!("not whole again within {limit:?}");
+    let tunnels = [CAR, HOME].map(|site| world.sites[&site].gateway.tunnels(world.now));
+    panic!("not whole again within {limit:?}: {tunnels:#?}");
 }
 
 /// The virtual address of the first device at this site, as the DC's store has it.
@@ -275,25 +277,21 @@ fn a_router_that_moves_keeps_its_tunnel() {
 }
 
 #[test]
-fn everything_comes_up_though_every_third_datagram_is_lost() {
+fn everything_comes_up_though_one_in_eight_datagrams_is_lost() {
     for (seed, kinds) in (40..).zip([
         (NAT, NAT),
         (NAT, WanKind::Global),
         (WanKind::V6, WanKind::V6),
     ]) {
-        // Each remainder loses another third, the second message of some handshake among them.
-        for remainder in 0..3u64 {
+        for luck in 0..8u8 {
             let mut world = World::new(seed, kinds.0, kinds.1);
-            let mut count = 0u64;
-            world.net.drop_if = Box::new(move |_| {
-                count += 1;
-                count % 3 == remainder
-            });
+            let mut dice = Random::from_seed([luck; 32]);
+            world.net.drop_if = Box::new(move |_| dice.below(8) == 0);
             world.join(CAR, LAPTOP, "laptop");
             world.join(HOME, CAMERA, "camera");
             world.run_for(20 * SECOND);
             let whole = until_whole(&mut world, 20 * SECOND, 1);
-            assert!(whole < 10 * SECOND, "{kinds:?}, {remainder}: {whole:?}");
+            assert!(whole < 10 * SECOND, "{kinds:?}, {luck}: {whole:?}");
             check(&world);
         }
     }

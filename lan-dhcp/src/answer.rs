@@ -151,7 +151,8 @@ impl DhcpServer {
         }
         if granted.must_save {
             self.save();
-        } else if granted.renamed {
+        } else if granted.changed {
+            // Renamed or back: the file has the address, and a client that comes and goes shall not wear the flash.
             self.save_later(now);
         }
         self.send(
@@ -288,7 +289,7 @@ impl DhcpServer {
 
     pub(crate) fn save(&mut self) {
         self.save_by = None;
-        self.table.mark_saved();
+        self.table.writing();
         self.outputs.push_back(Output::Save);
     }
 

@@ -30,17 +30,26 @@ pub(crate) struct Entry {
     pub(crate) lease: Lease,
     /// Ended, and only remembered.
     pub(crate) ended: bool,
-    /// The lease file has this address for this device, as a live lease.
-    pub(crate) saved: bool,
+    /// Whether the lease file has this address for this device, live or remembered.
+    pub(crate) file: InFile,
+}
+
+/// Where an entry stands with the lease file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InFile {
+    /// Not in it.
+    No,
+    /// In the writing that was asked for and may yet fail.
+    Writing,
+    /// In it.
+    Yes,
 }
 
 /// What [`Table::grant`] did.
 #[derive(Debug)]
 pub(crate) struct Granted {
-    /// The device is new, came back, or has another address: the file does not know.
+    /// The device is new or has another address: the file does not know.
     pub(crate) must_save: bool,
-    /// It has another name or client id than before.
-    pub(crate) renamed: bool,
     /// Something besides the expiry is new.
     pub(crate) changed: bool,
     /// Another device's live lease of this address, ended by it.
@@ -104,9 +113,10 @@ impl Table {
             Some(_) | None => None,
         };
         let old = self.unlink(lease.mac);
-        let saved = old
+        let file = old
             .as_ref()
-            .is_some_and(|old| old.saved && old.lease.address == lease.address);
+            .filter(|old| old.lease.address == lease.address)
+            .map_or(InFile::No, |old| old.file);
         let renamed = old.as_ref().is_none_or(|old| {
             old.lease.hostname != lease.hostname || old.lease.client_id != lease.client_id
         });
@@ -114,11 +124,10 @@ impl Table {
         self.link(Entry {
             lease,
             ended: false,
-            saved,
+            file,
         });
         Granted {
-            must_save: !saved,
-            renamed,
+            must_save: file == InFile::No,
             changed: renamed || moved,
             displaced,
         }
@@ -132,7 +141,7 @@ impl Table {
             self.link(Entry {
                 lease,
                 ended,
-                saved: !ended,
+                file: InFile::Yes,
             });
         }
         free
@@ -165,10 +174,26 @@ impl Table {
             .map(|entry| entry.lease)
     }
 
-    /// The file is being written: every live lease is in it.
-    pub(crate) fn mark_saved(&mut self) {
+    /// The file is about to be written: every entry will be in it, those that ended, too.
+    pub(crate) fn writing(&mut self) {
+        self.replace(InFile::No, InFile::Writing);
+    }
+
+    /// It was written.
+    pub(crate) fn written(&mut self) {
+        self.replace(InFile::Writing, InFile::Yes);
+    }
+
+    /// It could not be written: what was in it before still is.
+    pub(crate) fn not_written(&mut self) {
+        self.replace(InFile::Writing, InFile::No);
+    }
+
+    fn replace(&mut self, old: InFile, new: InFile) {
         for entry in self.by_mac.values_mut() {
-            entry.saved = !entry.ended;
+            if entry.file == old {
+                entry.file = new;
+            }
         }
     }
 

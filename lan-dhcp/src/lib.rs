@@ -21,8 +21,10 @@
 //!
 //! # Saved before acknowledged
 //!
-//! A new lease or a changed address gives [`Output::Save`] before the [`Output::Send`] that tells the client. Names
-//! are saved within [`SAVE_DELAY`]; renewals and ends are not, to spare the flash (see [`DhcpServer::export`]).
+//! A new lease or a changed address gives [`Output::Save`] before the [`Output::Send`] that tells the client. If the
+//! file cannot be written ([`DhcpServer::save_failed`]), the client is not told: it asks again, and so do we after
+//! [`SAVE_RETRY`]. Names, and devices that are back, are saved within [`SAVE_DELAY`]; renewals and ends are not, to
+//! spare the flash (see [`DhcpServer::export`]).
 //!
 //! Replies to a client without an address are broadcast: a UDP socket cannot reach a host that answers no ARP yet.
 
@@ -56,8 +58,10 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
-/// How long a new name of a known device may wait to be saved.
+/// How long a new name of a known device, or its return, may wait to be saved.
 pub const SAVE_DELAY: Duration = Duration::from_secs(300);
+/// How long after a failed save the next one is due.
+pub const SAVE_RETRY: Duration = Duration::from_secs(30);
 
 /// What the shell has to do, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +80,8 @@ pub enum Output {
     LeaseChanged(Lease),
     /// This device's lease expired, was released or declined.
     LeaseEnded(Lease),
-    /// Write [`DhcpServer::export`] to the lease file before handling what follows.
+    /// Write [`DhcpServer::export`] to the lease file before handling what follows. If that fails, call
+    /// [`DhcpServer::save_failed`] before the next [`DhcpServer::poll_output`], which takes it for done.
     Save,
 }
 
@@ -89,6 +94,8 @@ pub struct DhcpServer {
     quarantine: Quarantine,
     /// When a change that could wait is to be saved.
     save_by: Option<Instant>,
+    /// The shell was told to save, and has not said that it failed.
+    saving: bool,
     outputs: VecDeque<Output>,
     rejects: Counts,
 }
@@ -104,6 +111,7 @@ impl DhcpServer {
             offers: Offers::default(),
             quarantine: Quarantine::default(),
             save_by: None,
+            saving: false,
             outputs: VecDeque::new(),
             rejects: Counts::default(),
         })
@@ -176,7 +184,24 @@ impl DhcpServer {
     /// The next thing to do.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        if self.saving {
+            self.table.written();
+        }
+        let output = self.outputs.pop_front();
+        self.saving = output == Some(Output::Save);
+        output
+    }
+
+    /// The file of the last [`Output::Save`] was not written: the answers behind it are not sent, as what is
+    /// acknowledged must be on the disk. Saves again after [`SAVE_RETRY`] at the latest.
+    pub fn save_failed(&mut self, now: Instant) {
+        self.saving = false;
+        self.table.not_written();
+        self.save_by = Some(now + SAVE_RETRY);
+        self.outputs.retain(|output| match output {
+            Output::Send { .. } | Output::Save => false,
+            Output::Probe(_) | Output::LeaseChanged(_) | Output::LeaseEnded(_) => true,
+        });
     }
 
     /// The live leases, in the order of their hardware addresses.

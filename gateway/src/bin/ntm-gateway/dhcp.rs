@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::task::{self, Poll};
 use std::time::Instant;
 use tokio::net::UdpSocket;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 /// The lease file's name inside the state directory.
 const FILE_NAME: &str = "leases";
@@ -29,6 +29,8 @@ pub(crate) struct LanDhcp {
     socket: UdpSocket,
     pinger: Pinger,
     file: PathBuf,
+    /// The last save failed, which the log has.
+    failing: bool,
 }
 
 impl LanDhcp {
@@ -70,6 +72,7 @@ impl LanDhcp {
             socket,
             pinger,
             file,
+            failing: false,
         })
     }
 
@@ -86,6 +89,10 @@ impl LanDhcp {
 
     /// Handles what came in and what is due, and tells `gateway` who is there.
     pub(crate) fn work(&mut self, gateway: &mut Gateway, now: Instant) {
+        // First of all: after a stall the probe may be over, and its answer must not come too late.
+        while let Some(address) = self.pinger.try_recv() {
+            self.server.handle_probe_reply(address, now);
+        }
         let mut message = [0; MAX_MESSAGE];
         for _ in 0..BATCH {
             let Ok((length, from)) = self.socket.try_recv_from(&mut message) else {
@@ -96,15 +103,12 @@ impl LanDhcp {
             }
             self.drain(gateway, now);
         }
-        while let Some(address) = self.pinger.try_recv() {
-            self.server.handle_probe_reply(address, now);
-        }
         self.server.handle_timeout(now);
         self.drain(gateway, now);
     }
 
     /// Saves what could wait.
-    pub(crate) fn stop(&self, now: Instant) {
+    pub(crate) fn stop(&mut self, now: Instant) {
         self.save(now);
     }
 
@@ -130,19 +134,29 @@ impl LanDhcp {
                     debug!(address = %lease.address, "a device left the LAN");
                     gateway.device_gone(lease.mac, now);
                 }
-                Output::Save => self.save(now),
+                Output::Save => {
+                    if !self.save(now) {
+                        self.server.save_failed(now);
+                    }
+                }
             }
         }
     }
 
-    fn save(&self, now: Instant) {
-        if let Err(error) = write_atomically(&self.file, self.server.export(now).as_bytes(), 0o600)
-        {
-            warn!(
-                "cannot write {}: {error}; leases will be forgotten at a restart",
-                self.file.display()
-            );
+    /// Whether the file is written.
+    fn save(&mut self, now: Instant) -> bool {
+        let text = self.server.export(now);
+        let written = write_atomically(&self.file, text.as_bytes(), 0o600);
+        let file = self.file.display();
+        match &written {
+            Err(error) if !self.failing => {
+                warn!("cannot write {file}: {error}; new devices get no address until it works");
+            }
+            Ok(()) if self.failing => info!("{file} is written again"),
+            Ok(()) | Err(_) => {}
         }
+        self.failing = written.is_err();
+        written.is_ok()
     }
 }
 

@@ -92,7 +92,7 @@ impl Shell {
                 () = timer.as_mut() => self.timeout(),
             }
         }
-        if let Some(dhcp) = &self.dhcp {
+        if let Some(dhcp) = &mut self.dhcp {
             dhcp.stop(Instant::now());
         }
         Ok(())

@@ -164,7 +164,7 @@ impl Peer {
         if !self.keys.is_up(now) {
             self.note_lost(now);
             if self.outgoing.is_none() {
-                self.begin(env, now);
+                self.begin_or_help(env, now);
             }
             self.watch.wants_direction |= self.is_long_lost(now);
             return;
@@ -293,6 +293,20 @@ impl Peer {
             Some(_) if given_up => self.challenge_all(env, now),
             Some(path) => self.send_challenge(path, env, now),
             None => self.search(env, now),
+        }
+    }
+
+    /// The one that shall send first does. If nothing comes of that for a while, the other does too, where it knows
+    /// an address: its own firewall may let in only answers.
+    fn begin_or_help(&mut self, env: &mut Env<'_>, now: Instant) {
+        let waited = self
+            .watch
+            .lost_since
+            .is_some_and(|since| now.duration_since(since) >= DOUBT_AFTER);
+        if waited && self.paths.all().next().is_some() {
+            self.request(env, now);
+        } else {
+            self.begin(env, now);
         }
     }
 

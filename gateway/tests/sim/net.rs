@@ -14,6 +14,8 @@ pub enum Mapping {
     EndpointIndependent,
     /// Another for each destination: a "symmetric" NAT.
     AddressAndPortDependent,
+    /// None: addresses stay, but only answers come in, as through a router's firewall.
+    Firewall,
 }
 
 /// An IPv4 NAT. It lets in only what answers something that went out (address and port dependent filtering).
@@ -41,6 +43,10 @@ impl Nat {
     /// A datagram leaves: its source as the outside sees it.
     fn out(&mut self, from: SocketAddr, to: SocketAddr, now: Instant) -> SocketAddr {
         let key = match self.mapping {
+            Mapping::Firewall => {
+                self.flows.insert((from.port(), to), (from, now));
+                return from;
+            }
             Mapping::EndpointIndependent => (from, None),
             Mapping::AddressAndPortDependent => (from, Some(to)),
         };

@@ -1,7 +1,7 @@
 //! The scenarios.
 
 use crate::invariants::check;
-use crate::net::Mapping::{AddressAndPortDependent, EndpointIndependent};
+use crate::net::Mapping::{AddressAndPortDependent, EndpointIndependent, Firewall};
 use crate::packets::{ends, number, udp};
 use crate::world::{CAR, HOME, WanKind, World};
 use ntm_dc::Record;
@@ -274,6 +274,16 @@ fn a_router_that_moves_keeps_its_tunnel() {
             check(&world);
         }
     }
+}
+
+#[test]
+fn two_firewalls_that_let_only_answers_in_are_opened_from_both_sides() {
+    let firewall = WanKind::Nat(Firewall);
+    let mut world = settled(34, firewall, firewall);
+    let whole = until_whole(&mut world, 10 * SECOND, 1);
+    assert!(whole < 4 * SECOND, "{whole:?}");
+    assert_eq!(path_of(&world, CAR), "direct");
+    check(&world);
 }
 
 #[test]

@@ -144,6 +144,10 @@ impl World {
         // The inside address is the same everywhere on purpose, and so is the LAN's.
         let (address, outside) = match kind {
             WanKind::Global => (format!("198.51.100.{}", 10 * number), None),
+            WanKind::Nat(Mapping::Firewall) => {
+                let address = format!("198.51.100.{}", 10 * number);
+                (address.clone(), Some(address))
+            }
             WanKind::Nat(_) => (
                 "10.0.0.2".to_owned(),
                 Some(format!("192.0.2.{}", self.net.nats.len() + 1)),

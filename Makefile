@@ -20,7 +20,7 @@ demo: ## the whole story on this machine, from nothing: installs, builds, plays,
 	@$(MAKE) --no-print-directory demo-play
 
 demo-play:
-	@if [ ! -x $(TARGET)/release/ntm-gateway ]; then $(CARGO) build $(PACKAGES) --bins; fi
+	@$(CARGO) build $$([ ! -x $(TARGET)/release/ntm-gateway ] || echo --release) $(PACKAGES) --bins
 	@if [ -x $(TARGET)/release/ntm-gateway ] && [ -z "$${NTM_BIN_DIR:-}" ]; \
 	then export NTM_BIN_DIR="$$(realpath $(TARGET))/release"; fi; exec qemu-tests/demo.sh
 
@@ -46,6 +46,7 @@ daemons: ## the daemons as the scenarios run them (development build)
 	@test -n "$${NTM_BIN_DIR:-}" || $(CARGO) build --quiet $(PACKAGES) --bins
 
 build: ## the daemons, release
+	@qemu-tests/bootstrap.sh
 	$(CARGO) build --release $(PACKAGES) --bins
 
 size: build ## the release daemons' sizes, stripped, and their limit

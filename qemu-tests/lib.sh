@@ -18,7 +18,7 @@ CLEANED=
 
 if [ "$(id -u)" -ne 0 ]; then
     echo "namespaces need root: asking sudo" >&2
-    exec sudo --preserve-env=NTM_BIN_DIR,NTM_KEEP,NTM_VARIANTS,NTM_BIG_MB,NTM_LOG,CARGO_TARGET_DIR -- "$0" "$@"
+    exec sudo --preserve-env=NTM_BIN_DIR,NTM_KEEP,NTM_VARIANTS,NTM_BIG_MB,NTM_LOG,NTM_NO_DAEMONS,NTM_APART,NTM_OUT,NTM_TAIL,CARGO_TARGET_DIR -- "$0" "$@"
 fi
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -108,6 +108,7 @@ interrupted() {
     printf 'interrupted' >"$OUT/error"
     cleanup
     verdict 1
+    [ -n "${NTM_KEEP:-}" ] || rm -rf "$REPORT"
     exit 130
 }
 
@@ -132,5 +133,5 @@ cleanup() {
     trap '' INT TERM HUP
     world_down "$RUN"
     awk -v d="$REPORT/" 'index($2, d) == 1 { print $2 }' /proc/mounts | xargs -r umount -l
-    [ -n "${NTM_KEEP:-}" ] || find "$OUT" -name '*.pcap' -delete
+    [ -n "${NTM_KEEP:-}" ] || find "$REPORT" \( -name '*.pcap' -o -name big.bin -o -name '*.got' \) -delete
 }

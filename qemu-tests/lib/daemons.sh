@@ -170,20 +170,29 @@ world_up() {
 # resolves HOST NAME: the host's own resolver, by DHCP, knows the name.
 resolves() { [ -n "$(on "$1" dig +short +time=1 +tries=1 "$2" A)" ]; }
 
-# captures NODE:IFACE...: tcpdump there until captures_end; files are NODE.pcap.
+# captures NODE:IFACE...: tcpdump there until captures_end; files are NODE-IFACE.pcap.
 captures() {
     local at n
     CAPTURED=()
     for at in "$@"; do
-        n=${at%%:*}
-        background "tcpdump-$n" "$n" tcpdump -i "${at##*:}" -U -n --immediate-mode -s 2048 -B 32768 -w "$OUT/$n.pcap"
+        n=${at/:/-}
+        background "tcpdump-$n" "${at%%:*}" tcpdump -i "${at##*:}" -U -n --immediate-mode -s 2048 -B 32768 -w "$OUT/$n.pcap"
         CAPTURED+=("$n")
     done
     for n in "${CAPTURED[@]}"; do wait_until 5 "tcpdump on $n" grep -q 'listening on' "$OUT/tcpdump-$n.log"; done
 }
 
+# Every WAN, and a LAN as the control: there the scan must find what it looks for.
 captures_of_wans() {
-    local at=(gw-a:wan0 gw-b:wan0 rs:eth0 dc:eth0)
+    local at=(gw-a:wan0 gw-b:wan0 rs:eth0 dc:eth0 gw-b:lan0)
+    if ns_exists nat-a; then at+=(nat-a:out0); fi
+    if ns_exists nat-b; then at+=(nat-b:out0); fi
+    captures "${at[@]}"
+}
+
+# What outlives a router's power cut: the outsides of the NATs, and the servers.
+captures_of_survivors() {
+    local at=(rs:eth0 dc:eth0)
     if ns_exists nat-a; then at+=(nat-a:out0); fi
     if ns_exists nat-b; then at+=(nat-b:out0); fi
     captures "${at[@]}"

@@ -56,7 +56,7 @@ session_end() { # FROM
 datagrams() {
     local got
     got=$(on "$1" "$PYTHON" "$QT/tools/talk.py" udp "$(fqdn "$2")" --seconds 2 --interval 20) || fail "$1: UDP: $got"
-    json - "d['received'] >= d['sent'] * 0.99" <<<"$got" >/dev/null || fail "$1: UDP: $got"
+    json - "d['received'] == d['sent']" <<<"$got" >/dev/null || fail "$1: UDP: $got"
     say "$1: UDP with $(fqdn "$2"): $got"
     act_figure "$1.udp_rtt_ms" "$(json - "d['rtt_ms']" <<<"$got")"
 }

@@ -90,18 +90,25 @@ hostnames() {
     local got; got=$(on laptop "$PYTHON" "$QT/tools/rawdhcp.py" eth0)
     json - "d['offered'] == d['acknowledged'] == d['asked']" <<<"$got" >/dev/null || fail "not every odd host got a lease: $got"
     checked "hosts with odd names got leases: $got"
-    gw a devices --json | json - "all(__import__('re').fullmatch(r'[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+', x['name'] or 'nameless.x') for x in d)" \
+    wait_until 30 "every device has a name" all_named
+    gw a devices --json | json - "all(__import__('re').fullmatch(r'[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+', x['name']) for x in d)" \
         >/dev/null || fail "an odd name got through: $(gw a devices --json)"
     gw a devices --json >"$OUT/devices.json"
     checked "$(json "$OUT/devices.json" "str(len(d))") devices, all names are plain labels"
     still_well "odd hostnames"
 }
 
+all_named() { gw a devices --json | json - "all(x['name'] for x in d) and len({x['name'] for x in d}) == len(d)"; }
+
+# How many datagrams and packets the gateway has refused.
+rejects() { gw a status --json | json - "str(sum(d['rejects'].values()))"; }
+
 # udp_ports NODE DAEMON: the ports it listens on.
 udp_ports() { on "$1" ss -Hlunp | grep "\"$2\"" | awk '{n = split($4, a, ":"); print a[n]}' | sort -un; }
 
 garbage() {
-    local at=() p got
+    local at=() p got before
+    before=$(rejects)
     for p in $(udp_ports dc ntm-dc); do at+=("$DC4:$p" "[$DC6]:$p"); done
     for p in $(udp_ports rs ntm-relay); do at+=("$RS4:$p" "[$RS6]:$p"); done
     for p in $(udp_ports gw-a ntm-gateway); do at+=("198.51.100.2:$p"); done
@@ -111,6 +118,7 @@ garbage() {
     for _ in $(seq 20); do
         on inet bash -c "head -c 3000 /dev/urandom >/dev/tcp/$DC4/4751" 2>/dev/null || true
     done
+    [ "$(rejects)" -ge $((before + 1000)) ] || fail "the gateway did not count what it refused: $before, then $(rejects)"
     still_well "garbage"
 }
 
@@ -124,6 +132,8 @@ dns() {
     done
     got=$(on laptop dig "$no" A)
     grep -q 'status: NXDOMAIN' <<<"$got" || fail "LAN: $got"
+    grep -q 'IN[[:space:]]*SOA' <<<"$got" || fail "LAN, no SOA: $got"
+    [ -z "$(on laptop dig +short "$(fqdn camera)" AAAA)" ] || fail "AAAA has an answer before inner IPv6 works"
     checked "NXDOMAIN with SOA over UDP and TCP, and on the LAN"
     on inet dig "@$DC4" "$DOMAIN" AXFR | grep -qiE 'failed|refused' || fail "AXFR is not refused"
     checked "AXFR is refused"

@@ -23,6 +23,7 @@ play() {
 
     local d marks=()
     for d in rs car home dc; do
+        has_no_process download && fail "the download ended before $d was killed"
         marks+=("$d:$(now_ms)")
         say "kill -9 $d"
         daemon_kill "$d"
@@ -48,6 +49,7 @@ play() {
     [ "$(identity laptop; identity camera; identity printer)" = "$before" ] ||
         fail "identities changed: $before -> $(identity laptop; identity camera; identity printer)"
     figure supervisor_waits_ms 1000
+    # Reached only when the file, every line of the session and every identity are what they were.
     figure nothing_lost true
 }
 

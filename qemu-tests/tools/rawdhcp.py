@@ -13,7 +13,8 @@ import sys
 import time
 
 NAMES = [b"<script>alert(1)</script>", b'a"b', b"a'b;rm -rf /", b"two\nlines", b"nul\0byte", b"x" * 300, b"",
-         b"..", b"-", b"\xff\xfe\xc3\x28", "büro".encode(), b"*", b"localhost", b"_dmarc", b"a.b.c.d", b"$(reboot)"]
+         b"..", b"-", b"\xff\xfe\xc3\x28", "büro".encode(), b"*", b"localhost", b"_dmarc", b"a.b.c.d", b"$(reboot)",
+         b"twin", b"twin"]
 IFACE = sys.argv[1]
 raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
 raw.bind((IFACE, 0))

@@ -6,7 +6,7 @@
 //!     known           A: the virtual address; AAAA and the rest: NODATA
 //!     unknown         NXDOMAIN         not allowed   REFUSED
 //!     unreachable now SERVFAIL: resolvers do not keep that, so the next question may go well
-//! anything else       forwarded; addresses in the virtual range are taken out of the answer
+//! anything else       forwarded; addresses of the virtual range and of the LAN are taken out of the answer
 //! ```
 
 mod answer;
@@ -73,7 +73,7 @@ impl DnsServer {
         let lan = config.lan.net;
         let address = SocketAddr::new(lan.addr().into(), 53);
         let resolver = Resolver {
-            forwarder: Forwarder::new(config.upstream.clone(), lan.addr(), zone.prefixes),
+            forwarder: Forwarder::new(config.upstream.clone(), lan, zone.prefixes),
             zone,
             lan,
             questions,

@@ -2,13 +2,15 @@
 //!
 //! Against forged answers: each question leaves from a fresh port with a random number to one server, and the answer
 //! must come from there and repeat number and question (RFC 5452). An answer for a foreign name cannot point into
-//! the virtual range: a web page must not reach a device by rebinding its own name.
+//! the virtual range, the LAN or the asking host itself: a web page must not reach a device by rebinding its own name.
 
 use super::MAX_UDP;
 use super::answer::Answer;
 use crate::udp::ANY;
 use hickory_proto::op::{Edns, Message, MessageType, Metadata, OpCode, Query, ResponseCode};
-use hickory_proto::rr::Record;
+use hickory_proto::rr::rdata::svcb::{SVCB, SvcParamValue};
+use hickory_proto::rr::{RData, Record};
+use ipnet::Ipv4Net;
 use ntm_gateway::config::parse_server;
 use ntm_proto::id::VirtualPrefixes;
 use std::io;
@@ -27,19 +29,15 @@ const MAX_SERVERS: usize = 4;
 pub(super) struct Forwarder {
     /// Empty: those in /etc/resolv.conf, which change as the router moves.
     servers: Vec<SocketAddr>,
-    lan_address: Ipv4Addr,
+    lan: Ipv4Net,
     prefixes: VirtualPrefixes,
 }
 
 impl Forwarder {
-    pub(super) fn new(
-        servers: Vec<SocketAddr>,
-        lan_address: Ipv4Addr,
-        prefixes: VirtualPrefixes,
-    ) -> Self {
+    pub(super) fn new(servers: Vec<SocketAddr>, lan: Ipv4Net, prefixes: VirtualPrefixes) -> Self {
         Self {
             servers,
-            lan_address,
+            lan,
             prefixes,
         }
     }
@@ -55,7 +53,7 @@ impl Forwarder {
         let system;
         let servers = if self.servers.is_empty() {
             let text = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-            system = nameservers(&text, self.lan_address);
+            system = nameservers(&text, self.lan.addr());
             &system
         } else {
             &self.servers
@@ -77,12 +75,7 @@ impl Forwarder {
 
     fn answer(&self, message: Message) -> Answer {
         let keep = |mut records: Vec<Record>| {
-            records.retain(|record| {
-                !record
-                    .data
-                    .ip_addr()
-                    .is_some_and(|ip| self.prefixes.contains(ip))
-            });
+            records.retain(|record| !self.points_inside(&record.data));
             records
         };
         Answer {
@@ -92,6 +85,39 @@ impl Forwarder {
             additionals: keep(message.additionals),
             ..Answer::code(message.metadata.response_code)
         }
+    }
+
+    fn points_inside(&self, data: &RData) -> bool {
+        // A service binding (RFC 9460) with such a hint goes as a whole: clients do without.
+        let hints = |binding: &SVCB| {
+            binding.svc_params.iter().any(|(_, value)| {
+                if let SvcParamValue::Ipv4Hint(hints) = value {
+                    hints.0.iter().any(|hint| self.is_inside(hint.0.into()))
+                } else if let SvcParamValue::Ipv6Hint(hints) = value {
+                    hints.0.iter().any(|hint| self.is_inside(hint.0.into()))
+                } else {
+                    false
+                }
+            })
+        };
+        if let RData::SVCB(binding) = data {
+            return hints(binding);
+        }
+        if let RData::HTTPS(binding) = data {
+            return hints(&binding.0);
+        }
+        data.ip_addr().is_some_and(|ip| self.is_inside(ip))
+    }
+
+    /// Whether no foreign name may point there. Other private addresses pass on purpose: the captive portal of a
+    /// hotel, and much else on the network the router is a guest of, has one.
+    fn is_inside(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        let local = match ip {
+            IpAddr::V4(ip) => ip.is_link_local() || self.lan.contains(&ip),
+            IpAddr::V6(ip) => ip.is_unicast_link_local(),
+        };
+        local || ip.is_loopback() || ip.is_unspecified() || self.prefixes.contains(ip)
     }
 }
 
@@ -182,8 +208,9 @@ fn answers(answer: &Message, question: &Message) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hickory_proto::rr::rdata::A;
-    use hickory_proto::rr::{Name, RData, RecordType};
+    use hickory_proto::rr::rdata::svcb::{IpHint, SvcParamKey};
+    use hickory_proto::rr::rdata::{A, AAAA, HTTPS};
+    use hickory_proto::rr::{Name, RecordType};
 
     fn asked() -> Message {
         let query = Query::query(Name::from_ascii("Example.org.").unwrap(), RecordType::A);
@@ -207,28 +234,57 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_name_cannot_point_into_the_virtual_range() {
+    fn a_foreign_name_cannot_point_inside() {
         let prefixes = VirtualPrefixes {
             v4: "198.18.0.0/15".parse().unwrap(),
             v6: "fd00:1::/48".parse().unwrap(),
         };
-        let forwarder = Forwarder::new(Vec::new(), Ipv4Addr::new(192, 168, 1, 1), prefixes);
+        let forwarder = Forwarder::new(Vec::new(), "192.168.1.1/24".parse().unwrap(), prefixes);
         let mut message = asked();
         let name = Name::from_ascii("example.org.").unwrap();
-        for ip in ["198.19.0.7", "192.168.1.9", "203.0.113.80"] {
-            message.add_answer(Record::from_rdata(
-                name.clone(),
-                60,
-                RData::A(A(ip.parse().unwrap())),
-            ));
+        let mut add = |data| {
+            message.add_answer(Record::from_rdata(name.clone(), 60, data));
+        };
+        let (bad, good) = (
+            [
+                "198.19.0.7",
+                "192.168.1.9",
+                "127.0.0.1",
+                "0.0.0.0",
+                "169.254.1.1",
+                "fd00:1::7",
+                "::1",
+                "::",
+                "fe80::1",
+                "::ffff:198.19.0.7",
+                "::ffff:127.0.0.1",
+            ],
+            ["203.0.113.80", "192.168.2.9", "10.0.0.1", "2001:db8::80"],
+        );
+        for ip in bad.iter().chain(&good) {
+            add(match ip.parse().unwrap() {
+                IpAddr::V4(ip) => RData::A(A(ip)),
+                IpAddr::V6(ip) => RData::AAAA(AAAA(ip)),
+            });
         }
-        let kept: Vec<String> = forwarder
-            .answer(message)
-            .answers
+        let binding = |hint| SVCB::new(1, Name::root(), vec![hint]);
+        let hint4 = |ip: &str| {
+            let hints = IpHint(vec![A(ip.parse().unwrap())]);
+            binding((SvcParamKey::Ipv4Hint, SvcParamValue::Ipv4Hint(hints)))
+        };
+        let hints = IpHint(vec![AAAA("::ffff:198.19.0.7".parse().unwrap())]);
+        let hint6 = binding((SvcParamKey::Ipv6Hint, SvcParamValue::Ipv6Hint(hints)));
+        add(RData::HTTPS(HTTPS(hint4("192.168.1.9"))));
+        add(RData::SVCB(hint6));
+        add(RData::HTTPS(HTTPS(hint4("203.0.113.80"))));
+        let kept = forwarder.answer(message).answers;
+        let addresses: Vec<String> = kept
             .iter()
-            .map(|record| record.data.to_string())
+            .filter_map(|record| record.data.ip_addr())
+            .map(|ip| ip.to_string())
             .collect();
-        assert_eq!(kept, ["192.168.1.9", "203.0.113.80"]);
+        assert_eq!(addresses, good);
+        assert_eq!(kept.len(), good.len() + 1, "and one service binding");
     }
 
     #[test]

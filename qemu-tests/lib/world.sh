@@ -169,6 +169,12 @@ gw_reboot_net() { # SIDE KIND
     local other=inet cable=to-$1
     if ns_exists "nat-$1"; then other=nat-$1 cable=to-gw; fi
     wait_until 5 "gw-$1's cable is gone" has_no_link "$other" "$cable"
+    # On another kind of WAN the old NAT is out of the way.
+    if ns_exists "nat-$1" && [[ $2 != *nat ]]; then
+        ns_kill "nat-$1"
+        ip netns del "$(nsname "nat-$1")"
+        wait_until 5 "nat-$1's cable is gone" has_no_link inet "to-$1"
+    fi
     gw_net_up "$1" "$2"
 }
 

@@ -11,7 +11,7 @@ use crate::start::Stop;
 use crate::tun::Tun;
 use crate::udp::Sockets;
 use crate::wan::WanInterface;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ntm_gateway::{Gateway, Output, Reject};
 use ntm_proto::{Forward, MAX_DATAGRAM};
 use std::future::poll_fn;
@@ -26,6 +26,8 @@ use tracing::trace;
 const BATCH: usize = 64;
 /// How long we sleep when nothing is due.
 const NOTHING_DUE: Duration = Duration::from_secs(3600);
+/// How long after a WAN's socket did not open we try again: nothing else tells when it would.
+const REBUILD: Duration = Duration::from_secs(1);
 
 /// The machine and its surroundings.
 pub(crate) struct Shell {
@@ -35,6 +37,8 @@ pub(crate) struct Shell {
     dhcp: Option<LanDhcp>,
     questions: mpsc::Receiver<Question>,
     wans: mpsc::Receiver<Vec<WanInterface>>,
+    /// The WANs some of which have no socket, and when to try again.
+    rebuild: Option<(Instant, Vec<WanInterface>)>,
     waiting: Waiting,
     /// What was received.
     incoming: Vec<u8>,
@@ -65,13 +69,14 @@ impl Shell {
             dhcp,
             questions,
             wans,
+            rebuild: None,
             waiting: Waiting::default(),
             incoming: vec![0; MAX_DATAGRAM],
             outgoing: Vec::with_capacity(MAX_DATAGRAM),
         }
     }
 
-    /// Runs until `stop`, or until the TUN interface is gone.
+    /// Runs until `stop`, or until the TUN interface or the watch of the WANs is gone.
     pub(crate) async fn run(mut self, stop: &mut Stop) -> Result<()> {
         self.dhcp();
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
@@ -88,7 +93,10 @@ impl Shell {
                     Readable::Dhcp => self.dhcp(),
                 },
                 Some(question) = self.questions.recv() => self.question(question),
-                Some(list) = self.wans.recv() => self.wans_changed(&list),
+                list = self.wans.recv() => match list {
+                    Some(list) => self.wans_changed(list),
+                    None => bail!("the kernel's word of the interfaces (netlink) ended; a new start is needed"),
+                },
                 () = timer.as_mut() => self.timeout(),
             }
         }
@@ -100,7 +108,9 @@ impl Shell {
 
     fn deadline(&self) -> tokio::time::Instant {
         let dhcp = self.dhcp.as_ref().and_then(LanDhcp::poll_timeout);
-        let due = self.gateway.poll_timeout().into_iter().chain(dhcp).min();
+        let rebuild = self.rebuild.as_ref().map(|&(at, _)| at);
+        let due = [self.gateway.poll_timeout(), dhcp, rebuild];
+        let due = due.into_iter().flatten().min();
         due.unwrap_or_else(|| Instant::now() + NOTHING_DUE).into()
     }
 
@@ -165,16 +175,37 @@ impl Shell {
         self.drain();
     }
 
-    fn wans_changed(&mut self, list: &[WanInterface]) {
-        let wans = self.sockets.rebuild(list);
+    fn wans_changed(&mut self, list: Vec<WanInterface>) {
+        let now = Instant::now();
+        let wans = self.sockets.rebuild(&list);
+        self.rebuild = self.sockets.is_incomplete().then(|| (now + REBUILD, list));
         event::log_wans(&wans);
-        self.gateway.wans_changed(wans, Instant::now());
+        self.gateway.wans_changed(wans, now);
         self.drain();
     }
 
+    /// Tries again what did not open.
+    fn rebuild(&mut self, now: Instant) {
+        let Some((_, list)) = self.rebuild.take_if(|(at, _)| *at <= now) else {
+            return;
+        };
+        let before = self.sockets.addresses();
+        let wans = self.sockets.rebuild(&list);
+        if self.sockets.is_incomplete() {
+            self.rebuild = Some((now + REBUILD, list));
+        }
+        if self.sockets.addresses() != before {
+            event::log_wans(&wans);
+            self.gateway.wans_changed(wans, now);
+            self.drain();
+        }
+    }
+
     fn timeout(&mut self) {
-        self.gateway.handle_timeout(Instant::now());
+        let now = Instant::now();
+        self.gateway.handle_timeout(now);
         self.drain();
+        self.rebuild(now);
         self.dhcp();
     }
 

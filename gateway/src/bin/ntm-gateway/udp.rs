@@ -36,6 +36,8 @@ pub(crate) struct Sockets {
     bound: Vec<Bound>,
     /// The numbers of the WANs by name; a WAN keeps its number while it is there.
     numbers: BTreeMap<String, u8>,
+    /// What has no socket although it should: the log has it.
+    missing: Vec<(String, IpAddr)>,
     /// Where the next look for a readable one starts, so that none starves.
     next: usize,
 }
@@ -46,6 +48,7 @@ impl Sockets {
             port,
             bound: Vec::new(),
             numbers: BTreeMap::new(),
+            missing: Vec::new(),
             next: 0,
         }
     }
@@ -53,6 +56,7 @@ impl Sockets {
     /// Makes the sockets fit `list`: those that still fit stay as they are. Returns the WANs as the machine sees them.
     pub(crate) fn rebuild(&mut self, list: &[WanInterface]) -> Vec<Wan> {
         let mut old = std::mem::take(&mut self.bound);
+        let known = std::mem::take(&mut self.missing);
         self.number(list);
         let mut wans = Vec::new();
         for interface in list {
@@ -79,8 +83,13 @@ impl Sockets {
                         sockets.push(bound.local);
                         self.bound.push(bound);
                     }
-                    // The kernel tells us when the address is ready, or gone.
-                    Err(error) => warn!("no socket on {} {address}: {error:#}", interface.name),
+                    Err(error) => {
+                        let which = (interface.name.clone(), address);
+                        if !known.contains(&which) {
+                            warn!("no socket on {} {address}: {error:#}", interface.name);
+                        }
+                        self.missing.push(which);
+                    }
                 }
             }
             if !sockets.is_empty() {
@@ -98,6 +107,16 @@ impl Sockets {
             }
         }
         wans
+    }
+
+    /// Whether an address of the last list has no socket, as it was gone or not ready: the same list again may work.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
+    /// Where the sockets are bound, best WAN first.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.bound.iter().map(|bound| bound.local).collect()
     }
 
     fn number(&mut self, list: &[WanInterface]) {
@@ -214,3 +233,27 @@ fn fragment_freely(socket: &Socket) -> io::Result<()> {
 
 /// Where a socket that sends from anywhere is bound.
 pub(crate) const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_is_not_there_leaves_the_sockets_incomplete() {
+        let mut sockets = Sockets::new(0);
+        let mut list = [WanInterface {
+            index: 1,
+            name: "lo".into(),
+            v4: Some(Ipv4Addr::new(203, 0, 113, 7)),
+            v6: None,
+        }];
+        assert!(sockets.rebuild(&list).is_empty());
+        assert!(sockets.is_incomplete());
+        list[0].v4 = Some(Ipv4Addr::LOCALHOST);
+        assert_eq!(sockets.rebuild(&list).len(), 1);
+        assert!(!sockets.is_incomplete());
+        let bound = sockets.addresses();
+        sockets.rebuild(&list);
+        assert_eq!(sockets.addresses(), bound, "what fits stays");
+    }
+}

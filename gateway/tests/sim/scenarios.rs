@@ -208,6 +208,25 @@ fn a_ping_tells_round_trip_path_and_reason() {
 }
 
 #[test]
+fn a_ping_over_a_tunnel_that_is_up_measures_its_own_round_trip() {
+    let mut world = settled(35, NAT, WanKind::Global);
+    first_contact(&mut world);
+    for query in 1..4 {
+        world.ping(CAR, query, CAMERA_NAME);
+        assert!(world.run_until(5 * SECOND, |world| {
+            world.sites[&CAR].pongs.contains_key(&query)
+        }));
+        let report = world.sites[&CAR].pongs[&query].clone().expect("a report");
+        assert!(
+            (report.rtt_ms - 40.0).abs() < 1.0,
+            "two legs of 20 ms: {}",
+            report.rtt_ms
+        );
+        world.run_for(SECOND);
+    }
+}
+
+#[test]
 fn identities_outlive_every_process() {
     let mut world = settled(24, NAT, NAT);
     let before = [CAR, HOME].map(|site| world.sites[&site].gateway.devices()[0].clone());

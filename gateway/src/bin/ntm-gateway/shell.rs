@@ -134,12 +134,13 @@ impl Shell {
     }
 
     fn datagrams(&mut self, at: usize) {
-        let now = Instant::now();
         for _ in 0..BATCH {
             // A socket's errors are about single datagrams; a broken interface shows as a WAN that is gone.
             let Ok((length, path)) = self.sockets.try_recv(at, &mut self.incoming) else {
                 break;
             };
+            // Read anew for each: an answer may come within the batch that its question left in.
+            let now = Instant::now();
             self.outgoing.clear();
             let handled = self.gateway.handle_datagram(
                 path,

@@ -253,11 +253,8 @@ fn the_older_of_two_copies_of_a_key_cannot_draw_the_pushes() {
     let home = world.gateway("home", 1, HOME, &[HOME]);
     world.connect(home);
     let random = ntm_proto::random::Random::from_seed([77; 32]);
-    let fresh = ntm_proto::link::Link::new(
-        world.clients[home].key.clone(),
-        world.key.public(),
-        random,
-    );
+    let fresh =
+        ntm_proto::link::Link::new(world.clients[home].key.clone(), world.key.public(), random);
     let older = std::mem::replace(&mut world.clients[home].link, fresh);
     let elsewhere = "198.51.100.1:4750".parse().unwrap();
     world.clients[home].instance = [8; 8];

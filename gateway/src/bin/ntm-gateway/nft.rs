@@ -27,8 +27,14 @@ const MANGLE: i32 = -150;
 /// The priority called `srcnat`.
 const SRCNAT: i32 = 100;
 
+/// Whether the kernel forwards IPv4 packets: 1 or 0.
+const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+
 /// The table. It goes with this value.
-pub(crate) struct Firewall;
+pub(crate) struct Firewall {
+    /// The kernel forwards because we said so.
+    enabled_forwarding: bool,
+}
 
 impl Firewall {
     /// Replaces the table by the one that fits `config`, and lets the kernel forward.
@@ -43,13 +49,20 @@ impl Firewall {
             }
             Err(error) => return Err(error).context("cannot set the firewall's rules"),
         }
-        enable_forwarding();
-        Ok(Self)
+        Ok(Self {
+            enabled_forwarding: enable_forwarding(),
+        })
     }
 }
 
 impl Drop for Firewall {
     fn drop(&mut self) {
+        // Before the table goes: without its rules this machine forwards only if it did before us.
+        if self.enabled_forwarding
+            && let Err(error) = std::fs::write(FORWARDING, "0")
+        {
+            warn!("cannot set net.ipv4.ip_forward back to 0: {error}");
+        }
         let mut batch = Batch::new();
         batch.delete(table());
         if let Err(error) = apply_ruleset(&batch.to_nftables()) {
@@ -58,15 +71,20 @@ impl Drop for Firewall {
     }
 }
 
-fn enable_forwarding() {
-    const PATH: &str = "/proc/sys/net/ipv4/ip_forward";
-    if std::fs::read_to_string(PATH).is_ok_and(|value| value.trim() == "1") {
-        return;
+/// Whether it was off and now is on.
+fn enable_forwarding() -> bool {
+    let before = std::fs::read_to_string(FORWARDING);
+    if before.as_ref().is_ok_and(|value| value.trim() == "1") {
+        return false;
     }
-    match std::fs::write(PATH, "1") {
-        Ok(()) => info!("this machine forwards IPv4 packets from now on (net.ipv4.ip_forward = 1)"),
+    match std::fs::write(FORWARDING, "1") {
+        Ok(()) => {
+            info!("this machine forwards IPv4 packets until we stop (net.ipv4.ip_forward = 1)");
+            before.is_ok_and(|value| value.trim() == "0")
+        }
         Err(error) => {
-            warn!("cannot set net.ipv4.ip_forward = 1 ({error}): devices reach nothing through us")
+            warn!("cannot set net.ipv4.ip_forward = 1 ({error}): devices reach nothing through us");
+            false
         }
     }
 }

@@ -15,14 +15,17 @@ use anyhow::{Context, Result, bail, ensure};
 use ntm_enrolment::state::{self, Node};
 use ntm_gateway::config::{Config, FILE_NAME};
 use ntm_gateway::{Gateway, Limits, Setup};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::Instant;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tracing::info;
+use tracing::{debug, info};
+
+/// The most files we may have open, if the hard limit allows it.
+const MAX_FILES: libc::rlim_t = 1 << 16;
 
 /// Runs until a signal says stop.
 pub(crate) fn run(dir: &Path) -> Result<()> {
@@ -30,8 +33,28 @@ pub(crate) fn run(dir: &Path) -> Result<()> {
     let config = read_config(dir)?;
     let (vip4, vip6) = check(&config, &node)?;
     log::start(config.log)?;
+    allow_many_files();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(dir, &config, &node, vip4, vip6))
+}
+
+/// Each TCP connection and each forwarded question of the DNS server is an open file: the usual limit of 1024 is
+/// one that a single busy host on the LAN could reach, and then nobody's name is found.
+fn allow_many_files() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel writes one `rlimit`, which outlives the call.
+    #[expect(unsafe_code, reason = "no safe wrapper for resource limits")]
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
+    limit.rlim_cur = limit.rlim_max.min(MAX_FILES).max(limit.rlim_cur);
+    // SAFETY: the kernel reads one `rlimit`, which outlives the call.
+    #[expect(unsafe_code, reason = "no safe wrapper for resource limits")]
+    let raised = known && unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } == 0;
+    if !raised {
+        debug!(error = %io::Error::last_os_error(), "the limit of open files stays as it is");
+    }
 }
 
 fn read_config(dir: &Path) -> Result<Config> {
@@ -147,6 +170,8 @@ async fn serve(
 pub(crate) struct Stop {
     terminate: Signal,
     interrupt: Signal,
+    /// The terminal we were started from is gone: the same, or the firewall's table would outlive us.
+    hangup: Signal,
 }
 
 impl Stop {
@@ -154,6 +179,7 @@ impl Stop {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
@@ -162,6 +188,7 @@ impl Stop {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }

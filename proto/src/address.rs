@@ -43,7 +43,8 @@ pub fn is_global(address: IpAddr) -> bool {
     match canonical(address) {
         IpAddr::V4(v4) => {
             let [first, second, ..] = v4.octets();
-            !v4.is_private() && !(first == 100 && second & 0xc0 == 64)
+            let is_carriers = first == 100 && second & 0xc0 == 64;
+            !(v4.is_private() || is_carriers)
         }
         IpAddr::V6(v6) => v6.segments()[0] & 0xfe00 != 0xfc00,
     }

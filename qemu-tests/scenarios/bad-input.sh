@@ -139,6 +139,8 @@ dns() {
     checked "AXFR is refused"
     on inet dig "@$DC4" example.org A | grep -q 'status: REFUSED' || fail "the DC resolves for strangers"
     checked "names of others are refused"
+    on inet dig +time=1 +tries=1 "@198.51.100.2" example.org A >/dev/null && fail "the router resolves for strangers on its WAN"
+    checked "the router answers no DNS on its WAN"
 }
 
 full_disk() {

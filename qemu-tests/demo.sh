@@ -34,7 +34,7 @@ talk() {
     gw a ping "$(fqdn camera)" | sed 's/^/    /'
 }
 
-saw_tail() { say "the camera saw: $(sed 's/.*"kind": "\([a-z]*\)", "peer": "\([^"]*\)".*/\1 from \2/' "$OUT/camera.seen" | sort -u | tr '\n' ',')"; }
+saw_tail() { say "the camera saw: $(sed 's/.*"kind": "\([a-z]*\)", "peer": "\([^"]*\)".*/\1 from \2/' "$OUT/camera.seen" | sort -u | paste -sd, | sed 's/,/, /g')"; }
 
 play() {
     title "The world"

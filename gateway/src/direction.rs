@@ -2,6 +2,7 @@
 
 use crate::coordination::Coordination;
 use crate::{Event, Gateway, Output, Reject, Unresolved};
+use ntm_proto::Forward;
 use ntm_proto::id::{Fqdn, Identity, NodeId, TunnelId};
 use ntm_proto::message::{
     DirectionAck, DirectionRefused, DirectionRequest, Message, Refusal, RouteDirection, Target,
@@ -259,13 +260,19 @@ impl Gateway {
             }
             let mut out = Vec::new();
             for packet in asked.packets {
-                // Its peer exists now, so it is sent or waits there.
-                if let Ok(ntm_proto::Forward::Udp(path)) = self.route_packet(&packet, &mut out, now)
-                {
-                    self.output.push_back(Output::Send {
-                        path,
-                        datagram: std::mem::take(&mut out),
-                    });
+                // Its peer exists now, so it is sent or waits there; unless its destination has come home meanwhile.
+                let forward = self.route_packet(&packet, &mut out, now);
+                let bytes = std::mem::take(&mut out);
+                match forward {
+                    Ok(Forward::Udp(path)) => {
+                        let datagram = bytes;
+                        self.output.push_back(Output::Send { path, datagram });
+                    }
+                    Ok(Forward::Tun) => self.output.push_back(Output::Deliver(bytes)),
+                    Ok(Forward::Nowhere) => {}
+                    Err(reject) => {
+                        self.count(reject);
+                    }
                 }
             }
         }

@@ -49,7 +49,7 @@ pub enum Message {
     RelayDirection(RelayDirection),
     /// Gateway to DC, RS to DC: the direction with this sequence number arrived.
     DirectionAck(DirectionAck),
-    /// Gateway to DC: this tunnel is torn down; DC to RS: forget it.
+    /// Gateway to DC: this tunnel is torn down; DC to RS or gateway: forget it.
     TunnelClosed(TunnelClosed),
     /// Gateway to gateway: answer this on the path it came by.
     PathChallenge(PathChallenge),

@@ -25,6 +25,12 @@ nsname() { echo "ntm-$RUN-$1"; }
 # on NODE COMMAND...: runs it there, with the node's own resolv.conf.
 on() { local n; n=$(nsname "$1"); shift; ip netns exec "$n" "$@"; }
 
+# tune NODE KEY=VALUE...: kernel settings, without procps.
+tune() {
+    # shellcheck disable=SC2016 # for the inner shell
+    on "$1" bash -c 'for s; do k=${s%%=*}; echo "${s#*=}" >"/proc/sys/${k//.//}"; done' tune "${@:2}"
+}
+
 ns_add() {
     local n; n=$(nsname "$1")
     mkdir -p "/etc/netns/$n"
@@ -33,7 +39,7 @@ ns_add() {
     echo 'hosts: files dns' >"/etc/netns/$n/nsswitch.conf"
     ip netns add "$n"
     # No waiting for duplicate address detection, no autoconfigured addresses.
-    on "$1" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
+    tune "$1" net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
         net.ipv6.conf.default.accept_ra=0 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
     on "$1" ip link set lo up
 }
@@ -58,7 +64,7 @@ addr() { # NODE IFACE ADDRESS/LEN...
     done
 }
 
-forwarding() { on "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; }
+forwarding() { tune "$1" net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; }
 
 # --- the Internet and its servers ----------------------------------------------
 
@@ -136,7 +142,7 @@ gw_net_up() {
         fi
         link "nat-$s" "to-gw" "$g" wan0
         on "nat-$s" ip link set to-gw master in0
-        on "$g" sysctl -qw net.ipv6.conf.wan0.disable_ipv6=1
+        tune "$g" net.ipv6.conf.wan0.disable_ipv6=1
         addr "$g" wan0 10.0.0.2/24
         on "$g" ip route add default via 10.0.0.1
         ;;
@@ -144,7 +150,7 @@ gw_net_up() {
         link inet "to-$s" "$g" wan0
         addr inet "to-$s" "$v4.1/24" "$v6:1/64"
         if [ "$kind" = global ]; then
-            on "$g" sysctl -qw net.ipv6.conf.wan0.disable_ipv6=1
+            tune "$g" net.ipv6.conf.wan0.disable_ipv6=1
         else
             addr "$g" wan0 "$v6:2/64"
             on "$g" ip -6 route add default via "$v6:1"

@@ -37,7 +37,7 @@ play() {
     captures rs:eth0
     on laptop curl -sSo /dev/null "http://$WWW4/" && on dc ping -c1 -q "$RS4" >/dev/null
     captures_end
-    tool pcap "$OUT/rs.pcap" --inner 198.18.0.1
+    tool pcap "$OUT/rs-eth0.pcap" --inner 198.18.0.1
     [ "$(sort -u "$OUT/www.seen" | grep -c '"peer": "198.51.100.2"')" -ge 2 ] || fail "the NAT does not masquerade"
     say "a router's reboot"
     kill -KILL "$(cat "$OUT/laptop-dhcp.pid")"

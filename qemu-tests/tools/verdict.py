@@ -22,4 +22,4 @@ for row in open(os.path.join(out, "figures")):
         at[last] = json.loads(value)
     except ValueError:
         at[last] = value
-print(json.dumps(line))
+print(json.dumps(line, separators=(",", ":")))

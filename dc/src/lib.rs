@@ -396,7 +396,8 @@ impl Coordinator {
             | Message::DirectionRefused(_)
             | Message::RelayDirection(_)
             | Message::PathChallenge(_)
-            | Message::PathResponse(_) => Err(Reject::WrongRole),
+            | Message::PathResponse(_)
+            | Message::Domains(_) => Err(Reject::WrongRole),
         }
     }
 

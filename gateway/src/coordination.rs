@@ -224,7 +224,8 @@ impl Coordination {
             | Message::RelayDirection(_)
             | Message::DirectionAck(_)
             | Message::PathChallenge(_)
-            | Message::PathResponse(_) => return Err(Reject::UnexpectedMessage),
+            | Message::PathResponse(_)
+            | Message::Domains(_) => return Err(Reject::UnexpectedMessage),
         }
         Ok(())
     }

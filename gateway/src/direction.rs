@@ -189,7 +189,8 @@ impl Gateway {
                 | Message::RelayDirection(_)
                 | Message::DirectionAck(_)
                 | Message::PathChallenge(_)
-                | Message::PathResponse(_) => {
+                | Message::PathResponse(_)
+                | Message::Domains(_) => {
                     if let Some(request) =
                         Coordination::note(&message, &mut self.devices, &mut self.output)
                     {

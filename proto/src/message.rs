@@ -19,6 +19,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 pub const MAX_ADDRESSES: usize = 16;
 /// Most candidate addresses in one Route Direction.
 pub const MAX_CANDIDATES: usize = 8;
+/// Most domains that one trusts: what fits a datagram when their names are of common length.
+pub const MAX_DOMAINS: usize = 16;
 /// Most addresses of one relay.
 pub const MAX_RELAY_ADDRESSES: usize = 4;
 
@@ -55,6 +57,8 @@ pub enum Message {
     PathChallenge(PathChallenge),
     /// Gateway to gateway: the challenge arrived, from this address.
     PathResponse(PathResponse),
+    /// DC to gateway: names in these domains are worth a Direction Request.
+    Domains(Domains),
 }
 
 /// Gateway to DC: its real addresses on every WAN. Replaces the addresses registered before.
@@ -214,6 +218,15 @@ pub struct PathResponse {
     pub observed: Option<SocketAddr>,
 }
 
+/// The other domains this one trusts. Replaces what was said before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domains {
+    /// Acknowledged with a DirectionAck.
+    pub sequence: u32,
+    /// At most [`MAX_DOMAINS`].
+    pub domains: Vec<Fqdn>,
+}
+
 /// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 pub enum Refusal {
@@ -265,6 +278,7 @@ impl Message {
             Self::TunnelClosed(m) => m.put_as(13, w),
             Self::PathChallenge(m) => m.put_as(14, w),
             Self::PathResponse(m) => m.put_as(15, w),
+            Self::Domains(m) => m.put_as(16, w),
         }
         bytes
     }
@@ -289,6 +303,7 @@ impl Message {
             13 => Self::TunnelClosed(Field::get(r)?),
             14 => Self::PathChallenge(Field::get(r)?),
             15 => Self::PathResponse(Field::get(r)?),
+            16 => Self::Domains(Field::get(r)?),
             _ => return Err(DecodeError::Unknown),
         })
     }
@@ -347,7 +362,8 @@ codec::fields!(Identity {
     vip4,
     vip6
 });
-codec::list_limits!(WanAddress: MAX_ADDRESSES, SocketAddr: MAX_ADDRESSES);
+codec::fields!(Domains { sequence, domains });
+codec::list_limits!(WanAddress: MAX_ADDRESSES, SocketAddr: MAX_ADDRESSES, Fqdn: MAX_DOMAINS);
 
 #[cfg(test)]
 mod tests;

@@ -206,7 +206,8 @@ impl Coordination {
             | Message::DirectionRefused(_)
             | Message::DirectionAck(_)
             | Message::PathChallenge(_)
-            | Message::PathResponse(_) => None,
+            | Message::PathResponse(_)
+            | Message::Domains(_) => None,
         }
     }
 

@@ -223,7 +223,8 @@ impl Coordination {
             | Message::DirectionAck(_)
             | Message::TunnelClosed(_)
             | Message::PathChallenge(_)
-            | Message::PathResponse(_) => None,
+            | Message::PathResponse(_)
+            | Message::Domains(_) => None,
         }
     }
 }

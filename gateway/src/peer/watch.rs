@@ -148,7 +148,8 @@ impl Peer {
             | Message::DirectionRefused(_)
             | Message::RelayDirection(_)
             | Message::DirectionAck(_)
-            | Message::TunnelClosed(_) => return false,
+            | Message::TunnelClosed(_)
+            | Message::Domains(_) => return false,
         }
         true
     }

@@ -397,7 +397,8 @@ impl Coordinator {
             | Message::RelayDirection(_)
             | Message::PathChallenge(_)
             | Message::PathResponse(_)
-            | Message::Domains(_) => Err(Reject::WrongRole),
+            | Message::Domains(_)
+            | Message::Peer(_) => Err(Reject::WrongRole),
         }
     }
 

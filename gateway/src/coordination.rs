@@ -225,7 +225,8 @@ impl Coordination {
             | Message::DirectionAck(_)
             | Message::PathChallenge(_)
             | Message::PathResponse(_)
-            | Message::Domains(_) => return Err(Reject::UnexpectedMessage),
+            | Message::Domains(_)
+            | Message::Peer(_) => return Err(Reject::UnexpectedMessage),
         }
         Ok(())
     }

@@ -190,7 +190,8 @@ impl Gateway {
                 | Message::DirectionAck(_)
                 | Message::PathChallenge(_)
                 | Message::PathResponse(_)
-                | Message::Domains(_) => {
+                | Message::Domains(_)
+                | Message::Peer(_) => {
                     if let Some(request) =
                         Coordination::note(&message, &mut self.devices, &mut self.output)
                     {

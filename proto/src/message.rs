@@ -7,8 +7,12 @@
 
 mod codec;
 mod direction;
+mod peer;
 
 pub use direction::{Leg, RelayDirection, RelayLeg, RouteDirection, Why};
+pub use peer::{
+    Guest, GuestAnswer, GuestDirection, GuestRefused, GuestRequest, GuestUpdate, PeerMessage,
+};
 
 use crate::id::{DeviceKey, Fqdn, Identity, Label, NodeId, TunnelId};
 use crate::wire::{DecodeError, Reader, Writer};
@@ -59,6 +63,8 @@ pub enum Message {
     PathResponse(PathResponse),
     /// DC to gateway: names in these domains are worth a Direction Request.
     Domains(Domains),
+    /// DC to the DC of another domain.
+    Peer(PeerMessage),
 }
 
 /// Gateway to DC: its real addresses on every WAN. Replaces the addresses registered before.
@@ -254,6 +260,20 @@ pub enum Refusal {
     /// The name is the asking gateway's own device.
     #[error("it is on your own network")]
     Local,
+    /// Its domain is neither this one nor one that this one trusts.
+    #[error("that domain is not trusted: its operator and yours have to run `ntm-dc domain trust`")]
+    DomainUnknown,
+    /// The coordinator of that domain was not found or does not answer.
+    #[error(
+        "that domain's coordinator does not answer: it is down, or one side has the wrong address or key of the other"
+    )]
+    DomainUnreachable,
+    /// The groups of the other domain do not allow it.
+    #[error("the other domain does not allow it: its operator has to put both into one group")]
+    DomainNotAllowing,
+    /// A gateway has another tunnel with the same path id or tunnel id: it needs a fresh one.
+    #[error("the path's number is in use")]
+    PathTaken,
 }
 
 impl Message {
@@ -279,6 +299,7 @@ impl Message {
             Self::PathChallenge(m) => m.put_as(14, w),
             Self::PathResponse(m) => m.put_as(15, w),
             Self::Domains(m) => m.put_as(16, w),
+            Self::Peer(m) => m.put_as(17, w),
         }
         bytes
     }
@@ -304,6 +325,7 @@ impl Message {
             14 => Self::PathChallenge(Field::get(r)?),
             15 => Self::PathResponse(Field::get(r)?),
             16 => Self::Domains(Field::get(r)?),
+            17 => Self::Peer(Field::get(r)?),
             _ => return Err(DecodeError::Unknown),
         })
     }

@@ -207,7 +207,8 @@ impl Coordination {
             | Message::DirectionAck(_)
             | Message::PathChallenge(_)
             | Message::PathResponse(_)
-            | Message::Domains(_) => None,
+            | Message::Domains(_)
+            | Message::Peer(_) => None,
         }
     }
 

@@ -224,7 +224,8 @@ impl Coordination {
             | Message::TunnelClosed(_)
             | Message::PathChallenge(_)
             | Message::PathResponse(_)
-            | Message::Domains(_) => None,
+            | Message::Domains(_)
+            | Message::Peer(_) => None,
         }
     }
 }

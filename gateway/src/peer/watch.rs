@@ -149,7 +149,8 @@ impl Peer {
             | Message::RelayDirection(_)
             | Message::DirectionAck(_)
             | Message::TunnelClosed(_)
-            | Message::Domains(_) => return false,
+            | Message::Domains(_)
+            | Message::Peer(_) => return false,
         }
         true
     }

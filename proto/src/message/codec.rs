@@ -210,6 +210,10 @@ impl Field for Refusal {
             Self::NotRegistered => 6,
             Self::Storage => 7,
             Self::Local => 8,
+            Self::DomainUnknown => 9,
+            Self::DomainUnreachable => 10,
+            Self::DomainNotAllowing => 11,
+            Self::PathTaken => 12,
         });
     }
     fn get(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -222,6 +226,10 @@ impl Field for Refusal {
             6 => Self::NotRegistered,
             7 => Self::Storage,
             8 => Self::Local,
+            9 => Self::DomainUnknown,
+            10 => Self::DomainUnreachable,
+            11 => Self::DomainNotAllowing,
+            12 => Self::PathTaken,
             _ => return Err(DecodeError::Unknown),
         })
     }

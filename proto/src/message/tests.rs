@@ -44,7 +44,43 @@ fn samples() -> Vec<Message> {
         remote: identity(),
     };
     let wan = WanAddress { wan: 1, address };
-    vec![
+    let (gateway, device) = (NodeId::from_random([4; 16]), identity());
+    let guest = Guest {
+        node: gateway,
+        name: Fqdn::parse("car.a.test").unwrap(),
+        key: PublicKey([5; 32]),
+        epoch: 3,
+        v4: Some(address),
+        inside: Some(address),
+        nat: true,
+        v6: None,
+    };
+    let peer = [
+        PeerMessage::Request(Box::new(GuestRequest {
+            request,
+            guest: guest.clone(),
+            device: device.clone(),
+            target: Target::Name(device.name.clone()),
+            relays: true,
+        })),
+        PeerMessage::Answer(Box::new(GuestAnswer {
+            request,
+            gateway,
+            guest: guest.clone(),
+            device,
+        })),
+        PeerMessage::Refused(GuestRefused {
+            request,
+            gateway,
+            refusal: Refusal::DomainNotAllowing,
+        }),
+        PeerMessage::Update(GuestUpdate { sequence, guest }),
+        PeerMessage::Direction(Box::new(GuestDirection {
+            gateway,
+            direction: route.clone(),
+        })),
+    ];
+    let own = [
         Message::RegistrationRequest(RegistrationRequest {
             request,
             instance: [1; 8],
@@ -117,7 +153,12 @@ fn samples() -> Vec<Message> {
             token: 9,
             observed: Some(address),
         }),
-    ]
+        Message::Domains(Domains {
+            sequence,
+            domains: vec![Fqdn::parse("b.test").unwrap()],
+        }),
+    ];
+    own.into_iter().chain(peer.map(Message::Peer)).collect()
 }
 
 #[test]

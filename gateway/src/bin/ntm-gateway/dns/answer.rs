@@ -66,13 +66,17 @@ pub(super) fn code_of(error: Unresolved) -> ResponseCode {
     match error {
         Unresolved::Refused(refusal) => match refusal {
             Refusal::Unknown => ResponseCode::NXDomain,
-            Refusal::NotAllowed => ResponseCode::Refused,
+            Refusal::NotAllowed | Refusal::DomainNotAllowing | Refusal::DomainUnknown => {
+                ResponseCode::Refused
+            }
             Refusal::Offline
             | Refusal::NoRelay
             | Refusal::Limit
             | Refusal::NotRegistered
             | Refusal::Storage
-            | Refusal::Local => ResponseCode::ServFail,
+            | Refusal::Local
+            | Refusal::DomainUnreachable
+            | Refusal::PathTaken => ResponseCode::ServFail,
         },
         Unresolved::NoCoordinator
         | Unresolved::NoIdentity

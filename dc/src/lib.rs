@@ -33,9 +33,12 @@
 
 pub mod account;
 mod allot;
+pub mod config;
 pub mod direction;
+pub mod dns;
 pub mod event;
 mod guidance;
+pub mod joining;
 mod label;
 pub mod limits;
 mod naming;

@@ -20,6 +20,7 @@
 
 pub mod config;
 pub mod device;
+pub mod dns;
 pub mod status;
 
 mod coordination;

@@ -15,6 +15,7 @@
 
 pub mod binding;
 pub mod bucket;
+pub mod config;
 pub mod coordination;
 mod status;
 pub mod table;

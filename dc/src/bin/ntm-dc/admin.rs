@@ -229,7 +229,7 @@ pub(crate) fn node_remove(dir: &Path, name: &Label) -> Result<()> {
 }
 
 pub(crate) fn open(dir: &Path) -> Result<(Config, Store)> {
-    let config = Config::load(dir)?;
+    let config = files::config(dir)?;
     let store = Store::open(dir, &config.domain)?;
     Ok((config, store))
 }

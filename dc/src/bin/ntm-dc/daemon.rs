@@ -5,8 +5,9 @@ use crate::config::Config;
 use crate::desk::Desk;
 use crate::shell::Shell;
 use crate::store::Store;
-use crate::{ctl, dns, keys, log, sockets};
+use crate::{ctl, dns, files, keys, log, sockets};
 use anyhow::{Context, Result, bail};
+use ntm_dc::dns::Zone;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Serves `dir`'s domain.
 pub(crate) fn run(dir: &Path) -> Result<()> {
-    let config = Config::load(dir)?;
+    let config = files::config(dir)?;
     log::start(config.log);
     let _lock = lock(dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -91,7 +92,7 @@ async fn serve(dir: &Path, config: Config) -> Result<()> {
         sockets::tcp,
     )?;
     let names = names(&config)?;
-    let zone = dns::Zone::new(&config)?;
+    let zone = Zone::new(&config)?;
     let local = ctl::bind(dir)?;
     let shell = Shell::new(config.clone(), &key, store, control)?;
     for listener in enrolment {
@@ -122,7 +123,7 @@ fn names(config: &Config) -> Result<Option<dns::Sockets>> {
     }))
 }
 
-async fn answer_names(sockets: Option<dns::Sockets>, zone: dns::Zone, desk: Desk) -> Result<()> {
+async fn answer_names(sockets: Option<dns::Sockets>, zone: Zone, desk: Desk) -> Result<()> {
     match sockets {
         Some(sockets) => dns::serve(sockets, zone, desk).await,
         None => std::future::pending().await,

@@ -3,10 +3,9 @@
 //! The queue is bounded and a full queue is an answer at once: busy. Nobody waits behind a flood.
 
 use crate::store::{Redeem, Refused};
-use ntm_dc::{Found, Record};
-use ntm_proto::id::Fqdn;
+use ntm_dc::Record;
+use ntm_dc::dns::{Facts, Look};
 use serde_json::Value;
-use std::net::IpAddr;
 use tokio::sync::{mpsc, oneshot};
 
 /// Questions that may wait.
@@ -20,30 +19,6 @@ pub(crate) enum Question {
     Look(Look, oneshot::Sender<Facts>),
     /// From the control socket.
     Control(Control, oneshot::Sender<Value>),
-}
-
-/// What DNS wants to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// The serial number alone.
-    Serial,
-    /// About a name of the domain.
-    Name(Fqdn),
-    /// The name of a virtual address.
-    Address(IpAddr),
-}
-
-/// What the coordinator knows about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Facts {
-    /// The zone's serial number.
-    pub(crate) serial: u32,
-    /// What the name is.
-    pub(crate) found: Found,
-    /// The name's NTM record.
-    pub(crate) ntm: Option<Vec<u8>>,
-    /// The address's name.
-    pub(crate) name: Option<Fqdn>,
 }
 
 /// How an enrolment went.

@@ -1,32 +1,26 @@
-//! The domain's name server: sockets around [`zone::Zone`], which knows what to answer.
+//! The domain's name server: sockets around [`Zone`], which knows what to answer.
 //!
 //! UDP runs on hickory's server; TCP on a loop of our own that bounds connections. Each network may have so many
 //! answers per second; past that every second query is told to come by TCP, which proves its address, and the
 //! others get nothing, so the server is no amplifier.
 
-mod reverse;
 mod tcp;
-mod zone;
-
-pub(crate) use zone::Zone;
 
 use crate::allowance::Allowance;
 use crate::desk::Desk;
 use anyhow::Result;
-use hickory_proto::op::{Edns, Header, HeaderCounts, MessageType, Metadata, ResponseCode};
+use hickory_proto::op::{Header, HeaderCounts, MessageType, Metadata, ResponseCode};
 use hickory_server::Server;
 use hickory_server::net::runtime::Time;
 use hickory_server::net::xfer::Protocol;
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::MessageResponseBuilder;
+use ntm_dc::dns::{Plan, Reply, Zone, edns, metadata};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UdpSocket};
-use zone::{Plan, Reply};
 
-/// Longest UDP answer: fits every path without fragments (the flag day's number).
-const MAX_UDP: u16 = 1232;
 /// Answers per second and network, and how many networks are told apart.
 const ANSWERS: u32 = 50;
 const NETWORKS: usize = 4096;
@@ -110,23 +104,6 @@ impl Handler {
         let failed = || Reply::code(ResponseCode::ServFail);
         Some(facts.map_or_else(failed, |facts| self.0.zone.answer(&query, &facts)))
     }
-}
-
-/// The EDNS part of the answer: only when the query has one (RFC 6891 section 7).
-fn edns(request: &Request) -> Option<Edns> {
-    request.edns.as_ref().map(|asked| {
-        let mut edns = Edns::new();
-        edns.set_max_payload(asked.max_payload().clamp(512, MAX_UDP));
-        edns
-    })
-}
-
-fn metadata(request: &Request, reply: &Reply) -> Metadata {
-    let mut metadata = Metadata::response_from_request(&request.metadata);
-    metadata.response_code = reply.code;
-    metadata.authoritative = reply.authoritative;
-    metadata.truncation = reply.truncated;
-    metadata
 }
 
 // By hand what `#[async_trait]` would write.

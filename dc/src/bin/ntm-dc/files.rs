@@ -1,6 +1,7 @@
 //! Files that are either whole or not there: written aside, synced, renamed, readable by their owner alone.
 
 use anyhow::{Context, Result, anyhow};
+use ntm_dc::config::{self, Config};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -59,6 +60,12 @@ pub(crate) fn read(path: &Path) -> Result<String> {
         };
         anyhow!("cannot read {}: {error}{advice}", path.display())
     })
+}
+
+/// Reads the configuration in `dir`.
+pub(crate) fn config(dir: &Path) -> Result<Config> {
+    let path = dir.join(config::FILE);
+    Ok(Config::parse(&read(&path)?, &path.display().to_string())?)
 }
 
 #[cfg(test)]

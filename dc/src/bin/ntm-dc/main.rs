@@ -9,7 +9,6 @@ mod account_server;
 mod admin;
 mod allowance;
 mod cli;
-mod config;
 mod ctl;
 mod daemon;
 mod desk;
@@ -27,6 +26,7 @@ mod store;
 mod terminal;
 
 use cli::{Command, Invocation};
+use ntm_dc::config;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -9,11 +9,9 @@
 //! anything else       forwarded; addresses of the virtual range and of the LAN are taken out of the answer
 //! ```
 
-mod answer;
 mod forward;
 
 use crate::question::Question;
-use answer::{Answer, Asked};
 use anyhow::{Context, Result};
 use forward::Forwarder;
 use hickory_proto::op::{Edns, Header, HeaderCounts, Metadata, OpCode, Query, ResponseCode};
@@ -26,7 +24,9 @@ use hickory_server::zone_handler::MessageResponseBuilder;
 use ipnet::{IpNet, Ipv4Net};
 use ntm_gateway::Unresolved;
 use ntm_gateway::config::Config;
-use ntm_proto::id::{Fqdn, Identity, VirtualPrefixes};
+use ntm_gateway::dns::answer::{self, Answer, Asked};
+use ntm_gateway::dns::{MAX_UDP, Zone};
+use ntm_proto::id::Identity;
 use socket2::{Domain, Socket, Type};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
@@ -42,21 +42,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const TCP_IDLE: Duration = Duration::from_secs(5);
 /// How many questions are worked on at a time.
 const MAX_QUESTIONS: usize = 256;
-/// The longest UDP answer: fits every path (DNS flag day 2020).
-const MAX_UDP: u16 = 1232;
-
-/// Who we are, and whose names are ours.
-#[derive(Clone, Debug)]
-pub(crate) struct Zone {
-    /// The domain.
-    pub(crate) domain: Fqdn,
-    /// The gateway's own full name.
-    pub(crate) own: Fqdn,
-    /// The gateway's own virtual address.
-    pub(crate) vip4: Ipv4Addr,
-    /// The virtual ranges.
-    pub(crate) prefixes: VirtualPrefixes,
-}
 
 /// The server. It ends with this value.
 pub(crate) struct DnsServer {

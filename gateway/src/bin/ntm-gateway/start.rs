@@ -2,7 +2,7 @@
 
 use crate::ctl::Control;
 use crate::dhcp::{LanDhcp, listed_devices};
-use crate::dns::{DnsServer, Zone};
+use crate::dns::DnsServer;
 use crate::log;
 use crate::netlink::Netlink;
 use crate::nft::Firewall;
@@ -14,6 +14,7 @@ use crate::wan;
 use anyhow::{Context, Result, bail, ensure};
 use ntm_enrolment::state::{self, Node};
 use ntm_gateway::config::{Config, FILE_NAME};
+use ntm_gateway::dns::Zone;
 use ntm_gateway::{Gateway, Limits, Setup};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -6,7 +6,6 @@
 )]
 
 mod cli;
-mod config;
 mod ctl;
 mod report;
 mod shell;
@@ -14,9 +13,9 @@ mod udp;
 
 use anyhow::{Context, Result};
 use cli::{Command, Invocation};
-use config::Config;
 use ntm_enrolment::{client, state};
 use ntm_proto::enrol::{EnrolmentCode, Role};
+use ntm_relay::config::{self, Config};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
@@ -86,13 +85,22 @@ fn enrol(code: &str, listen: &[IpAddr], dir: &Path) -> Result<()> {
 
 fn run(dir: &Path) -> Result<()> {
     let node = state::load(dir)?;
-    let config = Config::load(dir)?;
+    let config = load(dir)?;
     tracing_subscriber::fmt()
         .with_max_level(config.log)
         .with_target(false)
         .with_writer(io::stderr)
         .init();
     runtime()?.block_on(shell::run(dir, node, &config))
+}
+
+fn load(dir: &Path) -> Result<Config> {
+    let path = dir.join(config::FILE);
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(&path).with_context(|| {
+        format!("cannot read {name}; it needs at least: listen = [\"203.0.113.30\"]")
+    })?;
+    Ok(Config::parse(&text, &name)?)
 }
 
 fn runtime() -> Result<Runtime> {

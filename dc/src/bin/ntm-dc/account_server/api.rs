@@ -11,12 +11,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use data_encoding::BASE64;
 use ntm_dc::Record;
-use ntm_enrolment::api::{ApiError, Domain, EnrolRequest, Membership};
-use ntm_proto::cookie;
-use ntm_proto::enrol::{Role, possession_proof};
-use ntm_proto::key::{PublicKey, SecretKey};
+use ntm_dc::joining::{Fault, Joining};
+use ntm_enrolment::api::{ApiError, Domain, Membership};
+use ntm_proto::key::SecretKey;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -122,8 +120,8 @@ impl Api {
     }
 
     async fn admit(&self, source: IpAddr, body: &[u8]) -> Result<Membership, Failure> {
-        let redeem = self.check(body)?;
-        let key = redeem.key;
+        let Joining { token, role, key } = Joining::read(body, &self.key)?;
+        let redeem = Redeem { token, role, key };
         let busy = "the coordinator is busy; try again in a moment";
         let busy = || Failure::new(StatusCode::SERVICE_UNAVAILABLE, "storage", busy);
         match self.desk.enrol(redeem).await.ok_or_else(busy)? {
@@ -139,35 +137,6 @@ impl Api {
                 "the coordinator cannot store it now; its log says why. The code is still good",
             )),
         }
-    }
-
-    /// Reads the request and the proof that its sender holds the key.
-    fn check(&self, body: &[u8]) -> Result<Redeem, Failure> {
-        let malformed = |what: &str| Failure::new(StatusCode::BAD_REQUEST, "malformed", what);
-        let request: EnrolRequest =
-            serde_json::from_slice(body).map_err(|_| malformed("this is no enrolment request"))?;
-        let role = match request.role.as_str() {
-            "gateway" => Role::Gateway,
-            "relay" => Role::Relay,
-            _ => return Err(malformed("role is \"gateway\" or \"relay\"")),
-        };
-        let token =
-            bytes(&request.token).ok_or_else(|| malformed("token is 16 bytes in base64"))?;
-        let proof =
-            bytes(&request.proof).ok_or_else(|| malformed("proof is 16 bytes in base64"))?;
-        let key =
-            PublicKey::parse(&request.public_key).map_err(|error| malformed(&error.to_string()))?;
-        let shared = self.key.agree(&key);
-        let proven =
-            shared.is_some_and(|shared| cookie::same(&possession_proof(&shared, &token), &proof));
-        if !proven {
-            return Err(Failure::new(
-                StatusCode::FORBIDDEN,
-                "proof",
-                "the node does not prove that it holds its key; update it, or make it a new key",
-            ));
-        }
-        Ok(Redeem { token, role, key })
     }
 
     fn membership(&self, record: &Record) -> Membership {
@@ -211,6 +180,18 @@ impl Failure {
     }
 }
 
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let (status, error) = match fault {
+            Fault::Form | Fault::Role | Fault::Token | Fault::Proof | Fault::Key => {
+                (StatusCode::BAD_REQUEST, "malformed")
+            }
+            Fault::Unproven => (StatusCode::FORBIDDEN, "proof"),
+        };
+        Self::new(status, error, &fault.to_string())
+    }
+}
+
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         let (status, error) = match refused {
@@ -234,10 +215,6 @@ impl IntoResponse for Failure {
         };
         (self.status, Json(body)).into_response()
     }
-}
-
-fn bytes(text: &str) -> Option<[u8; 16]> {
-    BASE64.decode(text.as_bytes()).ok()?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! DNS over TCP (RFC 7766): a bounded number of connections, each with a time limit per message.
 
-use super::{Handler, Reply, edns, metadata};
-use anyhow::{Context, Result};
-use hickory_proto::serialize::binary::BinEncoder;
+use super::Handler;
+use anyhow::Result;
 use hickory_server::net::xfer::Protocol;
 use hickory_server::server::Request;
-use hickory_server::zone_handler::MessageResponseBuilder;
+use ntm_dc::dns::encode;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,25 +80,4 @@ async fn read(stream: &mut TcpStream) -> Result<Option<Vec<u8>>> {
     let mut query = vec![0; length];
     stream.read_exact(&mut query).await?;
     Ok(Some(query))
-}
-
-/// The answer with its length before it.
-pub(super) fn encode(request: &Request, reply: &Reply) -> Result<Vec<u8>> {
-    let edns = edns(request);
-    let builder = MessageResponseBuilder::new(&request.queries, edns.as_ref());
-    let response = builder.build(
-        metadata(request, reply),
-        &reply.answers,
-        &reply.authority,
-        &[],
-        &reply.additional,
-    );
-    let mut bytes = Vec::with_capacity(512);
-    let mut encoder = BinEncoder::new(&mut bytes);
-    encoder.set_max_size(u16::MAX);
-    response.destructive_emit(&mut encoder)?;
-    let length = u16::try_from(bytes.len()).context("a long answer")?;
-    let mut framed = length.to_be_bytes().to_vec();
-    framed.append(&mut bytes);
-    Ok(framed)
 }

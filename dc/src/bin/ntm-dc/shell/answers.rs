@@ -1,11 +1,12 @@
 //! What the owner answers to the Account Server, DNS and the control socket.
 
 use super::{Shell, wall_seconds};
-use crate::desk::{Control, Enrolment, Facts, Look, Question};
+use crate::desk::{Control, Enrolment, Question};
 use crate::rows;
 use crate::store::Redeem;
 use anyhow::Result;
 use ntm_dc::Found;
+use ntm_dc::dns::{Facts, Look};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Instant;

@@ -1,7 +1,11 @@
 use super::*;
 use crate::desk::Question;
+use data_encoding::BASE64;
 use ntm_dc::GatewayRecord;
+use ntm_enrolment::api::EnrolRequest;
+use ntm_proto::enrol::possession_proof;
 use ntm_proto::id::{Label, NodeId};
+use ntm_proto::key::PublicKey;
 use tokio::sync::mpsc::Receiver;
 
 const CONFIG: &str = "domain = \"ntm.test\"\nlisten = [\"192.0.2.1\", \"2001:db8::1\"]\nvirtual6 = \"fd12:3456:789a::/48\"";

@@ -1,37 +1,35 @@
 //! `DIR/ntm-relay.toml`: what the operator decides. Every rule is checked here, and every error says where it is.
 
-use anyhow::{Context, Result};
+use crate::Limits;
 use ntm_proto::address::canonical;
 use ntm_proto::message::MAX_RELAY_ADDRESSES;
-use ntm_relay::Limits;
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use toml::Spanned;
 use tracing::Level;
 
 /// The file's name in the daemon's directory.
-pub(crate) const FILE: &str = "ntm-relay.toml";
+pub const FILE: &str = "ntm-relay.toml";
 
 /// The operator's decisions.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Config {
+pub struct Config {
     /// Public addresses, told to the DC and by it to gateways.
-    pub(crate) listen: Vec<IpAddr>,
+    pub listen: Vec<IpAddr>,
     /// Addresses to bind.
-    pub(crate) bind: Vec<IpAddr>,
+    pub bind: Vec<IpAddr>,
     /// UDP port.
-    pub(crate) port: u16,
+    pub port: u16,
     /// Paths and rate.
-    pub(crate) limits: Limits,
+    pub limits: Limits,
     /// What to log.
-    pub(crate) log: Level,
+    pub log: Level,
 }
 
 /// A mistake in the file, as one line that says what to write instead.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {what}")]
-pub(crate) struct ConfigError {
+pub struct ConfigError {
     file: String,
     line: usize,
     what: String,
@@ -56,18 +54,8 @@ struct Source<'a> {
 }
 
 impl Config {
-    /// Reads `dir`'s configuration.
-    pub(crate) fn load(dir: &Path) -> Result<Self> {
-        let path = dir.join(FILE);
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(&path).with_context(|| {
-            format!("cannot read {name}; it needs at least: listen = [\"203.0.113.30\"]")
-        })?;
-        Ok(Self::parse(&text, &name)?)
-    }
-
     /// Reads the text of the file called `file`.
-    pub(crate) fn parse(text: &str, file: &str) -> Result<Self, ConfigError> {
+    pub fn parse(text: &str, file: &str) -> Result<Self, ConfigError> {
         let source = Source { text, file };
         let raw: Raw = toml::from_str(text).map_err(|error| source.syntax(&error))?;
         let listen = source.addresses("listen", raw.listen.unwrap_or_default())?;
@@ -109,12 +97,12 @@ impl Config {
     }
 
     /// Socket addresses told to the DC.
-    pub(crate) fn public(&self) -> Vec<SocketAddr> {
+    pub fn public(&self) -> Vec<SocketAddr> {
         self.with_port(&self.listen)
     }
 
     /// Socket addresses to bind.
-    pub(crate) fn sockets(&self) -> Vec<SocketAddr> {
+    pub fn sockets(&self) -> Vec<SocketAddr> {
         self.with_port(&self.bind)
     }
 
@@ -169,7 +157,7 @@ impl Source<'_> {
 }
 
 /// The file that `enrol` writes.
-pub(crate) fn example(listen: &[IpAddr]) -> String {
+pub fn example(listen: &[IpAddr]) -> String {
     let quoted: Vec<_> = listen.iter().map(|ip| format!("\"{ip}\"")).collect();
     let line = if quoted.is_empty() {
         "# listen = [\"203.0.113.30\", \"2001:db8::30\"]".to_owned()
@@ -180,7 +168,7 @@ pub(crate) fn example(listen: &[IpAddr]) -> String {
 }
 
 /// An address that a socket can have and a datagram can go to.
-pub(crate) fn usable(text: &str) -> Option<IpAddr> {
+pub fn usable(text: &str) -> Option<IpAddr> {
     let address = canonical(text.parse().ok()?);
     (!address.is_unspecified() && !address.is_multicast()).then_some(address)
 }

@@ -1,6 +1,5 @@
 use super::*;
-use crate::desk::Facts;
-use crate::dns::tcp;
+use crate::dns::{Facts, encode};
 use hickory_proto::op::{Edns, Message, MessageType, Query as Asked};
 use hickory_server::net::xfer::Protocol;
 use ntm_proto::id::{Identity, NodeId};
@@ -53,7 +52,7 @@ fn exchange(message: &Message) -> Message {
         Plan::Say(code) => Reply::code(code),
         Plan::Look(query, look) => zone.answer(&query, &coordinator(&look)),
     };
-    let bytes = tcp::encode(&request, &reply).unwrap();
+    let bytes = encode(&request, &reply).unwrap();
     assert!(bytes.len() < 514, "fits without EDNS");
     Message::from_vec(&bytes[2..]).unwrap()
 }

@@ -4,14 +4,14 @@
 //! records of what it knows. Outside our zones everything is refused, zone transfers too.
 
 use super::reverse::{self, Kind};
+use super::{Facts, Look};
+use crate::Found;
 use crate::config::Config;
-use crate::desk::{Facts, Look};
 use hickory_proto::op::{OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, NS, NULL, PTR, SOA};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use hickory_server::server::Request;
-use ntm_dc::Found;
-use ntm_proto::id::{Fqdn, VirtualPrefixes};
+use ntm_proto::id::{Fqdn, NameError, VirtualPrefixes};
 use std::net::IpAddr;
 
 /// The NTM record's type: the first number for private use (RFC 6895 section 3.1).
@@ -20,7 +20,7 @@ const NTM: u16 = 65_280;
 const TTL: u32 = 60;
 
 /// What never changes while the daemon runs.
-pub(crate) struct Zone {
+pub struct Zone {
     origin: Name,
     ns: Name,
     ns_name: Fqdn,
@@ -30,7 +30,7 @@ pub(crate) struct Zone {
 }
 
 /// What to do with a query.
-pub(super) enum Plan {
+pub enum Plan {
     /// Answer at once.
     Say(ResponseCode),
     /// Ask the coordinator.
@@ -38,7 +38,7 @@ pub(super) enum Plan {
 }
 
 /// A query in one of our zones.
-pub(super) struct Query {
+pub struct Query {
     name: Name,
     kind: RecordType,
     apex: Name,
@@ -57,18 +57,18 @@ enum Place {
 
 /// An answer before it has a header.
 #[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) code: ResponseCode,
-    pub(super) authoritative: bool,
-    pub(super) truncated: bool,
-    pub(super) answers: Vec<Record>,
-    pub(super) authority: Vec<Record>,
-    pub(super) additional: Vec<Record>,
+pub struct Reply {
+    pub code: ResponseCode,
+    pub authoritative: bool,
+    pub truncated: bool,
+    pub answers: Vec<Record>,
+    pub authority: Vec<Record>,
+    pub additional: Vec<Record>,
 }
 
 impl Reply {
     /// Nothing but a code.
-    pub(super) fn code(code: ResponseCode) -> Self {
+    pub fn code(code: ResponseCode) -> Self {
         Self {
             code,
             authoritative: false,
@@ -80,7 +80,7 @@ impl Reply {
     }
 
     /// Come again by TCP.
-    pub(super) fn truncated() -> Self {
+    pub fn truncated() -> Self {
         Self {
             truncated: true,
             ..Self::code(ResponseCode::NoError)
@@ -90,7 +90,7 @@ impl Reply {
 
 impl Zone {
     /// The zone that `config` describes.
-    pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
+    pub fn new(config: &Config) -> Result<Self, NameError> {
         let ns_name = config.domain.child(&config.ns)?;
         Ok(Self {
             origin: name(&config.domain)?,
@@ -103,7 +103,7 @@ impl Zone {
     }
 
     /// What a query is about.
-    pub(super) fn plan(&self, request: &Request) -> Plan {
+    pub fn plan(&self, request: &Request) -> Plan {
         if request.metadata.op_code != OpCode::Query {
             return Plan::Say(ResponseCode::NotImp);
         }
@@ -157,7 +157,7 @@ impl Zone {
     }
 
     /// The answer, from what the coordinator knows.
-    pub(super) fn answer(&self, query: &Query, facts: &Facts) -> Reply {
+    pub fn answer(&self, query: &Query, facts: &Facts) -> Reply {
         let (exists, mut records) = match query.place {
             Place::Apex => (true, self.apex(query, facts)),
             Place::NameServer => (true, self.server_addresses()),
@@ -264,8 +264,8 @@ fn data(address: IpAddr) -> RData {
     }
 }
 
-fn name(fqdn: &Fqdn) -> anyhow::Result<Name> {
-    let mut name = Name::from_ascii(fqdn.as_str())?;
+fn name(fqdn: &Fqdn) -> Result<Name, NameError> {
+    let mut name = Name::from_ascii(fqdn.as_str()).map_err(|_| NameError::Label)?;
     name.set_fqdn(true);
     Ok(name)
 }

@@ -2,54 +2,44 @@
 
 mod reader;
 
-use crate::files;
-use anyhow::Result;
 use ipnet::{Ipv4Net, Ipv6Net};
 use ntm_proto::id::{Fqdn, Label, VirtualPrefixes};
 use reader::Reader;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::time::Duration;
 use tracing::Level;
 
 /// The file's name in the daemon's directory.
-pub(crate) const FILE: &str = "ntm-dc.toml";
+pub const FILE: &str = "ntm-dc.toml";
 
 /// The operator's decisions.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Config {
+pub struct Config {
     /// The domain this DC coordinates.
-    pub(crate) domain: Fqdn,
+    pub domain: Fqdn,
     /// Addresses to bind; empty: all.
-    pub(crate) listen: Vec<IpAddr>,
+    pub listen: Vec<IpAddr>,
     /// Addresses told to nodes and in DNS, best first.
-    pub(crate) advertise: Vec<IpAddr>,
+    pub advertise: Vec<IpAddr>,
     /// UDP port of control.
-    pub(crate) udp_port: u16,
+    pub udp_port: u16,
     /// TCP port of the Account Server.
-    pub(crate) as_port: u16,
+    pub as_port: u16,
     /// Whether to answer DNS, and on which port.
-    pub(crate) dns_port: Option<u16>,
+    pub dns_port: Option<u16>,
     /// The name server's own name below the domain.
-    pub(crate) ns: Label,
+    pub ns: Label,
     /// Where virtual addresses come from.
-    pub(crate) prefixes: VirtualPrefixes,
+    pub prefixes: VirtualPrefixes,
     /// How long an enrolment code is good.
-    pub(crate) code_valid: Duration,
+    pub code_valid: Duration,
     /// What to log.
-    pub(crate) log: Level,
+    pub log: Level,
 }
 
 impl Config {
-    /// Reads `dir`'s configuration.
-    pub(crate) fn load(dir: &Path) -> Result<Self> {
-        let path = dir.join(FILE);
-        let text = files::read(&path)?;
-        Ok(Self::parse(&text, &path.display().to_string())?)
-    }
-
     /// Reads the text of the file called `name`.
-    pub(crate) fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
+    pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(text, name)?;
         let config = Self::take(&mut reader)?;
         reader.finish()?;
@@ -110,19 +100,19 @@ impl Config {
                 .text("code_valid", time, duration)?
                 .unwrap_or(Duration::from_secs(900)),
             log: reader
-                .text("log", log, crate::log::level)?
+                .text("log", log, |text| text.parse().ok())?
                 .unwrap_or(Level::INFO),
         })
     }
 
     /// Where nodes reach us over UDP, best first.
-    pub(crate) fn control_addresses(&self) -> Vec<SocketAddr> {
+    pub fn control_addresses(&self) -> Vec<SocketAddr> {
         let socket = |&ip: &IpAddr| SocketAddr::new(ip, self.udp_port);
         self.advertise.iter().map(socket).collect()
     }
 
     /// Socket addresses to bind for `port`: the configured ones, or any address of both families.
-    pub(crate) fn bind_addresses(&self, port: u16) -> Vec<SocketAddr> {
+    pub fn bind_addresses(&self, port: u16) -> Vec<SocketAddr> {
         let any: [IpAddr; 2] = [[0, 0, 0, 0].into(), Ipv6Addr::UNSPECIFIED.into()];
         let listen = if self.listen.is_empty() {
             &any[..]
@@ -135,7 +125,7 @@ impl Config {
 }
 
 /// The file that `ntm-dc init` writes.
-pub(crate) fn example(domain: &Fqdn, listen: &[IpAddr], global_id: [u8; 5]) -> String {
+pub fn example(domain: &Fqdn, listen: &[IpAddr], global_id: [u8; 5]) -> String {
     let quoted: Vec<String> = listen.iter().map(|ip| format!("\"{ip}\"")).collect();
     include_str!("config/example.toml")
         .replace("@domain@", domain.as_str())
@@ -144,13 +134,13 @@ pub(crate) fn example(domain: &Fqdn, listen: &[IpAddr], global_id: [u8; 5]) -> S
 }
 
 /// A domain that leaves room for the names below it.
-pub(crate) fn domain(text: &str) -> Option<Fqdn> {
+pub fn domain(text: &str) -> Option<Fqdn> {
     let domain = Fqdn::parse(text).ok()?;
     (domain.as_str().len() <= 125).then_some(domain)
 }
 
 /// Reads `15m`, `2h`, `90s`, `1d`; at most 30 days.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let seconds = match unit {
         's' => 1,
@@ -169,14 +159,14 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 /// A mistake in the file, as one line that says what to write instead.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {what}")]
-pub(crate) struct ConfigError {
+pub struct ConfigError {
     file: String,
     line: usize,
     what: String,
 }
 
 /// An address a socket can be bound to or reached at.
-pub(crate) fn usable(text: &str) -> Option<IpAddr> {
+pub fn usable(text: &str) -> Option<IpAddr> {
     let ip: IpAddr = text.parse().ok()?;
     (!ip.is_unspecified() && !ip.is_multicast()).then_some(ip)
 }

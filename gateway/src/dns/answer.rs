@@ -1,10 +1,10 @@
 //! What is asked, and what is answered for names of ours: pure.
 
 use super::Zone;
+use crate::Unresolved;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::{A, PTR, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use ntm_gateway::Unresolved;
 use ntm_proto::id::Fqdn;
 use ntm_proto::message::Refusal;
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,7 +16,7 @@ const NEGATIVE_TTL: u32 = 5;
 
 /// What a question is about.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub enum Asked {
     /// The domain itself.
     Apex,
     /// The gateway's own name.
@@ -31,7 +31,8 @@ pub(super) enum Asked {
     Foreign,
 }
 
-pub(super) fn classify(name: &Name, zone: &Zone) -> Asked {
+/// What a question for `name` is about.
+pub fn classify(name: &Name, zone: &Zone) -> Asked {
     let text = name.to_ascii().to_ascii_lowercase();
     let text = text.strip_suffix('.').unwrap_or(&text);
     let domain = zone.domain.as_str();
@@ -62,7 +63,7 @@ pub(super) fn classify(name: &Name, zone: &Zone) -> Asked {
 }
 
 /// A refusal in the language of DNS.
-pub(super) fn code_of(error: Unresolved) -> ResponseCode {
+pub fn code_of(error: Unresolved) -> ResponseCode {
     match error {
         Unresolved::Refused(refusal) => match refusal {
             Refusal::Unknown => ResponseCode::NXDomain,
@@ -87,20 +88,20 @@ pub(super) fn code_of(error: Unresolved) -> ResponseCode {
 
 /// An answer before it is put into bytes.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) code: ResponseCode,
+pub struct Answer {
+    pub code: ResponseCode,
     /// Whether we say it, and not somebody we asked.
-    pub(super) ours: bool,
+    pub ours: bool,
     /// Whether the asker shall ask again by TCP.
-    pub(super) truncated: bool,
-    pub(super) answers: Vec<Record>,
-    pub(super) authorities: Vec<Record>,
-    pub(super) additionals: Vec<Record>,
+    pub truncated: bool,
+    pub answers: Vec<Record>,
+    pub authorities: Vec<Record>,
+    pub additionals: Vec<Record>,
 }
 
 impl Answer {
     /// A code and nothing else.
-    pub(super) fn code(code: ResponseCode) -> Self {
+    pub fn code(code: ResponseCode) -> Self {
         Self {
             code,
             ours: false,
@@ -112,7 +113,7 @@ impl Answer {
     }
 
     /// `name` is there and has this address.
-    pub(super) fn of_name(name: &Name, kind: RecordType, vip4: Ipv4Addr, zone: &Zone) -> Self {
+    pub fn of_name(name: &Name, kind: RecordType, vip4: Ipv4Addr, zone: &Zone) -> Self {
         if matches!(kind, RecordType::A | RecordType::ANY) {
             return Self::record(name, RData::A(A(vip4)));
         }
@@ -120,7 +121,7 @@ impl Answer {
     }
 
     /// `name` is the reverse name of an address, which is `owner`'s.
-    pub(super) fn of_address(name: &Name, kind: RecordType, owner: &Fqdn, zone: &Zone) -> Self {
+    pub fn of_address(name: &Name, kind: RecordType, owner: &Fqdn, zone: &Zone) -> Self {
         match (kind, to_name(owner)) {
             (RecordType::PTR | RecordType::ANY, Some(owner)) => {
                 Self::record(name, RData::PTR(PTR(owner)))
@@ -130,7 +131,7 @@ impl Answer {
     }
 
     /// There is such a name, but nothing of the kind (RFC 2308 section 2.2).
-    pub(super) fn nothing_here(zone: &Zone) -> Self {
+    pub fn nothing_here(zone: &Zone) -> Self {
         Self {
             ours: true,
             authorities: soa(zone).into_iter().collect(),
@@ -139,7 +140,7 @@ impl Answer {
     }
 
     /// There is no such name (RFC 2308 section 2.1).
-    pub(super) fn no_such_name(zone: &Zone) -> Self {
+    pub fn no_such_name(zone: &Zone) -> Self {
         Self {
             code: ResponseCode::NXDomain,
             ..Self::nothing_here(zone)

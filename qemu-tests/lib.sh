@@ -18,12 +18,20 @@ CLEANED=
 
 if [ "$(id -u)" -ne 0 ]; then
     echo "namespaces need root: asking sudo" >&2
-    exec sudo --preserve-env=NTM_BIN_DIR,NTM_KEEP,NTM_VARIANTS,NTM_BIG_MB,NTM_LOG,NTM_NO_DAEMONS,NTM_APART,NTM_OUT,NTM_TAIL,CARGO_TARGET_DIR -- "$0" "$@"
+    exec sudo --preserve-env=NTM_BIN_DIR,NTM_KEEP,NTM_VARIANTS,NTM_CELLS,NTM_DEVICES,NTM_BIG_MB,NTM_LOG,NTM_NO_DAEMONS,NTM_APART,NTM_OUT,NTM_TAIL,CARGO_TARGET_DIR -- "$0" "$@"
 fi
 PATH=$PATH:/usr/sbin:/sbin
 
 # shellcheck source=qemu-tests/lib/world.sh
 . "$QT/lib/world.sh"
+# shellcheck source=qemu-tests/lib/nat.sh
+. "$QT/lib/nat.sh"
+# shellcheck source=qemu-tests/lib/routers.sh
+. "$QT/lib/routers.sh"
+# shellcheck source=qemu-tests/lib/hosts.sh
+. "$QT/lib/hosts.sh"
+# shellcheck source=qemu-tests/lib/faults.sh
+. "$QT/lib/faults.sh"
 # shellcheck source=qemu-tests/lib/daemons.sh
 . "$QT/lib/daemons.sh"
 

@@ -2,7 +2,7 @@
 # Our daemons in the world: set up, supervised as procd would, killed, asked.
 
 DOMAIN=ntm.test
-declare -A GATEWAY=([a]=car [b]=home)
+declare -A GATEWAY=([a]=car [b]=home [c]=office)
 BIN=${NTM_BIN_DIR:-${CARGO_TARGET_DIR:-$TOP/target}/debug}
 
 need_binaries() {
@@ -12,7 +12,7 @@ need_binaries() {
     done
 }
 
-fqdn() { echo "$1.${GATEWAY[${SIDE[$1]}]}.$DOMAIN"; }
+fqdn() { echo "${LABEL[$1]:-$1}.${GATEWAY[${SIDE[$1]}]}.$DOMAIN"; }
 
 # --- supervision -----------------------------------------------------------------
 
@@ -92,7 +92,7 @@ gw_config() { # SIDE KIND
     cat >"$dir/ntm-gateway.toml" <<EOF
 [lan]
 interface = "lan0"
-address = "192.168.1.1/24"
+address = "${LAN4[$1]}.1/24"
 dhcp = "server"
 [wan]
 interfaces = ["wan0"]
@@ -123,7 +123,7 @@ gw_reboot() { # SIDE KIND HOST...
     local s=$1 kind=$2 h
     shift 2
     touch "$OUT/${GATEWAY[$s]}.off"
-    for h in "$@"; do kill -KILL "$(cat "$OUT/$h-dhcp.pid")" 2>/dev/null || true; done
+    for h in "$@"; do host_unplugged "$h"; done
     gw_reboot_net "$s" "$kind"
     gw_start "$s"
     for h in "$@"; do

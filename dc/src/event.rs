@@ -54,7 +54,7 @@ pub enum Event {
         /// Why.
         refusal: Refusal,
     },
-    /// Two instances alternate under one key: its file was copied. The older one is refused for a while.
+    /// Two machines use one key: its file was copied. Who came later is refused for a while.
     Clone {
         /// The node's name.
         name: Fqdn,
@@ -101,7 +101,7 @@ impl fmt::Display for Event {
             Self::Refused { gateway, refusal } => write!(f, "refused {gateway}: {refusal}"),
             Self::Clone { name, address } => write!(
                 f,
-                "two machines use the key of {name}; refusing the older one, at {address}: enrol one of them anew"
+                "two machines use the key of {name}; refusing the one that came later, at {address}: remove the gateway or relay and enrol the rightful machine anew"
             ),
             Self::RelayFailed {
                 relay,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// After this long without an authentic message a node counts as offline.
 pub const LIFETIME: Duration = Duration::from_secs(75);
-/// How long the older of two instances that alternate under one key is refused.
+/// How long the later of two machines that use one key at the same time is refused.
 pub const QUARANTINE: Duration = Duration::from_secs(600);
 /// Life of a tunnel that neither a request nor a registration of its ends touches.
 pub const TUNNEL_LIFE: Duration = Duration::from_secs(24 * 3600);

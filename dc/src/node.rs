@@ -39,7 +39,9 @@ pub(crate) struct Node {
     pub(crate) clone_told: Option<Instant>,
     /// Starts, each of which is a write to the disk.
     pub(crate) starts: Option<Bucket>,
-    retired: VecDeque<([u8; 8], Instant)>,
+    retired: VecDeque<Retired>,
+    /// When two machines were last found to use its key at the same time.
+    contested: Option<Instant>,
     /// Its messages per second; made at its first.
     pub(crate) messages: Option<Bucket>,
 }
@@ -64,6 +66,14 @@ pub(crate) struct RelayRole {
     pub(crate) capacity: u32,
     /// Paths we gave it since it told us its load.
     pub(crate) assigned: u32,
+}
+
+/// An instance that another one replaced.
+struct Retired {
+    instance: [u8; 8],
+    at: Instant,
+    /// It may not come back before the quarantine is over.
+    refused: bool,
 }
 
 /// What a registered node said and how it was seen.
@@ -133,6 +143,7 @@ impl Node {
             clone_told: None,
             starts: None,
             retired: VecDeque::new(),
+            contested: None,
             messages: None,
         }
     }
@@ -196,26 +207,59 @@ impl Node {
         }
     }
 
-    /// Whether `instance` was replaced by a newer one so short a time ago that both must be running.
+    /// Whether `instance` is a copy that must wait: it had its place taken back, or it is new while another machine
+    /// that had its own taken back lives.
     pub(crate) fn is_clone(&self, instance: [u8; 8], now: Instant) -> bool {
-        let recent = |at: Instant| now.saturating_duration_since(at) < QUARANTINE;
-        self.retired
-            .iter()
-            .any(|(other, at)| *other == instance && recent(*at))
+        match self.retired(instance, now) {
+            Some(retired) => retired.refused,
+            None => self.is_contested(now) && self.live.is_some(),
+        }
     }
 
-    /// A new start is in force.
-    pub(crate) fn started(&mut self, epoch: u32, instance: [u8; 8], now: Instant) {
+    /// Whether two machines used its key at the same time, not long ago.
+    pub(crate) fn is_contested(&self, now: Instant) -> bool {
+        self.contested.is_some_and(|at| is_recent(at, now))
+    }
+
+    /// Whether they ever did since our start.
+    pub(crate) fn was_contested(&self) -> bool {
+        self.contested.is_some()
+    }
+
+    /// A new start is in force. True when it is none, but the return of an instance that was replaced so short a time
+    /// ago that both must be running: the one that replaced it is refused from now on.
+    pub(crate) fn started(&mut self, epoch: u32, instance: [u8; 8], now: Instant) -> bool {
+        let returns = self.retired(instance, now).is_some();
+        if returns {
+            self.contested = Some(now);
+        }
         if let Some(old) = self.instance.replace(instance) {
             self.retired
-                .retain(|(other, _)| *other != old && *other != instance);
-            self.retired.push_back((old, now));
+                .retain(|other| other.instance != old && other.instance != instance);
+            self.retired.push_back(Retired {
+                instance: old,
+                at: now,
+                refused: false,
+            });
             if self.retired.len() > MAX_RETIRED {
                 self.retired.pop_front();
             }
+            self.retired
+                .iter_mut()
+                .for_each(|other| other.refused |= returns);
         }
         self.epoch = epoch;
+        returns
     }
+
+    fn retired(&self, instance: [u8; 8], now: Instant) -> Option<&Retired> {
+        let recent = |other: &&Retired| other.instance == instance && is_recent(other.at, now);
+        self.retired.iter().find(recent)
+    }
+}
+
+fn is_recent(at: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(at) < QUARANTINE
 }
 
 impl Live {

@@ -1,9 +1,10 @@
 //! How nodes register, move and fall silent.
 //!
 //! A start with a new instance number gets the next epoch, and its answer only after the store has that epoch. An
-//! instance that comes back soon after a newer one replaced it is a copy of the key in use at the same time: the
-//! older is refused for [`crate::limits::QUARANTINE`], so that the two do not take turns. Another address under
-//! the same instance is a move, never a clone.
+//! instance that comes back soon after a newer one replaced it shows that the key is in use twice at the same time: a
+//! machine that really restarted has forgotten the old number. Who was there first gets its place back, and the copy
+//! is refused for [`crate::limits::QUARANTINE`], so that the two do not take turns; so is, for that time, any further
+//! start of either while the other is online. Another address under the same instance is a move, never a clone.
 
 use crate::limits::LIFETIME;
 use crate::node::{Live, RelayRole};
@@ -11,12 +12,14 @@ use crate::rate::Bucket;
 use crate::relaying::RelayChange;
 use crate::save::{ReplyTo, Saving};
 use crate::{Coordinator, Event, Output, Reject};
+use ntm_proto::Path;
 use ntm_proto::address::{canonical, is_candidate};
-use ntm_proto::id::NodeId;
+use ntm_proto::id::{NodeId, PathId};
 use ntm_proto::message::{
     DirectionRefused, KeepAlive, KeepAliveResponse, Message, Refusal, RegistrationRequest,
     RegistrationResponse, RelayRegistration, WanAddress,
 };
+use ntm_proto::wire::notice;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -159,7 +162,9 @@ impl Coordinator {
                 .push_back(Output::Event(Event::NotSaved { node: start.node }));
             return;
         }
-        node.started(start.epoch, start.instance, now);
+        let returns = node.started(start.epoch, start.instance, now);
+        let before = node.live.as_ref().map(|live| live.primary);
+        let other = before.filter(|path| path.remote.ip() != start.reply.path.remote.ip());
         // Sessions of an earlier start, or of a copy of the key, say nothing for this one any more.
         self.sessions.keep_only(start.node, start.reply.session);
         let Some(node) = self.registry.node_mut(start.node) else {
@@ -167,7 +172,29 @@ impl Coordinator {
         };
         node.last_address = Some(start.reply.path.remote);
         node.address_saved = Some(now);
+        self.ask_for_sign_of_life(start.node, other, returns, now);
         self.registered(start, true, now);
+    }
+
+    /// Somebody at `other` had this node's place a moment ago. A machine that is still there comes at once, instead
+    /// of when it next misses an answer, and shows that its key is in use twice.
+    fn ask_for_sign_of_life(
+        &mut self,
+        id: NodeId,
+        other: Option<Path>,
+        returns: bool,
+        now: Instant,
+    ) {
+        let Some(path) = other else {
+            return;
+        };
+        self.output.push_back(Output::Send {
+            path,
+            datagram: notice(PathId::NONE).to_vec(),
+        });
+        if returns {
+            self.tell_clone(id, path.remote, now);
+        }
     }
 
     /// Nodes silent for too long are offline.
@@ -207,7 +234,7 @@ impl Coordinator {
             return Ok(());
         }
         if node.is_clone(instance, now) {
-            self.refuse_clone(id, reply, now);
+            self.refuse_clone(id, request, reply, now);
             return Err(Reject::Cloned);
         }
         if let Some(ticket) = node.saving {
@@ -357,9 +384,16 @@ impl Coordinator {
         true
     }
 
-    fn refuse_clone(&mut self, id: NodeId, reply: ReplyTo, now: Instant) {
+    fn refuse_clone(&mut self, id: NodeId, request: u32, reply: ReplyTo, now: Instant) {
+        let refusal = Refusal::KeyInUse;
+        let refused = DirectionRefused { request, refusal };
+        self.answer(id, reply, &Message::DirectionRefused(refused), now);
         // Without its session the copy cannot draw the pushes of the other one.
         self.sessions.discard(reply.session);
+        self.tell_clone(id, reply.path.remote, now);
+    }
+
+    fn tell_clone(&mut self, id: NodeId, address: SocketAddr, now: Instant) {
         let name = self.registry.node_name(id);
         let Some(node) = self.registry.node_mut(id) else {
             return;
@@ -369,7 +403,6 @@ impl Coordinator {
             .is_some_and(|at| now.saturating_duration_since(at) < SELDOM);
         if let Some(name) = name.filter(|_| !recent) {
             node.clone_told = Some(now);
-            let address = reply.path.remote;
             self.output
                 .push_back(Output::Event(Event::Clone { name, address }));
         }

@@ -49,7 +49,7 @@ pub enum Reject {
     /// The sender has to register first.
     #[error("not registered")]
     NotRegistered,
-    /// An older instance that alternates with a newer one.
+    /// A machine that uses a key which another one used before, and still does.
     #[error("cloned key")]
     Cloned,
     /// It is about a direction, tunnel or device that is not the sender's, or not there any more.

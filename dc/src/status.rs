@@ -27,6 +27,8 @@ pub struct NodeStatus {
     pub online: bool,
     /// Its starts.
     pub epoch: u32,
+    /// Whether two machines used its key at the same time since we started.
+    pub contested: bool,
     /// Where pushes go.
     pub address: Option<SocketAddr>,
     /// What can be said of its networks, such as `IPv4 behind NAT 203.0.113.9:4750`.
@@ -133,6 +135,7 @@ impl Coordinator {
             vip6: role.vip6,
             online: node.live.is_some(),
             epoch: node.epoch,
+            contested: node.was_contested(),
             address: node.live.as_ref().map(|live| live.primary.remote),
             reach: node
                 .live

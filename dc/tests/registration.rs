@@ -168,32 +168,58 @@ fn a_move_is_no_clone_and_pushes_follow_the_primary() {
     );
 }
 
+const THIEF: &str = "198.51.100.66:4750";
+
+fn come_from(world: &mut World, at: usize, instance: [u8; 8], address: &str) {
+    world.clients[at].instance = instance;
+    world.clients[at].outside = address.parse().unwrap();
+    world.clients[at].addresses = vec![address.parse().unwrap()];
+    world.connect(at);
+}
+
+fn clones(world: &World) -> usize {
+    let clone = |event: &&Event| matches!(event, Event::Clone { .. });
+    world.events.iter().filter(clone).count()
+}
+
 #[test]
-fn copies_of_a_key_do_not_take_turns() {
+fn copies_of_a_key_do_not_take_turns_and_who_was_first_stays() {
     let (mut world, home) = home();
     let first = world.clients[home].instance;
-    world.restart(home);
-    let second = std::mem::replace(&mut world.clients[home].instance, first);
-    world.connect(home);
-    assert_eq!(world.reject_count(Reject::Cloned), 1);
-    assert!(
-        world.clients[home]
-            .registered()
-            .is_none_or(|answer| answer.epoch == 2)
-    );
-    assert!(
-        world
-            .events
-            .iter()
-            .any(|event| matches!(event, Event::Clone { .. }))
-    );
-    world.clients[home].instance = second;
-    world.connect(home);
-    assert_eq!(epoch(&world, home), 2, "the newer one is not disturbed");
-    world.pass(Duration::from_secs(601));
-    world.clients[home].instance = first;
-    world.connect(home);
+    let noticed = world.clients[home].notices;
+    come_from(&mut world, home, [66; 8], THIEF);
+    assert_eq!(epoch(&world, home), 2);
+    assert_eq!(clones(&world), 0, "so far it may be a restart elsewhere");
+    world.clients[home].outside = HOME.parse().unwrap();
+    come_from(&mut world, home, first, HOME);
+    assert!(world.clients[home].notices >= noticed, "the first is asked");
     assert_eq!(epoch(&world, home), 3);
+    assert_eq!(clones(&world), 1);
+    assert_eq!(world.dc.nodes()[0].address, Some(HOME.parse().unwrap()));
+    for _ in 0..5 {
+        come_from(&mut world, home, [66; 8], THIEF);
+        assert_eq!(world.clients[home].refused().unwrap().1, Refusal::KeyInUse);
+    }
+    assert_eq!(world.reject_count(Reject::Cloned), 5);
+    come_from(&mut world, home, [67; 8], THIEF);
+    assert_eq!(world.reject_count(Reject::Cloned), 6, "nor by a new start");
+    assert!(world.dc.nodes()[0].contested);
+    assert_eq!(world.dc.nodes()[0].epoch, 3);
+    assert_eq!(world.dc.nodes()[0].address, Some(HOME.parse().unwrap()));
+}
+
+#[test]
+fn a_contested_key_is_free_again_once_its_owner_is_silent() {
+    let (mut world, home) = home();
+    let first = world.clients[home].instance;
+    come_from(&mut world, home, [66; 8], THIEF);
+    come_from(&mut world, home, first, HOME);
+    world.pass(Duration::from_secs(80));
+    come_from(&mut world, home, [68; 8], HOME);
+    assert_eq!(epoch(&world, home), 4);
+    world.pass(Duration::from_secs(601));
+    come_from(&mut world, home, [66; 8], THIEF);
+    assert_eq!(epoch(&world, home), 5);
 }
 
 #[test]

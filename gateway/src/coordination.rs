@@ -13,7 +13,7 @@ use crate::{Event, Output, Reject, Setup, Wan};
 use ntm_proto::Path;
 use ntm_proto::address::canonical;
 use ntm_proto::link::{Link, LinkReject, Received};
-use ntm_proto::message::{Message, RegistrationResponse};
+use ntm_proto::message::{Message, Refusal, RegistrationResponse};
 use ntm_proto::random::Random;
 use ntm_proto::session::SessionError;
 use request::Requests;
@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 
 /// Pause between Keep Alives of one socket: below the 30 s after which the least patient NATs forget.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// Pause after the DC refused us for another machine with our key.
+const REFUSED: Duration = Duration::from_secs(30);
 
 pub(crate) struct Coordination {
     link: Link,
@@ -40,6 +43,9 @@ pub(crate) struct Coordination {
     /// Whether the way in use is in doubt, so that each handshake message tries another.
     searching: bool,
     epoch: u32,
+    /// Another machine uses our key, says the DC; and whether that was told.
+    key_in_use: Option<bool>,
+    refused_until: Option<Instant>,
     keep_alive: Option<Instant>,
     /// Sockets that have not been announced since the WANs changed or the time came.
     unannounced: Vec<(u8, SocketAddr)>,
@@ -70,6 +76,8 @@ impl Coordination {
             tell_all: true,
             searching: true,
             epoch: 0,
+            key_in_use: None,
+            refused_until: None,
             keep_alive: None,
             unannounced: Vec::new(),
             observed: BTreeMap::new(),
@@ -210,6 +218,13 @@ impl Coordination {
                     .or(self.rtt);
                 self.observed.insert(path.local, answer.observed);
             }
+            Message::DirectionRefused(answer) if answer.refusal == Refusal::KeyInUse => {
+                self.requests.answered(answer.request);
+                self.link.disconnect();
+                self.state = State::Connecting;
+                self.key_in_use.get_or_insert(false);
+                self.refused_until = Some(now + REFUSED);
+            }
             Message::DeviceResponse(_)
             | Message::RouteDirection(_)
             | Message::DirectionRefused(_)
@@ -239,6 +254,7 @@ impl Coordination {
             self.inbox
                 .push_back(Message::RegistrationResponse(answer.clone()));
             self.state = State::Registered;
+            self.key_in_use = None;
         }
     }
 
@@ -247,6 +263,9 @@ impl Coordination {
         let route = self.routes.get(self.route);
         let state = match self.state {
             State::NoWan => "no WAN",
+            State::Registered | State::Connecting if self.key_in_use.is_some() => {
+                "refused: another machine uses this gateway's key"
+            }
             State::Registered if self.link.is_up(now) => "registered",
             State::Registered | State::Connecting => "connecting",
         };

@@ -186,6 +186,8 @@ pub enum Event {
     },
     /// The DC does not answer any more.
     CoordinatorLost,
+    /// The DC refuses us: another machine uses our key and was there first.
+    KeyInUse,
     /// A device got its identity.
     DeviceNamed(Identity),
     /// The DC refused a device.

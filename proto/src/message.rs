@@ -274,6 +274,9 @@ pub enum Refusal {
     /// A gateway has another tunnel with the same path id or tunnel id: it needs a fresh one.
     #[error("the path's number is in use")]
     PathTaken,
+    /// Another machine that was there first uses the asking node's key.
+    #[error("another machine uses this key and was there first")]
+    KeyInUse,
 }
 
 impl Message {

@@ -19,6 +19,8 @@ pub struct Lan {
     pub net: Ipv4Net,
     /// Whether we give the addresses; `None`: something else does.
     pub dhcp: Option<Dhcp>,
+    /// Whether a device's address is good from its own hardware address alone. Off where a repeater speaks for others.
+    pub bind_addresses: bool,
     /// Devices with a fixed address. Without DHCP they are the devices we know.
     pub fixed: Vec<StaticLease>,
 }
@@ -59,6 +61,7 @@ impl Lan {
             "range",
             "lease_time",
             "static",
+            "bind_addresses",
         ])?;
         let interface = interface(&section.required("interface", "\"br-lan\"")?)?;
         let net = read_net(&section.required("address", "\"192.168.1.1/24\"")?)?;
@@ -82,6 +85,9 @@ impl Lan {
             .get("lease_time")
             .map_or(Ok(DEFAULT_LEASE), |value| read_duration(&value))?;
         let fixed = read_static(section, net)?;
+        let bind_addresses = section
+            .get("bind_addresses")
+            .map_or(Ok(true), |value| value.boolean())?;
         let dhcp = serves.then_some(Dhcp {
             first,
             last,
@@ -91,6 +97,7 @@ impl Lan {
             interface,
             net,
             dhcp,
+            bind_addresses,
             fixed,
         })
     }

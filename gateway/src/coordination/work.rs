@@ -29,10 +29,10 @@ impl Coordination {
         } else {
             None
         };
-        [self.link.poll_timeout(), requests, keep_alive]
-            .into_iter()
-            .flatten()
-            .min()
+        let parts = [self.link.poll_timeout(), requests, keep_alive];
+        let due = parts.into_iter().flatten().min();
+        // Nothing is said before then, whatever is due.
+        self.refused_until.or(due)
     }
 
     /// Sends what is due. Called after every input.
@@ -45,6 +45,19 @@ impl Coordination {
     ) {
         if self.routes.is_empty() {
             return;
+        }
+        if let Some(told) = self.key_in_use.as_mut().filter(|told| !**told) {
+            *told = true;
+            output.push_back(Output::Event(Event::KeyInUse));
+        }
+        if let Some(until) = self.refused_until {
+            if now < until {
+                return;
+            }
+            self.refused_until = None;
+            self.unregistered = true;
+            self.searching = true;
+            self.link.connect(now);
         }
         let expired = self.state == State::Registered && !self.link.is_up(now);
         if (self.requests.is_doubtful() || expired) && !self.searching {

@@ -77,7 +77,8 @@ pub fn code_of(error: Unresolved) -> ResponseCode {
             | Refusal::Storage
             | Refusal::Local
             | Refusal::DomainUnreachable
-            | Refusal::PathTaken => ResponseCode::ServFail,
+            | Refusal::PathTaken
+            | Refusal::KeyInUse => ResponseCode::ServFail,
         },
         Unresolved::NoCoordinator
         | Unresolved::NoIdentity

@@ -214,6 +214,7 @@ impl Field for Refusal {
             Self::DomainUnreachable => 10,
             Self::DomainNotAllowing => 11,
             Self::PathTaken => 12,
+            Self::KeyInUse => 13,
         });
     }
     fn get(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -230,6 +231,7 @@ impl Field for Refusal {
             10 => Self::DomainUnreachable,
             11 => Self::DomainNotAllowing,
             12 => Self::PathTaken,
+            13 => Self::KeyInUse,
             _ => return Err(DecodeError::Unknown),
         })
     }

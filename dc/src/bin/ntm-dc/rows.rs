@@ -37,6 +37,7 @@ pub(crate) fn nodes(
             "last_seen_s": seen,
             "key": node.key,
             "starts": node.epoch,
+            "key_used_twice": node.contested,
             "reach": node.reach,
         }));
         for device in &node.devices {
@@ -106,6 +107,7 @@ pub(crate) fn stored_nodes(snapshot: &Snapshot, accounts: &[Account], domain: &F
         vip6: gateway.vip6,
         online: false,
         epoch: gateway.epoch,
+        contested: false,
         address: gateway.last_address,
         reach: Vec::new(),
         devices: devices.remove(&gateway.node).unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! The DHCP server on the LAN, which is also how devices become known: the machine is told of every lease.
 
+use crate::lan::Residents;
 use crate::probe::Pinger;
 use anyhow::{Context, Result, bail};
 use lan_dhcp::{DhcpServer, Output, StaticLease};
@@ -29,6 +30,7 @@ pub(crate) struct LanDhcp {
     socket: UdpSocket,
     pinger: Pinger,
     file: PathBuf,
+    residents: Residents,
     /// The last save failed, which the log has.
     failing: bool,
 }
@@ -41,6 +43,7 @@ impl LanDhcp {
         own: &Fqdn,
         domain: &Fqdn,
         dir: &Path,
+        residents: Residents,
         now: Instant,
     ) -> Result<Self> {
         let mut server =
@@ -72,6 +75,7 @@ impl LanDhcp {
             socket,
             pinger,
             file,
+            residents,
             failing: false,
         })
     }
@@ -123,6 +127,7 @@ impl LanDhcp {
                 Output::Probe(address) => self.pinger.ping(address),
                 Output::LeaseChanged(lease) => {
                     debug!(address = %lease.address, "a device is on the LAN");
+                    self.residents.seen(lease.mac, lease.address);
                     let device = LanDevice {
                         mac: lease.mac,
                         address: lease.address,
@@ -132,6 +137,7 @@ impl LanDhcp {
                 }
                 Output::LeaseEnded(lease) => {
                     debug!(address = %lease.address, "a device left the LAN");
+                    self.residents.gone(lease.mac);
                     gateway.device_gone(lease.mac, now);
                 }
                 Output::Save => {

@@ -11,6 +11,7 @@ mod ctl;
 mod dhcp;
 mod dns;
 mod help;
+mod lan;
 mod log;
 mod netlink;
 mod nft;

@@ -8,6 +8,7 @@ use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressScope,
 };
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use rtnetlink::packet_route::neighbour::NeighbourState;
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteScope, RouteType};
 use rtnetlink::{Error, Handle, MulticastGroup, RouteMessageBuilder, new_multicast_connection};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -67,6 +68,28 @@ impl Netlink {
             .pref_source(source)
             .build();
         self.handle.route().add(route).replace().execute().await
+    }
+
+    /// Says where an address of the LAN is: for good, or only until the kernel asks anew.
+    pub(crate) async fn set_neighbour(
+        &self,
+        index: u32,
+        address: Ipv4Addr,
+        mac: [u8; 6],
+        permanent: bool,
+    ) -> Result<(), Error> {
+        let state = if permanent {
+            NeighbourState::Permanent
+        } else {
+            NeighbourState::Stale
+        };
+        let neighbours = self.handle.neighbours();
+        let request = neighbours.add(index, address.into()).replace();
+        request
+            .state(state)
+            .link_layer_address(&mac)
+            .execute()
+            .await
     }
 
     /// What there is now.

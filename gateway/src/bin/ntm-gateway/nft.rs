@@ -4,7 +4,10 @@
 //! The table is ours alone: replaced in one transaction at start, deleted at a clean stop, and it never touches
 //! another. After a crash it stays, and goes on keeping virtual addresses off the WANs.
 
+mod devices;
 mod words;
+
+pub(crate) use devices::bind;
 
 use anyhow::{Context, Result, bail};
 use nftables::batch::Batch;
@@ -39,16 +42,7 @@ pub(crate) struct Firewall {
 impl Firewall {
     /// Replaces the table by the one that fits `config`, and lets the kernel forward.
     pub(crate) fn apply(config: &Config, prefixes: VirtualPrefixes) -> Result<Self> {
-        match apply_ruleset(&ruleset(config, prefixes)) {
-            Ok(()) => {}
-            Err(NftablesError::NftExecution { inner, .. }) => {
-                bail!("cannot run nft ({inner}): install the package nftables")
-            }
-            Err(NftablesError::NftFailed { stderr, .. }) => {
-                bail!("nft refused our rules: {}", stderr.trim())
-            }
-            Err(error) => return Err(error).context("cannot set the firewall's rules"),
-        }
+        run(&ruleset(config, prefixes))?;
         Ok(Self {
             enabled_forwarding: enable_forwarding(),
         })
@@ -68,6 +62,19 @@ impl Drop for Firewall {
         if let Err(error) = apply_ruleset(&batch.to_nftables()) {
             warn!("the table inet {TABLE} stays: {error}");
         }
+    }
+}
+
+fn run(rules: &Nftables<'_>) -> Result<()> {
+    match apply_ruleset(rules) {
+        Ok(()) => Ok(()),
+        Err(NftablesError::NftExecution { inner, .. }) => {
+            bail!("cannot run nft ({inner}): install the package nftables")
+        }
+        Err(NftablesError::NftFailed { stderr, .. }) => {
+            bail!("nft refused our rules: {}", stderr.trim())
+        }
+        Err(error) => Err(error).context("cannot set the firewall's rules"),
     }
 }
 
@@ -112,6 +119,9 @@ fn ruleset(config: &Config, prefixes: VirtualPrefixes) -> Nftables<'static> {
         MANGLE,
     ));
     keep_inside(&mut batch, lan, tun, prefixes);
+    if config.lan.bind_addresses {
+        devices::guard(&mut batch, lan, prefixes);
+    }
     for key in [MetaKey::Iifname, MetaKey::Oifname] {
         batch.add(rule(
             "forward",
@@ -260,7 +270,7 @@ mod tests {
     #[test]
     fn virtual_addresses_come_by_the_tunnel_alone() {
         let guard = of_chain(&rules(""), "guard");
-        assert_eq!(guard.len(), 4);
+        assert_eq!(guard.len(), 5);
         assert_eq!(
             guard[0],
             json!([
@@ -275,6 +285,32 @@ mod tests {
         assert_eq!(
             guard[3][1]["match"]["right"],
             json!({"prefix": {"addr": "fd00:1::", "len": 48}})
+        );
+    }
+
+    #[test]
+    fn a_devices_address_is_good_from_its_own_hardware_alone() {
+        let guard = of_chain(&rules(""), "guard");
+        assert_eq!(
+            guard[4],
+            json!([
+                {"match": {"left": {"meta": {"key": "iifname"}}, "right": "br-lan", "op": "=="}},
+                {"match": {
+                    "left": {"payload": {"protocol": "ip", "field": "daddr"}},
+                    "right": {"prefix": {"addr": "198.18.0.0", "len": 15}}, "op": "==",
+                }},
+                {"match": {
+                    "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "@taken", "op": "==",
+                }},
+                {"match": {
+                    "left": {"concat": [
+                        {"payload": {"protocol": "ether", "field": "saddr"}},
+                        {"payload": {"protocol": "ip", "field": "saddr"}},
+                    ]},
+                    "right": "@devices", "op": "!=",
+                }},
+                {"drop": null},
+            ])
         );
     }
 

@@ -3,6 +3,7 @@
 use crate::ctl::Control;
 use crate::dhcp::{LanDhcp, listed_devices};
 use crate::dns::DnsServer;
+use crate::lan::Residents;
 use crate::log;
 use crate::netlink::Netlink;
 use crate::nft::Firewall;
@@ -19,14 +20,18 @@ use ntm_gateway::{Gateway, Limits, Setup};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tracing::{debug, info};
 
 /// The most files we may have open, if the hard limit allows it.
 const MAX_FILES: libc::rlim_t = 1 << 16;
+
+/// How long the kernel may take at the end.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs until a signal says stop.
 pub(crate) fn run(dir: &Path) -> Result<()> {
@@ -131,18 +136,20 @@ async fn serve(
     let (netlink, changes) = Netlink::open()?;
     let firewall = Firewall::apply(config, node.prefixes)?;
     let tun = Tun::open(&config.tunnel, vip4, node.prefixes.v4, &netlink).await?;
-    let dhcp = match config.lan.dhcp {
-        Some(dhcp) => Some(LanDhcp::start(
-            config,
-            dhcp,
-            &node.name,
-            &node.domain,
-            dir,
-            Instant::now(),
-        )?),
+    let (residents, keeper) = Residents::start(config, netlink.clone());
+    let (dhcp, listed) = match config.lan.dhcp {
+        Some(dhcp) => {
+            let now = Instant::now();
+            let (own, domain) = (&node.name, &node.domain);
+            let dhcp = LanDhcp::start(config, dhcp, own, domain, dir, residents, now)?;
+            (Some(dhcp), None)
+        }
         None => {
-            listed_devices(config).for_each(|device| gateway.device_seen(device, Instant::now()));
-            None
+            for device in listed_devices(config) {
+                residents.seen(device.mac, device.address);
+                gateway.device_seen(device, Instant::now());
+            }
+            (None, Some(residents))
         }
     };
     let zone = Zone {
@@ -162,7 +169,11 @@ async fn serve(
         .await;
 
     // The TUN and its routes went with the shell; what remains is what others would see.
-    drop((dns, control, firewall));
+    drop((dns, control, listed));
+    if timeout(PATIENCE, keeper).await.is_err() {
+        debug!("the neighbour table keeps its entries");
+    }
+    drop(firewall);
     info!("stopped");
     ended
 }

@@ -5,7 +5,7 @@ use nftables::expr::{
     Expression, Meta, MetaKey, NamedExpression, Payload, PayloadField, Prefix, RT, RTKey, SetItem,
     TcpOption,
 };
-use nftables::schema::{Chain, NfListObject, Rule, Table};
+use nftables::schema::{Chain, NfListObject, Rule, Set, SetType, SetTypeValue, Table};
 use nftables::stmt::{Mangle, Match, Operator, Statement};
 use nftables::types::{NfChainPolicy, NfChainType, NfFamily, NfHook};
 use std::borrow::Cow;
@@ -116,5 +116,31 @@ pub(super) fn clamp() -> Statement<'static> {
             key: RTKey::MTU,
             family: None,
         })),
+    })
+}
+
+/// A set of the table, by its name, without elements.
+pub(super) fn named_set(name: &'static str, kinds: &'static [SetType]) -> Set<'static> {
+    Set {
+        family: NfFamily::INet,
+        table: TABLE.into(),
+        name: name.into(),
+        set_type: match kinds {
+            [single] => SetTypeValue::Single(*single),
+            several => SetTypeValue::Concatenated(Cow::Borrowed(several)),
+        },
+        ..Set::default()
+    }
+}
+
+pub(super) fn joined(parts: Vec<Expression<'static>>) -> Expression<'static> {
+    Expression::Named(NamedExpression::Concat(parts))
+}
+
+pub(super) fn differs(left: Expression<'static>, right: Expression<'static>) -> Statement<'static> {
+    Statement::Match(Match {
+        left,
+        right,
+        op: Operator::NEQ,
     })
 }

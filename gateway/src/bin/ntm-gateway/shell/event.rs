@@ -8,6 +8,10 @@ pub(super) fn log(event: &Event) {
         Event::Registered { observed, epoch } => {
             info!(%observed, epoch, "registered with the coordinator")
         }
+        Event::KeyInUse => warn!(
+            "another machine uses this gateway's key and was there first; the coordinator refuses this one: \
+             if this is the rightful one, have it removed at the coordinator and enrol it anew"
+        ),
         Event::CoordinatorLost => warn!("the coordinator does not answer"),
         Event::DeviceNamed(identity) => {
             info!(name = %identity.name, vip4 = %identity.vip4, "a device has its identity");

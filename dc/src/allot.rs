@@ -2,7 +2,7 @@
 //!
 //! IPv4 is the next free address after the last one given, so that addresses come in the order of enrolment and a
 //! fresh one is never one that was in use a moment ago. The first 16 of the range stay free for the domain's own
-//! use. IPv6 is the prefix and the last 64 bits of the node id.
+//! use; the last eighth is the gateways', to lend to devices of other domains. IPv6 is the prefix and the last 64 bits of the node id.
 
 use ntm_proto::id::{NodeId, VirtualPrefixes};
 use ntm_proto::random::Random;
@@ -54,8 +54,7 @@ impl Allotment {
 
     fn next_v4(&self) -> Option<Ipv4Addr> {
         let first = first(self.prefixes);
-        // The last address is the broadcast address.
-        let end = self.prefixes.v4.broadcast().to_bits();
+        let end = end(self.prefixes);
         if first >= end {
             return None;
         }
@@ -77,6 +76,12 @@ impl Allotment {
 fn first(prefixes: VirtualPrefixes) -> u32 {
     let network = prefixes.v4.network().to_bits();
     network.saturating_add(RESERVED)
+}
+
+/// Where allotment stops: before the aliases, or in a range without any before the broadcast address.
+fn end(prefixes: VirtualPrefixes) -> u32 {
+    let aliases = prefixes.aliases().map(|range| range.network());
+    aliases.unwrap_or_else(|| prefixes.v4.broadcast()).to_bits()
 }
 
 #[cfg(test)]
@@ -120,9 +125,9 @@ mod tests {
         let mut allotment = Allotment::new(prefixes("10.9.0.0/27"));
         let given: Vec<_> =
             std::iter::from_fn(|| allotment.next(&mut random).map(|(_, vip4, _)| vip4)).collect();
-        assert_eq!(given.len(), 15);
+        assert_eq!(given.len(), 12, "the last four are aliases");
         assert_eq!(given.first(), Some(&Ipv4Addr::new(10, 9, 0, 16)));
-        assert_eq!(given.last(), Some(&Ipv4Addr::new(10, 9, 0, 30)));
+        assert_eq!(given.last(), Some(&Ipv4Addr::new(10, 9, 0, 27)));
         for tiny in ["10.9.0.0/28", "10.9.0.0/32", "255.255.255.255/32"] {
             assert_eq!(Allotment::new(prefixes(tiny)).next(&mut random), None);
         }

@@ -140,6 +140,11 @@ impl fmt::Display for Fqdn {
     }
 }
 
+/// Bits by which the range of aliases is longer than the IPv4 range it is the end of: the last eighth.
+const ALIAS_BITS: u8 = 3;
+/// The longest IPv4 prefix with a range of aliases: four of them, and the last is the broadcast address.
+const LONGEST_WITH_ALIASES: u8 = 27;
+
 /// The ranges a domain allots virtual addresses from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VirtualPrefixes {
@@ -156,6 +161,19 @@ impl VirtualPrefixes {
             IpAddr::V4(v4) => self.v4.contains(&v4),
             IpAddr::V6(v6) => self.v6.contains(&v6),
         }
+    }
+
+    /// The last eighth of the IPv4 range. The DC never allots from it: each gateway lends these addresses, on its own
+    /// LAN only, to devices of other domains, whose virtual addresses may be anybody's here. `None` when the range is
+    /// too small to spare any, longer than a /27.
+    pub fn aliases(&self) -> Option<Ipv4Net> {
+        let length = self.v4.prefix_len();
+        if length > LONGEST_WITH_ALIASES {
+            return None;
+        }
+        let hosts = self.v4.hostmask().to_bits();
+        let first = self.v4.network().to_bits() | (hosts & !(hosts >> ALIAS_BITS));
+        Ipv4Net::new(Ipv4Addr::from_bits(first), length + ALIAS_BITS).ok()
     }
 }
 
@@ -195,6 +213,28 @@ mod tests {
             &"x".repeat(64),
         ] {
             assert_eq!(Label::parse(bad), Err(NameError::Label), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn aliases_are_the_last_eighth_of_a_range_that_can_spare_it() {
+        let aliases = |v4: &str| {
+            let v6 = "fd00::/48".parse().unwrap();
+            let v4 = v4.parse().unwrap();
+            VirtualPrefixes { v4, v6 }
+                .aliases()
+                .map(|net| net.to_string())
+        };
+        for (range, lent) in [
+            ("198.18.0.0/15", "198.19.192.0/18"),
+            ("10.9.0.0/16", "10.9.224.0/19"),
+            ("10.9.0.0/27", "10.9.0.28/30"),
+            ("0.0.0.0/0", "224.0.0.0/3"),
+        ] {
+            assert_eq!(aliases(range).as_deref(), Some(lent), "{range}");
+        }
+        for small in ["10.9.0.0/28", "10.9.0.1/32"] {
+            assert_eq!(aliases(small), None, "{small}");
         }
     }
 

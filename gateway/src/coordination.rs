@@ -228,7 +228,8 @@ impl Coordination {
             Message::DeviceResponse(_)
             | Message::RouteDirection(_)
             | Message::DirectionRefused(_)
-            | Message::TunnelClosed(_) => {
+            | Message::TunnelClosed(_)
+            | Message::Domains(_) => {
                 self.inbox.push_back(message);
             }
             Message::RegistrationRequest(_)
@@ -240,7 +241,6 @@ impl Coordination {
             | Message::DirectionAck(_)
             | Message::PathChallenge(_)
             | Message::PathResponse(_)
-            | Message::Domains(_)
             | Message::Peer(_) => return Err(Reject::UnexpectedMessage),
         }
         Ok(())

@@ -1,12 +1,13 @@
 //! Questions to the DC and what waits for their answers: names, addresses, first packets.
 
-use crate::coordination::Coordination;
+mod taking;
+#[cfg(test)]
+mod two_domains;
+
 use crate::{Event, Gateway, Output, Reject, Unresolved};
-use ntm_proto::Forward;
-use ntm_proto::id::{Fqdn, Identity, NodeId, TunnelId};
+use ntm_proto::id::{Fqdn, Identity, NodeId};
 use ntm_proto::message::{
-    DirectionAck, DirectionRefused, DirectionRequest, Message, Refusal, RouteDirection, Target,
-    TunnelClosed,
+    DirectionRefused, DirectionRequest, Message, Refusal, Target, TunnelClosed,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
@@ -87,6 +88,11 @@ impl Gateway {
         if let Some(identity) = self.identity_behind_peer(vip, &sought) {
             return self.tell(waiter, Ok(identity), now);
         }
+        if matches!(&sought, Sought::Name(name) if self.is_foreign(name))
+            && !self.aliases.can_lend()
+        {
+            return self.tell(waiter, Err(Unresolved::NoAlias), now);
+        }
         self.ask(node, sought, Some(waiter), None, now);
     }
 
@@ -105,6 +111,10 @@ impl Gateway {
             .is_some_and(|until| *until > now)
         {
             return Err(Reject::Refused);
+        }
+        if self.aliases.contains(vips.1) && self.aliases.get(vips.1).is_none() {
+            // The DC does not know our aliases, and a hash does not tell whose it is.
+            return Err(Reject::UnknownAlias);
         }
         self.ask(
             from,
@@ -125,6 +135,12 @@ impl Gateway {
         now: Instant,
     ) {
         let limits = self.setup.limits;
+        let Some(sought) = self.as_the_dc_knows(sought) else {
+            if let Some(waiter) = waiter {
+                self.tell(waiter, Err(Unresolved::Refused(Refusal::Unknown)), now);
+            }
+            return;
+        };
         let key = (device, sought);
         if !self.directions.asked.contains_key(&key) {
             if self.directions.asked.len() >= limits.directions {
@@ -171,115 +187,6 @@ impl Gateway {
         }
     }
 
-    /// Takes what the DC said to the gateway: registrations, names, directions.
-    pub(crate) fn handle_coordinator(&mut self, now: Instant) {
-        while let Some(message) = self.coordination.poll_message() {
-            match &message {
-                Message::RouteDirection(direction) => self.handle_direction(direction, now),
-                Message::DirectionRefused(refused) => self.handle_refused(*refused, now),
-                Message::TunnelClosed(closed) => self.handle_closed(closed.tunnel),
-                Message::RegistrationRequest(_)
-                | Message::RelayRegistration(_)
-                | Message::RegistrationResponse(_)
-                | Message::DeviceRequest(_)
-                | Message::DeviceResponse(_)
-                | Message::KeepAlive(_)
-                | Message::KeepAliveResponse(_)
-                | Message::DirectionRequest(_)
-                | Message::RelayDirection(_)
-                | Message::DirectionAck(_)
-                | Message::PathChallenge(_)
-                | Message::PathResponse(_)
-                | Message::Domains(_)
-                | Message::Peer(_) => {
-                    if let Some(request) =
-                        Coordination::note(&message, &mut self.devices, &mut self.output)
-                    {
-                        self.coordination.forget(request);
-                    }
-                }
-            }
-        }
-    }
-
-    fn handle_direction(&mut self, direction: &RouteDirection, now: Instant) {
-        let Some(local) = self
-            .devices
-            .by_node(direction.local)
-            .map(|identity| identity.vip4)
-        else {
-            // A device that has not registered with us since we started: the DC says it again when it has.
-            self.count(Reject::NoIdentity);
-            return;
-        };
-        let ack = DirectionAck {
-            sequence: direction.sequence,
-            refusal: None,
-        };
-        self.coordination
-            .say(&Message::DirectionAck(ack), &mut self.output, now);
-        let pair = (local, direction.remote.vip4);
-        if direction.peer == self.setup.node || !self.setup.prefixes.v4.contains(&pair.1) {
-            self.count(Reject::UnexpectedMessage);
-            return;
-        }
-        if !self.pairs.contains_key(&pair) && self.pairs.len() >= self.setup.limits.pairs {
-            self.count(Reject::QueueFull);
-            return;
-        }
-        let Some(slot) = self.with_peers(|peers, env| peers.directed(direction, env, now)) else {
-            self.count(Reject::QueueFull);
-            return;
-        };
-        self.pairs.insert(pair, slot);
-        self.directions.refused.remove(&pair);
-        self.release_asked(direction, now);
-    }
-
-    /// The DC says that a tunnel's other end does not belong any more.
-    fn handle_closed(&mut self, tunnel: TunnelId) {
-        if let Some((slot, peer)) = self.peers.take_tunnel(tunnel) {
-            self.pairs.retain(|_, other| *other != slot);
-            let event = Event::TunnelClosed { peer: peer.name };
-            self.output.push_back(Output::Event(event));
-        }
-    }
-
-    /// Answers everybody who waited for the device that a direction is about.
-    fn release_asked(&mut self, direction: &RouteDirection, now: Instant) {
-        let remote = &direction.remote;
-        for sought in [
-            Sought::Name(remote.name.clone()),
-            Sought::Address(remote.vip4.into()),
-            Sought::Address(remote.vip6.into()),
-        ] {
-            let Some(asked) = self.directions.asked.remove(&(direction.local, sought)) else {
-                continue;
-            };
-            self.coordination.forget(asked.request);
-            for waiter in asked.waiters {
-                self.tell(waiter, Ok(remote.clone()), now);
-            }
-            let mut out = Vec::new();
-            for packet in asked.packets {
-                // Its peer exists now, so it is sent or waits there; unless its destination has come home meanwhile.
-                let forward = self.route_packet(&packet, &mut out, now);
-                let bytes = std::mem::take(&mut out);
-                match forward {
-                    Ok(Forward::Udp(path)) => {
-                        let datagram = bytes;
-                        self.output.push_back(Output::Send { path, datagram });
-                    }
-                    Ok(Forward::Tun) => self.output.push_back(Output::Deliver(bytes)),
-                    Ok(Forward::Nowhere) => {}
-                    Err(reject) => {
-                        self.count(reject);
-                    }
-                }
-            }
-        }
-    }
-
     fn handle_refused(&mut self, refused: DirectionRefused, now: Instant) {
         self.coordination.forget(refused.request);
         if refused.refusal == Refusal::NotRegistered {
@@ -321,13 +228,13 @@ impl Gateway {
             self.tell(waiter, Err(error), now);
         }
         let vip = self.devices.by_node(key.0).map(|identity| identity.vip4);
-        if let (Some(vip), Sought::Address(IpAddr::V4(remote)), Unresolved::Refused(_)) =
-            (vip, &key.1, error)
+        if let (Some(vip), Some(remote), Unresolved::Refused(_)) =
+            (vip, self.address_of(&key.1), error)
             && self.directions.refused.len() < REFUSED_LIMIT
         {
             self.directions
                 .refused
-                .insert((vip, *remote), now + REFUSED_FOR);
+                .insert((vip, remote), now + REFUSED_FOR);
         }
         for _ in asked.packets {
             self.count(Reject::Refused);
@@ -362,7 +269,7 @@ impl Gateway {
             self.peers
                 .take_over(self.setup.limits.idle, !self.sockets.is_empty(), now)
         {
-            self.pairs.retain(|_, other| *other != slot);
+            self.pairs.remove_slot(slot);
             let closed = Message::TunnelClosed(TunnelClosed {
                 tunnel: peer.tunnel,
             });
@@ -388,11 +295,48 @@ impl Gateway {
     }
 
     fn identity_behind_peer(&self, vip: Ipv4Addr, sought: &Sought) -> Option<Identity> {
-        let mut remotes = self.peers.iter().flat_map(|peer| peer.remotes.values());
-        let remote = remotes.find(|remote| sought.is(remote))?;
+        let foreign = match sought {
+            Sought::Name(name) if self.is_foreign(name) => Some(self.aliases.named(name)),
+            Sought::Address(IpAddr::V4(v4)) if self.aliases.contains(*v4) => {
+                Some(self.aliases.get(*v4))
+            }
+            Sought::Name(_) | Sought::Address(_) => None,
+        };
+        let remote = foreign.unwrap_or_else(|| {
+            let mut remotes = self.peers.iter().flat_map(|peer| peer.remotes.values());
+            // What another domain says of its devices says nothing of ours.
+            remotes.find(|remote| sought.is(remote) && !self.is_foreign(&remote.name))
+        })?;
         self.pairs
-            .contains_key(&(vip, remote.vip4))
+            .contains(vip, remote.vip4)
             .then(|| remote.clone())
+    }
+
+    /// Whether a device or gateway of this name is another domain's.
+    pub(crate) fn is_foreign(&self, name: &Fqdn) -> bool {
+        !name.is_within(&self.setup.domain)
+    }
+
+    /// The question in words that mean the same to the DC: an alias means nothing to it. `None`: an alias of nobody.
+    fn as_the_dc_knows(&self, sought: Sought) -> Option<Sought> {
+        match sought {
+            Sought::Address(IpAddr::V4(v4)) if self.aliases.contains(v4) => {
+                let device = self.aliases.get(v4)?;
+                Some(Sought::Name(device.name.clone()))
+            }
+            Sought::Name(_) | Sought::Address(_) => Some(sought),
+        }
+    }
+
+    /// The IPv4 address to which packets to `sought` go, as far as known.
+    fn address_of(&self, sought: &Sought) -> Option<Ipv4Addr> {
+        match sought {
+            Sought::Name(name) if self.is_foreign(name) => {
+                self.aliases.named(name).map(|device| device.vip4)
+            }
+            Sought::Address(IpAddr::V4(v4)) => Some(*v4),
+            Sought::Name(_) | Sought::Address(IpAddr::V6(_)) => None,
+        }
     }
 }
 

@@ -11,7 +11,8 @@
 //!
 //! Inside: [`device`] knows who is on the LAN, `coordination` talks with the DC, `peer` holds one tunnel each, `path`
 //! the ways to one peer, `translate` rewrites addresses. `pairs` says which of our devices may talk to which remote
-//! address and by which peer: only what the DC directed is ever sent or accepted.
+//! address and by which peer: only what the DC directed is ever sent or accepted. `alias` lends addresses to the
+//! devices of other domains.
 
 #![cfg_attr(
     test,
@@ -23,10 +24,12 @@ pub mod device;
 pub mod dns;
 pub mod status;
 
+mod alias;
 mod coordination;
 mod datagram;
 mod direction;
 mod packet;
+mod pairs;
 mod path;
 mod peer;
 mod peers;
@@ -34,8 +37,8 @@ mod ping;
 mod translate;
 
 pub use device::LanDevice;
-pub use ping::complete;
 
+use alias::Aliases;
 use coordination::Coordination;
 use device::Devices;
 use direction::Directions;
@@ -44,9 +47,10 @@ use ntm_proto::id::{Fqdn, Identity, NodeId, VirtualPrefixes};
 use ntm_proto::key::{PublicKey, SecretKey};
 use ntm_proto::message::Refusal;
 use ntm_proto::random::Random;
+use pairs::Pairs;
 use peers::Peers;
 use ping::Pings;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -86,6 +90,8 @@ pub struct Limits {
     pub peers: usize,
     /// Pairs of a device of ours and a remote device.
     pub pairs: usize,
+    /// Devices of other domains that have an address here.
+    pub aliases: usize,
     /// Direction Requests without an answer yet.
     pub directions: usize,
     /// Packets that wait for one tunnel or direction.
@@ -102,6 +108,7 @@ impl Default for Limits {
             devices: 512,
             peers: 1024,
             pairs: 16_384,
+            aliases: 4096,
             directions: 256,
             waiting_packets: 32,
             questions: 256,
@@ -150,6 +157,8 @@ pub enum Output {
         /// The round trip, or why none.
         result: Result<status::PingReport, Unresolved>,
     },
+    /// Names under these other domains are to be asked of the machine, too. Replaces what was said before.
+    Domains(Vec<Fqdn>),
     /// Something a person may want to read.
     Event(Event),
 }
@@ -169,6 +178,11 @@ pub enum Unresolved {
     /// The tunnel did not come up.
     #[error("the other gateway does not answer")]
     NoTunnel,
+    /// A device of another domain, and no address to lend it.
+    #[error(
+        "this domain's virtual IPv4 range is too small to lend addresses to other domains' devices"
+    )]
+    NoAlias,
     /// Too many questions at once.
     #[error("too many questions at once")]
     Busy,
@@ -245,6 +259,12 @@ pub enum Reject {
     /// The device has no identity yet.
     #[error("device without identity")]
     NoIdentity,
+    /// To an address for other domains' devices that no device has now; only its name leads to it.
+    #[error("alias of no device")]
+    UnknownAlias,
+    /// A device of another domain, and no address left to lend it.
+    #[error("no alias left")]
+    NoAlias,
     /// The DC refused this destination a moment ago.
     #[error("destination refused")]
     Refused,
@@ -291,8 +311,10 @@ pub struct Gateway {
     coordination: Coordination,
     directions: Directions,
     peers: Peers,
-    /// (our device's virtual address, the remote one's) to the peer's slot.
-    pairs: HashMap<(Ipv4Addr, Ipv4Addr), usize>,
+    pairs: Pairs,
+    aliases: Aliases,
+    /// The other domains that ours trusts, and the number of the message that said so.
+    domains: (Option<u32>, Vec<Fqdn>),
     pings: Pings,
     /// Tunnel Requests so far.
     offers: u32,
@@ -316,7 +338,9 @@ impl Gateway {
             wans: Vec::new(),
             sockets: Vec::new(),
             directions: Directions::default(),
-            pairs: HashMap::new(),
+            pairs: Pairs::default(),
+            aliases: Aliases::new(setup.prefixes, setup.limits.aliases),
+            domains: (None, Vec::new()),
             pings: Pings::default(),
             offers: 0,
             output: VecDeque::new(),

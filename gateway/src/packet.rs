@@ -1,8 +1,9 @@
 //! A packet's way out: from the TUN interface into a tunnel.
 
-use crate::{Gateway, Reject, translate};
+use crate::translate::{self, Ends};
+use crate::{Gateway, Reject};
 use ntm_proto::Forward;
-use ntm_proto::ip::{Field, Ipv4View, replace_address};
+use ntm_proto::ip::Ipv4View;
 use std::time::Instant;
 
 impl Gateway {
@@ -46,18 +47,28 @@ impl Gateway {
             // Both live here: the packet turns round in the router, with virtual addresses on both sides.
             out.clear();
             out.extend_from_slice(view.bytes());
-            translate::outbound(out, vip);
-            translate::inbound(out, lan);
+            let (source, destination) = (Some(vip), Some(lan));
+            translate::rewrite(
+                out,
+                Ends {
+                    source,
+                    destination,
+                },
+            );
             return Ok(Forward::Tun);
         }
-        let Some(&slot) = self.pairs.get(&(vip, destination)) else {
+        let Some(pair) = self.pairs.outbound(vip, destination) else {
             self.ask_for_packet(view.bytes(), node, (vip, destination), now)?;
             return Ok(Forward::Nowhere);
         };
         let limit = self.setup.limits.waiting_packets;
-        let peer = self.peers.get(slot).ok_or(Reject::UnknownPath)?;
-        let path = peer.seal_packet(view.bytes(), vip, out, limit, now)?;
-        self.peers.hasten(slot, now);
+        let peer = self.peers.get(pair.slot).ok_or(Reject::UnknownPath)?;
+        let ends = Ends {
+            source: Some(vip),
+            destination: pair.real,
+        };
+        let path = peer.seal_packet(view.bytes(), ends, out, limit, now)?;
+        self.peers.hasten(pair.slot, now);
         Ok(path.map_or(Forward::Nowhere, Forward::Udp))
     }
 
@@ -71,19 +82,20 @@ impl Gateway {
     ) -> Result<Forward, Reject> {
         let view = Ipv4View::new(out).map_err(|_| Reject::MalformedPacket)?;
         let (source, destination, length) = (view.source(), view.destination(), view.bytes().len());
-        if self.pairs.get(&(destination, source)) != Some(&slot) {
-            return Err(Reject::Spoofed);
-        }
+        let seen = self
+            .pairs
+            .inbound(slot, source, destination)
+            .ok_or(Reject::Spoofed)?;
         let lan = self
             .devices
             .lan_address(destination)
             .ok_or(Reject::UnknownDevice)?;
         out.truncate(length);
-        if lan != destination {
-            translate::inbound(out, lan);
-        } else {
-            replace_address(out, Field::Destination, lan);
-        }
+        let ends = Ends {
+            source: (seen != source).then_some(seen),
+            destination: (lan != destination).then_some(lan),
+        };
+        translate::rewrite(out, ends);
         if let Some(peer) = self.peers.get(slot) {
             peer.delivered(length, now);
         }
@@ -147,7 +159,7 @@ mod tests {
             vip6: "fd00::17".parse().unwrap(),
         };
         assert!(gateway.devices.named(key, identity));
-        gateway.pairs.insert((LAPTOP, CAMERA), 3);
+        gateway.pairs.insert((LAPTOP, CAMERA), 3, None);
         gateway
     }
 

@@ -231,6 +231,7 @@ impl Peer {
                 .values()
                 .map(|remote| remote.name.to_string())
                 .collect(),
+            aliases: BTreeMap::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::peer::Peer;
 use crate::{Output, Setup};
 use ntm_proto::cookie::{CookieJar, mac1_key};
-use ntm_proto::id::{NodeId, PathId, TunnelId};
+use ntm_proto::id::{Fqdn, NodeId, PathId, TunnelId};
 use ntm_proto::message::RouteDirection;
 use ntm_proto::random::Random;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -28,7 +28,8 @@ pub(crate) struct Env<'a> {
 pub(crate) struct Peers {
     slots: Vec<Option<Peer>>,
     by_path: HashMap<PathId, usize>,
-    by_node: BTreeMap<NodeId, usize>,
+    /// By domain and node id: what one domain says of a node is said of its own nodes only.
+    by_node: BTreeMap<(Fqdn, NodeId), usize>,
     /// When each peer is due. A peer's own deadline may have moved later since; that is put right when the entry
     /// comes up, so that the data path need not touch the set for it.
     due: BTreeSet<(Instant, usize)>,
@@ -75,17 +76,23 @@ impl Peers {
             .collect()
     }
 
-    /// Takes a direction: a new peer, or more about one we have. The slot; `None` when there is no room.
+    /// Takes a direction: a new peer, or more about one we have. The slot; `None` when there is no room, or its
+    /// path id is another tunnel's.
     pub(crate) fn directed(
         &mut self,
         direction: &RouteDirection,
         env: &mut Env<'_>,
         now: Instant,
     ) -> Option<usize> {
-        if let Some(&slot) = self.by_node.get(&direction.peer) {
+        let node = node_key(&direction.peer_name, direction.peer);
+        if let Some(&slot) = self.by_node.get(&node) {
             let peer = self.slots[slot]
                 .as_mut()
                 .expect("by_node names occupied slots");
+            let taken = self.by_path.get(&direction.local_path);
+            if taken.is_some_and(|other| *other != slot) {
+                return None;
+            }
             if peer.tunnel == direction.tunnel && peer.local_path == direction.local_path {
                 peer.directed(direction, env, now);
                 self.wake(slot, now);
@@ -115,7 +122,7 @@ impl Peers {
         }
         self.slots[slot] = Some(Peer::new(direction, env, now));
         self.by_path.insert(direction.local_path, slot);
-        self.by_node.insert(direction.peer, slot);
+        self.by_node.insert(node, slot);
         self.wake(slot, now);
         Some(slot)
     }
@@ -149,7 +156,7 @@ impl Peers {
     fn take(&mut self, slot: usize) -> Option<Peer> {
         let peer = self.slots[slot].take()?;
         self.by_path.remove(&peer.local_path);
-        self.by_node.remove(&peer.node);
+        self.by_node.remove(&node_key(&peer.name, peer.node));
         if let Some(at) = self.scheduled[slot].take() {
             self.due.remove(&(at, slot));
         }
@@ -217,4 +224,8 @@ impl Peers {
         self.load.1 += 1;
         self.load.1 > LOAD_LIMIT
     }
+}
+
+fn node_key(name: &Fqdn, node: NodeId) -> (Fqdn, NodeId) {
+    (name.parent().unwrap_or_else(|| name.clone()), node)
 }

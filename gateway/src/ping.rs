@@ -97,9 +97,9 @@ impl Gateway {
             };
             return self.pong(query, Ok(report));
         }
-        let slot = self.pairs.get(&(self.setup.vip4, identity.vip4)).copied();
-        if let (Some(ping), Some(slot)) = (self.pings.0.get_mut(&query), slot) {
-            ping.target = Some((identity, slot));
+        let pair = self.pairs.outbound(self.setup.vip4, identity.vip4);
+        if let (Some(ping), Some(pair)) = (self.pings.0.get_mut(&query), pair) {
+            ping.target = Some((identity, pair.slot));
         }
     }
 
@@ -163,15 +163,5 @@ impl Gateway {
         if self.pings.0.remove(&query).is_some() {
             self.output.push_back(Output::Pong { query, result });
         }
-    }
-}
-
-/// Completes what a person typed: `camera.home` in the domain `ntm.test` is `camera.home.ntm.test`.
-pub fn complete(name: &str, domain: &Fqdn) -> Option<Fqdn> {
-    let full = Fqdn::parse(name).ok()?;
-    if full.is_within(domain) || name.ends_with('.') {
-        Some(full)
-    } else {
-        Fqdn::parse(&format!("{full}.{domain}")).ok()
     }
 }

@@ -1,6 +1,8 @@
 //! What people and programs may ask a running gateway: plain values, ready for tables and JSON.
 
+use crate::peer::Peer;
 use crate::{Gateway, Reject};
+use ntm_proto::id::Fqdn;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -16,6 +18,8 @@ pub struct Status {
     pub domain: String,
     /// Own virtual IPv4 address.
     pub vip4: String,
+    /// Other domains that this one trusts.
+    pub domains: Vec<String>,
     /// The link with the DC.
     pub dc: DcStatus,
     /// LAN devices with an identity.
@@ -87,6 +91,8 @@ pub struct TunnelStatus {
     pub key: String,
     /// Names of the devices behind it that ours may talk to.
     pub devices: Vec<String>,
+    /// The addresses here of those of them that are another domain's, by name.
+    pub aliases: BTreeMap<String, String>,
 }
 
 /// One WAN.
@@ -109,7 +115,7 @@ pub struct WanStatus {
 pub struct PingReport {
     /// Whose name was asked for.
     pub name: String,
-    /// Its virtual IPv4 address.
+    /// Its virtual IPv4 address; for a device of another domain the one it has here.
     pub vip4: String,
     /// The gateway it lives behind.
     pub gateway: String,
@@ -131,6 +137,7 @@ impl Gateway {
             node_id: self.setup.node.to_string(),
             domain: self.setup.domain.to_string(),
             vip4: self.setup.vip4.to_string(),
+            domains: self.domains.1.iter().map(Fqdn::to_string).collect(),
             dc: self.coordination.status(now),
             devices: self.devices.identities().count(),
             tunnels: self
@@ -154,7 +161,17 @@ impl Gateway {
 
     /// Its tunnels.
     pub fn tunnels(&self, now: Instant) -> Vec<TunnelStatus> {
-        self.peers.iter().map(|peer| peer.status(now)).collect()
+        let status = |peer: &Peer| {
+            let foreign = peer.remotes.values();
+            let foreign = foreign.filter(|remote| self.is_foreign(&remote.name));
+            TunnelStatus {
+                aliases: foreign
+                    .map(|remote| (remote.name.to_string(), remote.vip4.to_string()))
+                    .collect(),
+                ..peer.status(now)
+            }
+        };
+        self.peers.iter().map(status).collect()
     }
 
     /// Its WANs.

@@ -25,28 +25,38 @@ pub enum Asked {
     Name(Fqdn),
     /// In the domain, but nothing that can be a name of ours.
     NoName,
+    /// Under another domain that ours trusts; no `name`: nothing that can be one of its names.
+    Trusted { domain: Fqdn, name: Option<Fqdn> },
     /// The name of a virtual address.
     Address(IpAddr),
     /// Anything else.
     Foreign,
 }
 
-/// What a question for `name` is about.
-pub fn classify(name: &Name, zone: &Zone) -> Asked {
+/// What a question for `name` is about. `trusted`: the other domains whose names lead to devices; such a domain's own
+/// name is left to the public DNS.
+pub fn classify(name: &Name, zone: &Zone, trusted: &[Fqdn]) -> Asked {
     let text = name.to_ascii().to_ascii_lowercase();
     let text = text.strip_suffix('.').unwrap_or(&text);
     let domain = zone.domain.as_str();
     if text == domain {
         return Asked::Apex;
     }
-    if text
-        .strip_suffix(domain)
-        .is_some_and(|head| head.ends_with('.'))
-    {
+    if is_below(text, domain) {
         return match Fqdn::parse(text) {
             Ok(fqdn) if fqdn == zone.own => Asked::Own,
             Ok(fqdn) => Asked::Name(fqdn),
             Err(_) => Asked::NoName,
+        };
+    }
+    let others = trusted
+        .iter()
+        .filter(|other| is_below(text, other.as_str()));
+    // One may lie within another.
+    if let Some(domain) = others.max_by_key(|other| other.as_str().len()) {
+        return Asked::Trusted {
+            domain: domain.clone(),
+            name: Fqdn::parse(text).ok(),
         };
     }
     if !text.ends_with(".arpa") {
@@ -60,6 +70,11 @@ pub fn classify(name: &Name, zone: &Zone) -> Asked {
         }
         Ok(_) | Err(_) => Asked::Foreign,
     }
+}
+
+fn is_below(text: &str, domain: &str) -> bool {
+    text.strip_suffix(domain)
+        .is_some_and(|head| head.ends_with('.'))
 }
 
 /// A refusal in the language of DNS.
@@ -83,6 +98,7 @@ pub fn code_of(error: Unresolved) -> ResponseCode {
         Unresolved::NoCoordinator
         | Unresolved::NoIdentity
         | Unresolved::NoTunnel
+        | Unresolved::NoAlias
         | Unresolved::Busy => ResponseCode::ServFail,
     }
 }
@@ -190,7 +206,8 @@ mod tests {
     }
 
     fn asked(name: &str) -> Asked {
-        classify(&Name::from_ascii(name).unwrap(), &zone())
+        let trusted = ["b.test", "deep.b.test"].map(|name| Fqdn::parse(name).unwrap());
+        classify(&Name::from_ascii(name).unwrap(), &zone(), &trusted)
     }
 
     #[test]
@@ -205,6 +222,35 @@ mod tests {
         assert_eq!(asked("evilntm.test."), Asked::Foreign);
         assert_eq!(asked("example.org."), Asked::Foreign);
         assert_eq!(asked("."), Asked::Foreign);
+    }
+
+    #[test]
+    fn names_under_a_trusted_domain_are_asked_of_the_machine_and_its_own_is_not() {
+        let fqdn = |text| Fqdn::parse(text).unwrap();
+        let trusted = |domain, name: Option<&'static str>| Asked::Trusted {
+            domain: fqdn(domain),
+            name: name.map(fqdn),
+        };
+        assert_eq!(
+            asked("Camera.home.B.test."),
+            trusted("b.test", Some("camera.home.b.test"))
+        );
+        assert_eq!(
+            asked("camera.home.deep.b.test."),
+            trusted("deep.b.test", Some("camera.home.deep.b.test"))
+        );
+        assert_eq!(asked("_http._tcp.b.test."), trusted("b.test", None));
+        assert_eq!(asked("b.test."), Asked::Foreign);
+        assert_eq!(asked("evilb.test."), Asked::Foreign);
+        assert_eq!(asked("camera.home.c.test."), Asked::Foreign);
+    }
+
+    #[test]
+    fn a_domain_around_ours_does_not_take_our_names() {
+        let around = [Fqdn::parse("test").unwrap()];
+        let name = Name::from_ascii("camera.home.ntm.test.").unwrap();
+        let own = Asked::Name(Fqdn::parse("camera.home.ntm.test").unwrap());
+        assert_eq!(classify(&name, &zone(), &around), own);
     }
 
     #[test]

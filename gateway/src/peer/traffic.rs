@@ -2,11 +2,10 @@
 
 use super::Peer;
 use crate::peers::Env;
-use crate::translate;
+use crate::translate::{self, Ends};
 use crate::{Output, Reject};
 use ntm_proto::Path;
 use ntm_proto::wire::{HEADER_LEN, Kind};
-use std::net::Ipv4Addr;
 use std::time::Instant;
 
 /// Longest packet worth holding: the longest the TUN interface gives.
@@ -31,11 +30,11 @@ impl Traffic {
 }
 
 impl Peer {
-    /// Seals `packet`, with `vip` as its source, into `out`; where to send it. `None`: it waits for the tunnel.
+    /// Seals `packet`, with the addresses it has in the tunnel, into `out`; where to send it. `None`: it waits for the tunnel.
     pub(crate) fn seal_packet(
         &mut self,
         packet: &[u8],
-        vip: Ipv4Addr,
+        ends: Ends,
         out: &mut Vec<u8>,
         limit: usize,
         now: Instant,
@@ -43,7 +42,7 @@ impl Peer {
         out.clear();
         out.resize(HEADER_LEN, 0);
         out.extend_from_slice(packet);
-        translate::outbound(&mut out[HEADER_LEN..], vip);
+        translate::rewrite(&mut out[HEADER_LEN..], ends);
         self.traffic.last = now;
         let path = match self.paths.active_path() {
             Some(path) if self.keys.is_up(now) => path,

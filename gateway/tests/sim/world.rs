@@ -44,6 +44,8 @@ pub struct Site {
     pub answers: BTreeMap<u64, Result<Identity, Unresolved>>,
     pub pongs: BTreeMap<u64, Result<ntm_gateway::status::PingReport, Unresolved>>,
     pub events: Vec<ntm_gateway::Event>,
+    /// The other domains it knows.
+    pub domains: Vec<Fqdn>,
 }
 
 pub struct World {
@@ -130,6 +132,7 @@ impl World {
                 answers: BTreeMap::new(),
                 pongs: BTreeMap::new(),
                 events: Vec::new(),
+                domains: Vec::new(),
             };
             world.sites.insert(number, site);
         }
@@ -415,6 +418,7 @@ impl World {
                         "one answer for each ping"
                     );
                 }
+                Output::Domains(domains) => site.domains = domains,
                 Output::Event(event) => site.events.push(event),
             }
         }

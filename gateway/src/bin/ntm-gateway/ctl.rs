@@ -184,7 +184,8 @@ impl Asker {
             &self.show(Show::Devices).await?,
             &self.show(Show::Tunnels).await?,
         );
-        let name = name::complete(text, &self.own, &self.domain, &known)?;
+        let trusted = name::trusted(&self.show(Show::Status).await?);
+        let name = name::complete(text, &self.own, &self.domain, &trusted, &known)?;
         let result = self
             .ask(|reply| Question::Ping {
                 name: name.clone(),

@@ -1,9 +1,10 @@
-//! The devices' DNS server: names of our domain are asked of the machine, all others are forwarded.
+//! The devices' DNS server: names of our domain and of those it trusts are asked of the machine, all others are
+//! forwarded.
 //!
 //! ```text
-//! name in the domain, or the reverse name of a virtual address
+//! name in the domain or under one it trusts, or the reverse name of a virtual address
 //!     ours            our virtual address, at once
-//!     known           A: the virtual address; AAAA and the rest: NODATA
+//!     known           A: the virtual address, for another domain's device its alias here; AAAA and the rest: NODATA
 //!     unknown         NXDOMAIN         not allowed   REFUSED
 //!     unreachable now SERVFAIL: resolvers do not keep that, so the next question may go well
 //! anything else       forwarded; addresses of the virtual range and of the LAN are taken out of the answer
@@ -26,13 +27,13 @@ use ntm_gateway::Unresolved;
 use ntm_gateway::config::Config;
 use ntm_gateway::dns::answer::{self, Answer, Asked};
 use ntm_gateway::dns::{MAX_UDP, Zone};
-use ntm_proto::id::Identity;
+use ntm_proto::id::{Fqdn, Identity};
 use socket2::{Domain, Socket, Type};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tracing::{debug, info};
 
@@ -54,6 +55,7 @@ impl DnsServer {
         config: &Config,
         zone: Zone,
         questions: mpsc::Sender<Question>,
+        trusted: watch::Receiver<Vec<Fqdn>>,
     ) -> Result<Self> {
         let lan = config.lan.net;
         let address = SocketAddr::new(lan.addr().into(), 53);
@@ -62,6 +64,7 @@ impl DnsServer {
             zone,
             lan,
             questions,
+            trusted,
             places: Semaphore::new(MAX_QUESTIONS),
         };
         let everyone_else: [IpNet; 2] =
@@ -98,6 +101,8 @@ struct Resolver {
     zone: Zone,
     lan: Ipv4Net,
     questions: mpsc::Sender<Question>,
+    /// The other domains that ours trusts.
+    trusted: watch::Receiver<Vec<Fqdn>>,
     forwarder: Forwarder,
     places: Semaphore,
 }
@@ -117,7 +122,7 @@ impl Resolver {
             return Answer::code(ResponseCode::Refused);
         }
         let query = info.query.original();
-        let asked = answer::classify(query.name(), &self.zone);
+        let asked = answer::classify(query.name(), &self.zone, &self.trusted.borrow());
         if asked != Asked::Foreign {
             return self
                 .answer_ours(query, asked, self.asker(request.src()))
@@ -138,14 +143,24 @@ impl Resolver {
             Asked::Own => Answer::of_name(name, kind, zone.vip4, zone),
             Asked::NoName | Asked::Foreign => Answer::no_such_name(zone),
             Asked::Name(fqdn) => {
-                let found = self
-                    .ask(|reply| Question::Name {
-                        asker,
-                        name: fqdn,
-                        reply,
-                    })
-                    .await;
-                self.found(name, found, |identity| {
+                let found = self.ask_name(asker, fqdn).await;
+                self.found(name, zone, found, |identity| {
+                    Answer::of_name(name, kind, identity.vip4, zone)
+                })
+            }
+            Asked::Trusted {
+                domain,
+                name: asked,
+            } => {
+                let zone = &Zone {
+                    domain,
+                    ..zone.clone()
+                };
+                let Some(asked) = asked else {
+                    return Answer::no_such_name(zone);
+                };
+                let found = self.ask_name(asker, asked).await;
+                self.found(name, zone, found, |identity| {
                     Answer::of_name(name, kind, identity.vip4, zone)
                 })
             }
@@ -160,7 +175,7 @@ impl Resolver {
                         reply,
                     })
                     .await;
-                self.found(name, found, |identity| {
+                self.found(name, zone, found, |identity| {
                     Answer::of_address(name, kind, &identity.name, zone)
                 })
             }
@@ -175,6 +190,11 @@ impl Resolver {
         }
     }
 
+    async fn ask_name(&self, asker: Ipv4Addr, name: Fqdn) -> Option<Result<Identity, Unresolved>> {
+        self.ask(|reply| Question::Name { asker, name, reply })
+            .await
+    }
+
     async fn ask(
         &self,
         question: impl FnOnce(oneshot::Sender<Result<Identity, Unresolved>>) -> Question,
@@ -187,6 +207,7 @@ impl Resolver {
     fn found(
         &self,
         name: &Name,
+        zone: &Zone,
         found: Option<Result<Identity, Unresolved>>,
         answer: impl FnOnce(Identity) -> Answer,
     ) -> Answer {
@@ -200,7 +221,7 @@ impl Resolver {
                     debug!(%name, "{error}");
                 }
                 if code == ResponseCode::NXDomain {
-                    Answer::no_such_name(&self.zone)
+                    Answer::no_such_name(zone)
                 } else {
                     Answer::code(code)
                 }

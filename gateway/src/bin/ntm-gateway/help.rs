@@ -80,7 +80,8 @@ const TUNNELS: &str = "\
 Usage: ntm-gateway tunnels [--json] [--dir DIR]
 
 Lists the tunnels to other gateways: whether direct or by a relay and why, where datagrams go,
-the round trip, bytes sent and received.
+the round trip, bytes sent and received. Devices of other domains are shown with the address
+that they have on this LAN.
 
   --json       for programs; also the peers' keys and devices
   --dir DIR    default /etc/ntm
@@ -101,8 +102,8 @@ Usage: ntm-gateway ping NAME [--count N] [--json] [--dir DIR]
 
 Measures the round trip to the gateway of the device NAME, building the tunnel if there is none,
 and says whether the path is direct or relayed, and why. NAME is a full name
-(camera.home.example.net), one relative to the domain (camera.home), or the bare name of a
-device that this gateway knows (camera).
+(camera.home.example.net), also of another domain that this one trusts, one relative to the
+domain (camera.home), or the bare name of a device that this gateway knows (camera).
 
   --count N    how many, one a second (default 3)
   --json       for programs

@@ -13,13 +13,14 @@ use crate::udp::Sockets;
 use crate::wan::WanInterface;
 use anyhow::{Context, Result, bail};
 use ntm_gateway::{Gateway, Output, Reject};
+use ntm_proto::id::Fqdn;
 use ntm_proto::{Forward, MAX_DATAGRAM};
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::trace;
 
 /// How many packets one source may bring in a row.
@@ -37,6 +38,8 @@ pub(crate) struct Shell {
     dhcp: Option<LanDhcp>,
     questions: mpsc::Receiver<Question>,
     wans: mpsc::Receiver<Vec<WanInterface>>,
+    /// Tells the DNS server of the other domains.
+    domains: watch::Sender<Vec<Fqdn>>,
     /// The WANs some of which have no socket, and when to try again.
     rebuild: Option<(Instant, Vec<WanInterface>)>,
     waiting: Waiting,
@@ -61,6 +64,7 @@ impl Shell {
         dhcp: Option<LanDhcp>,
         questions: mpsc::Receiver<Question>,
         wans: mpsc::Receiver<Vec<WanInterface>>,
+        domains: watch::Sender<Vec<Fqdn>>,
     ) -> Self {
         Self {
             gateway,
@@ -69,6 +73,7 @@ impl Shell {
             dhcp,
             questions,
             wans,
+            domains,
             rebuild: None,
             waiting: Waiting::default(),
             incoming: vec![0; MAX_DATAGRAM],
@@ -217,6 +222,10 @@ impl Shell {
                 Output::Deliver(packet) => self.tun.send(&packet),
                 Output::Answer { query, result } => self.waiting.answer(query, result),
                 Output::Pong { query, result } => self.waiting.pong(query, result),
+                Output::Domains(domains) => {
+                    event::log_domains(&domains);
+                    self.domains.send_replace(domains);
+                }
                 Output::Event(event) => event::log(&event),
             }
         }

@@ -23,7 +23,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tracing::{debug, info};
 
@@ -158,13 +158,14 @@ async fn serve(
         vip4,
         prefixes: node.prefixes,
     };
-    let dns = DnsServer::start(config, zone, questions)?;
+    let (domains, trusted) = watch::channel(Vec::new());
+    let dns = DnsServer::start(config, zone, questions, trusted)?;
     let (lists, wans) = mpsc::channel(4);
     tokio::spawn(wan::watch(config.clone(), netlink, changes, lists));
     info!("{} runs with the virtual address {vip4}", node.name);
 
     let sockets = Sockets::new(config.wan.port);
-    let ended = Shell::new(gateway, tun, sockets, dhcp, asked, wans)
+    let ended = Shell::new(gateway, tun, sockets, dhcp, asked, wans, domains)
         .run(&mut stop)
         .await;
 

@@ -1,6 +1,6 @@
 //! Answers for people: aligned columns, and `-` for what is not known.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A column: its heading and the member it shows.
 type Column = (&'static str, &'static str);
@@ -24,6 +24,8 @@ const TUNNELS: [Column; 9] = [
     ("RECEIVED", "received"),
     ("WHY", "why"),
 ];
+/// Only shown where there are any.
+const ALIASES: Column = ("OTHER DOMAINS' DEVICES", "aliases");
 const WANS: [Column; 5] = [
     ("INTERFACE", "name"),
     ("ADDRESSES", "addresses"),
@@ -43,9 +45,18 @@ pub(crate) fn devices(value: &Value) -> String {
 
 /// The answer to `tunnels`.
 pub(crate) fn tunnels(value: &Value) -> String {
+    let lends = |tunnel: &Value| {
+        tunnel["aliases"]
+            .as_object()
+            .is_some_and(|all| !all.is_empty())
+    };
+    let mut columns = TUNNELS.to_vec();
+    if value.as_array().is_some_and(|all| all.iter().any(lends)) {
+        columns.push(ALIASES);
+    }
     table(
         value,
-        &TUNNELS,
+        &columns,
         "no tunnels: they are built when a device looks up another's name\n",
     )
 }
@@ -75,6 +86,7 @@ pub(crate) fn status(value: &Value) -> String {
         ["name".to_owned(), cell(&value["name"])],
         ["node id".to_owned(), cell(&value["node_id"])],
         ["virtual IPv4".to_owned(), cell(&value["vip4"])],
+        ["other domains".to_owned(), cell(&value["domains"])],
         ["coordinator".to_owned(), coordinator],
         ["devices".to_owned(), cell(&value["devices"])],
         ["tunnels".to_owned(), cell(&value["tunnels"])],
@@ -145,14 +157,18 @@ fn cell(value: &Value) -> String {
         Value::String(text) => text.chars().filter(|c| !c.is_control()).collect(),
         Value::Array(items) if items.is_empty() => "-".into(),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
-        Value::Object(_) => value.to_string(),
+        Value::Object(members) if members.is_empty() => "-".into(),
+        Value::Object(members) => {
+            let text =
+                |(key, value): (&String, &Value)| format!("{}={}", cell(&json!(key)), cell(value));
+            members.iter().map(text).collect::<Vec<_>>().join(" ")
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn columns_are_aligned_and_gaps_marked() {
@@ -166,6 +182,19 @@ mod tests {
              wan0           10.0.0.2:4750 [2001:db8::2]:4750  -        yes  no\n\
              a-longer-name  -                                 x        -    yes\n"
         );
+    }
+
+    #[test]
+    fn a_device_of_another_domain_has_its_address_beside_its_name() {
+        let mut tunnel = json!({"peer": "home.b.test", "why": "both behind NAT", "aliases": {}});
+        assert!(!tunnels(&json!([tunnel])).contains("OTHER"));
+        tunnel["aliases"] = json!({"camera.home.b.test": "198.19.200.1"});
+        let text = tunnels(&json!([tunnel]));
+        assert!(
+            text.contains("WHY              OTHER DOMAINS' DEVICES\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("both behind NAT  camera.home.b.test=198.19.200.1\n"));
     }
 
     #[test]

@@ -21,15 +21,26 @@ pub(super) fn known(devices: &Value, tunnels: &Value) -> Vec<Fqdn> {
     names
 }
 
-/// A full name as it is; else the one known name that starts like it; else the name relative to the domain.
+/// The other domains in the answer to `status`.
+pub(super) fn trusted(status: &Value) -> Vec<Fqdn> {
+    let domains = status["domains"].as_array().cloned().unwrap_or_default();
+    domains
+        .iter()
+        .filter_map(|name| Fqdn::parse(name.as_str().unwrap_or_default()).ok())
+        .collect()
+}
+
+/// A full name as it is, also one of another domain that is trusted; else the one known name that starts like it; else the name relative to the domain.
 pub(super) fn complete(
     text: &str,
     own: &Fqdn,
     domain: &Fqdn,
+    trusted: &[Fqdn],
     known: &[Fqdn],
 ) -> Result<Fqdn, String> {
     let name = Fqdn::parse(text).map_err(|error| format!("{text:?} is no name: {error}"))?;
-    if name.is_within(domain) {
+    let is_full = |domain: &Fqdn| name.is_within(domain);
+    if is_full(domain) || trusted.iter().any(is_full) {
         return Ok(name);
     }
     let starts = |full: &&Fqdn| {
@@ -71,6 +82,7 @@ mod tests {
             text,
             &fqdn("car.ntm.test"),
             &fqdn("ntm.test"),
+            &trusted(&json!({"domains": ["b.test"]})),
             &known(&devices, &tunnels),
         )
         .map(|name| name.to_string())
@@ -85,6 +97,8 @@ mod tests {
             ("camera.home", "camera.home.ntm.test"),
             ("printer.home", "printer.home.ntm.test"),
             ("home", "home.ntm.test"),
+            ("camera.home.b.test", "camera.home.b.test"),
+            ("camera.home.c.test", "camera.home.c.test.ntm.test"),
             ("tv", "tv.car.ntm.test"),
         ] {
             assert_eq!(completed(typed).as_deref(), Ok(full), "{typed}");

@@ -1,6 +1,7 @@
 //! What happened, for the log: keys and names of others never above DEBUG unless the owner must know.
 
 use ntm_gateway::{Event, Wan};
+use ntm_proto::id::Fqdn;
 use tracing::{debug, info, warn};
 
 pub(super) fn log(event: &Event) {
@@ -26,6 +27,11 @@ pub(super) fn log(event: &Event) {
             warn!(%peer, %key, "this gateway has another key than before: was it installed anew?");
         }
     }
+}
+
+pub(super) fn log_domains(domains: &[Fqdn]) {
+    let names: Vec<&str> = domains.iter().map(Fqdn::as_str).collect();
+    info!("names of other domains that lead to devices: {names:?}");
 }
 
 pub(super) fn log_wans(wans: &[Wan]) {

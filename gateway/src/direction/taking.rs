@@ -1,0 +1,214 @@
+//! What the DC says: who may talk to whom and how, which tunnels are over, which other domains there are.
+
+use super::Sought;
+use crate::coordination::Coordination;
+use crate::{Event, Gateway, Output, Reject, Unresolved};
+use ntm_proto::Forward;
+use ntm_proto::id::{Fqdn, TunnelId};
+use ntm_proto::message::{DirectionAck, Domains, Message, Refusal, RouteDirection};
+use std::borrow::Cow;
+use std::net::Ipv4Addr;
+use std::time::Instant;
+
+impl Gateway {
+    /// Takes what the DC said to the gateway: registrations, names, directions, domains.
+    pub(crate) fn handle_coordinator(&mut self, now: Instant) {
+        while let Some(message) = self.coordination.poll_message() {
+            match &message {
+                Message::RouteDirection(direction) => self.handle_direction(direction, now),
+                Message::DirectionRefused(refused) => self.handle_refused(*refused, now),
+                Message::TunnelClosed(closed) => self.handle_closed(closed.tunnel),
+                Message::Domains(domains) => self.handle_domains(domains, now),
+                Message::RegistrationRequest(_)
+                | Message::RelayRegistration(_)
+                | Message::RegistrationResponse(_)
+                | Message::DeviceRequest(_)
+                | Message::DeviceResponse(_)
+                | Message::KeepAlive(_)
+                | Message::KeepAliveResponse(_)
+                | Message::DirectionRequest(_)
+                | Message::RelayDirection(_)
+                | Message::DirectionAck(_)
+                | Message::PathChallenge(_)
+                | Message::PathResponse(_)
+                | Message::Peer(_) => self.note(&message),
+            }
+        }
+    }
+
+    fn note(&mut self, message: &Message) {
+        if matches!(message, Message::RegistrationResponse(_)) {
+            // The DC may have restarted, and counts from the beginning.
+            self.domains.0 = None;
+        }
+        if let Some(request) = Coordination::note(message, &mut self.devices, &mut self.output) {
+            self.coordination.forget(request);
+        }
+    }
+
+    pub(crate) fn handle_direction(&mut self, direction: &RouteDirection, now: Instant) {
+        let Some(local) = self
+            .devices
+            .by_node(direction.local)
+            .map(|identity| identity.vip4)
+        else {
+            // A device that has not registered with us since we started: the DC says it again when it has.
+            self.count(Reject::NoIdentity);
+            return;
+        };
+        let taken = self.take_direction(direction, local, now);
+        let refusal = taken.err().map(refusal);
+        self.acknowledge(direction.sequence, refusal, now);
+        if let (Err(reject), Some(refusal)) = (taken, refusal) {
+            self.count(reject);
+            let key = (direction.local, Sought::Name(direction.remote.name.clone()));
+            if let Some(asked) = self.directions.asked.get(&key) {
+                self.coordination.forget(asked.request);
+            }
+            self.give_up(&key, Unresolved::Refused(refusal), now);
+        }
+    }
+
+    fn acknowledge(&mut self, sequence: u32, refusal: Option<Refusal>, now: Instant) {
+        let ack = Message::DirectionAck(DirectionAck { sequence, refusal });
+        self.coordination.say(&ack, &mut self.output, now);
+    }
+
+    fn take_direction(
+        &mut self,
+        direction: &RouteDirection,
+        local: Ipv4Addr,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        if direction.peer == self.setup.node {
+            return Err(Reject::UnexpectedMessage);
+        }
+        let (seen, real) = self.seen_from_here(direction)?;
+        let pair = (local, seen.remote.vip4);
+        let limit = self.setup.limits.pairs;
+        // Other domains get half of the places: they shall not keep ours from its own.
+        let is_full = self.pairs.len() >= limit
+            || (real.is_some() && self.pairs.aliased() >= limit.div_ceil(2));
+        if is_full && !self.pairs.contains(pair.0, pair.1) {
+            return Err(Reject::QueueFull);
+        }
+        let slot = self
+            .with_peers(|peers, env| peers.directed(&seen, env, now))
+            .ok_or(Reject::QueueFull)?;
+        self.pairs.insert(pair, slot, real);
+        self.directions.refused.remove(&pair);
+        self.release_asked(&seen, now);
+        Ok(())
+    }
+
+    /// The direction with the remote device's address as the LAN sees it, and its address in the tunnel if that is
+    /// another.
+    fn seen_from_here<'a>(
+        &mut self,
+        direction: &'a RouteDirection,
+    ) -> Result<(Cow<'a, RouteDirection>, Option<Ipv4Addr>), Reject> {
+        let remote = &direction.remote;
+        let foreign = self.is_foreign(&remote.name);
+        if foreign != self.is_foreign(&direction.peer_name) {
+            return Err(Reject::UnexpectedMessage);
+        }
+        if !foreign {
+            let prefixes = &self.setup.prefixes;
+            if !prefixes.v4.contains(&remote.vip4) || self.aliases.contains(remote.vip4) {
+                return Err(Reject::UnexpectedMessage);
+            }
+            return Ok((Cow::Borrowed(direction), None));
+        }
+        // A gateway's name is its label in its domain; its devices have their names in the same one.
+        let domain = direction
+            .peer_name
+            .parent()
+            .filter(|domain| remote.name.is_within(domain))
+            .ok_or(Reject::UnexpectedMessage)?;
+        let seen = self
+            .aliases
+            .assign(&domain, remote, &self.pairs)
+            .ok_or(Reject::NoAlias)?;
+        let mut direction = direction.clone();
+        let real = std::mem::replace(&mut direction.remote, seen).vip4;
+        Ok((Cow::Owned(direction), Some(real)))
+    }
+
+    /// The DC says that a tunnel's other end does not belong any more.
+    fn handle_closed(&mut self, tunnel: TunnelId) {
+        if let Some((slot, peer)) = self.peers.take_tunnel(tunnel) {
+            self.pairs.remove_slot(slot);
+            let event = Event::TunnelClosed { peer: peer.name };
+            self.output.push_back(Output::Event(event));
+        }
+    }
+
+    /// The DC says which other domains there are.
+    pub(crate) fn handle_domains(&mut self, message: &Domains, now: Instant) {
+        self.acknowledge(message.sequence, None, now);
+        let (last, known) = &mut self.domains;
+        // One that another has overtaken on the way is old.
+        if last.is_some_and(|last| message.sequence.wrapping_sub(last) > u32::MAX / 2) {
+            return;
+        }
+        *last = Some(message.sequence);
+        let mut domains = message.domains.clone();
+        // Our own names are ours, whoever else claims them, and reverse names belong to no domain.
+        let reverse = |domain: &Fqdn| domain.as_str().rsplit('.').next() == Some("arpa");
+        domains.retain(|domain| !domain.is_within(&self.setup.domain) && !reverse(domain));
+        domains.sort();
+        domains.dedup();
+        if domains != *known {
+            known.clone_from(&domains);
+            self.output.push_back(Output::Domains(domains));
+        }
+    }
+
+    /// Answers everybody who waited for the device that a direction is about.
+    fn release_asked(&mut self, direction: &RouteDirection, now: Instant) {
+        let remote = &direction.remote;
+        let mut names = vec![Sought::Name(remote.name.clone())];
+        // What another domain says of addresses answers no question about ours.
+        if !self.is_foreign(&remote.name) {
+            names.push(Sought::Address(remote.vip4.into()));
+            names.push(Sought::Address(remote.vip6.into()));
+        }
+        for sought in names {
+            let Some(asked) = self.directions.asked.remove(&(direction.local, sought)) else {
+                continue;
+            };
+            self.coordination.forget(asked.request);
+            for waiter in asked.waiters {
+                self.tell(waiter, Ok(remote.clone()), now);
+            }
+            for packet in asked.packets {
+                self.release_packet(&packet, now);
+            }
+        }
+    }
+
+    /// Its peer exists now, so it is sent or waits there; unless its destination has come home meanwhile.
+    fn release_packet(&mut self, packet: &[u8], now: Instant) {
+        let mut bytes = Vec::new();
+        match self.route_packet(packet, &mut bytes, now) {
+            Ok(Forward::Udp(path)) => self.output.push_back(Output::Send {
+                path,
+                datagram: bytes,
+            }),
+            Ok(Forward::Tun) => self.output.push_back(Output::Deliver(bytes)),
+            Ok(Forward::Nowhere) => {}
+            Err(reject) => {
+                self.count(reject);
+            }
+        }
+    }
+}
+
+/// What the DC is told of a direction that was not taken.
+fn refusal(reject: Reject) -> Refusal {
+    if matches!(reject, Reject::QueueFull | Reject::NoAlias) {
+        Refusal::Limit
+    } else {
+        Refusal::NotAllowed
+    }
+}

@@ -1,0 +1,432 @@
+//! Two gateways of two domains, whose every address is the same, talk by a tunnel that both were directed to.
+
+use crate::{Gateway, LanDevice, Limits, Output, Reject, Setup, Unresolved, Wan};
+use ntm_proto::Forward;
+use ntm_proto::Path;
+use ntm_proto::id::{Fqdn, Identity, NodeId, PathId, TunnelId, VirtualPrefixes};
+use ntm_proto::ip::checksum;
+use ntm_proto::key::SecretKey;
+use ntm_proto::message::{DirectionRefused, Domains, Refusal, RouteDirection, Why};
+use ntm_proto::random::Random;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+/// The device's address on both LANs, and its virtual address in both domains.
+const LAN: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 10);
+const VIP: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 17);
+
+fn name(text: &str) -> Fqdn {
+    Fqdn::parse(text).unwrap()
+}
+
+fn gateway(number: u8, domain: &str, label: &str, v4: &str, now: Instant) -> Gateway {
+    let mut random = Random::from_seed([number; 32]);
+    let setup = Setup {
+        node: NodeId::from_random([number; 16]),
+        domain: name(domain),
+        name: name(&format!("{label}.{domain}")),
+        key: SecretKey::generate(&mut random),
+        dc_key: SecretKey::generate(&mut random).public(),
+        dc_addresses: Vec::new(),
+        prefixes: VirtualPrefixes {
+            v4: v4.parse().unwrap(),
+            v6: "fd00::/48".parse().unwrap(),
+        },
+        vip4: Ipv4Addr::new(198, 18, 0, 16),
+        vip6: "fd00::16".parse().unwrap(),
+        instance: [number; 8],
+        limits: Limits {
+            pairs: 8,
+            ..Limits::default()
+        },
+    };
+    let mut gateway = Gateway::new(setup, [number; 32], now);
+    gateway.wans_changed(vec![wan(number)], now);
+    let device = LanDevice {
+        mac: [2, 0, 0, 0, 0, 1],
+        address: LAN,
+        hostname: None,
+    };
+    gateway.device_seen(device, now);
+    let key = gateway.devices.stale().next().unwrap().key;
+    let identity = device_of(&gateway, "device");
+    assert!(gateway.devices.named(key, identity));
+    gateway
+}
+
+fn wan(number: u8) -> Wan {
+    Wan {
+        id: 0,
+        name: "wan0".to_owned(),
+        sockets: vec![socket(number)],
+        metered: false,
+    }
+}
+
+fn socket(number: u8) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, number)), 4750)
+}
+
+/// A device behind `gateway`: its id is that of its gateway and its label.
+fn device_of(gateway: &Gateway, label: &str) -> Identity {
+    let mut node = *gateway.setup.node.0.as_bytes();
+    node[15] = label.len() as u8;
+    Identity {
+        node: NodeId::from_random(node),
+        name: name(&format!("{label}.{}", gateway.setup.name)),
+        vip4: VIP,
+        vip6: "fd00::17".parse().unwrap(),
+    }
+}
+
+/// What a DC says to `to` of the device behind `peer`, whose socket's number is `number`.
+fn direction(to: &Gateway, peer: &Gateway, number: u8) -> RouteDirection {
+    RouteDirection {
+        sequence: 1,
+        request: 0,
+        tunnel: TunnelId([9; 16]),
+        peer: peer.setup.node,
+        peer_name: peer.setup.name.clone(),
+        peer_key: peer.setup.key.public(),
+        peer_epoch: 0,
+        initiator: number == 2,
+        local_path: PathId(100 + 3 - u32::from(number)),
+        peer_path: PathId(100 + u32::from(number)),
+        why: Why::BothGlobal,
+        candidates: vec![socket(number)],
+        relay: None,
+        local: device_of(to, "device").node,
+        remote: device_of(peer, "device"),
+    }
+}
+
+/// Both gateways, and what they gave their LANs.
+struct Pair {
+    ends: [Gateway; 2],
+    delivered: [Vec<Vec<u8>>; 2],
+    now: Instant,
+}
+
+impl Pair {
+    fn connected() -> Self {
+        let now = Instant::now();
+        let car = gateway(1, "a.test", "car", "198.18.0.0/15", now);
+        let home = gateway(2, "b.test", "home", "198.18.0.0/15", now);
+        let mut pair = Self {
+            ends: [car, home],
+            delivered: [Vec::new(), Vec::new()],
+            now,
+        };
+        pair.direct();
+        pair
+    }
+
+    fn direct(&mut self) {
+        let to_car = direction(&self.ends[0], &self.ends[1], 2);
+        let to_home = direction(&self.ends[1], &self.ends[0], 1);
+        self.ends[0].handle_direction(&to_car, self.now);
+        self.ends[1].handle_direction(&to_home, self.now);
+        self.exchange();
+    }
+
+    /// Carries datagrams to and fro until there are no more.
+    fn exchange(&mut self) {
+        for _ in 0..20 {
+            for end in 0..2 {
+                while let Some(output) = self.ends[end].poll_output() {
+                    if let Output::Send { path, datagram } = output {
+                        self.carry(1 - end, path, &datagram);
+                    }
+                }
+            }
+            self.now += Duration::from_millis(50);
+            self.ends
+                .iter_mut()
+                .for_each(|end| end.handle_timeout(self.now));
+        }
+    }
+
+    fn carry(&mut self, to: usize, path: Path, datagram: &[u8]) {
+        let path = Path {
+            local: path.remote,
+            remote: path.local,
+        };
+        let mut out = Vec::new();
+        if let Ok(Forward::Tun) = self.ends[to].handle_datagram(path, datagram, &mut out, self.now)
+        {
+            self.delivered[to].push(out);
+        }
+    }
+
+    fn send(&mut self, from: usize, packet: &[u8]) -> Result<(), Reject> {
+        let mut out = Vec::new();
+        match self.ends[from].handle_packet(packet, &mut out, self.now)? {
+            Forward::Udp(path) => self.carry(1 - from, path, &out),
+            Forward::Tun | Forward::Nowhere => {}
+        }
+        self.exchange();
+        Ok(())
+    }
+
+    /// The alias of the other side's device.
+    fn alias(&self, end: usize) -> Ipv4Addr {
+        let other = &self.ends[1 - end];
+        let device = name(&format!("device.{}", other.setup.name));
+        self.ends[end].aliases.named(&device).unwrap().vip4
+    }
+}
+
+fn packet(from: Ipv4Addr, to: Ipv4Addr) -> Vec<u8> {
+    let mut packet = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0, 0];
+    packet.extend(from.octets());
+    packet.extend(to.octets());
+    let sum = checksum(&packet, 0);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    packet.extend([8, 0, 0xf7, 0xff, 0, 0, 0, 0]);
+    packet
+}
+
+/// What the machine says next to its shell about questions.
+fn answers(gateway: &mut Gateway) -> Vec<(u64, Result<Identity, Unresolved>)> {
+    std::iter::from_fn(|| gateway.poll_output())
+        .filter_map(|output| match output {
+            Output::Answer { query, result } => Some((query, result)),
+            Output::Send { .. }
+            | Output::Deliver(_)
+            | Output::Pong { .. }
+            | Output::Domains(_)
+            | Output::Event(_) => None,
+        })
+        .collect()
+}
+
+#[test]
+fn devices_with_the_same_addresses_talk_across_two_domains() {
+    let mut pair = Pair::connected();
+    let (camera, laptop) = (pair.alias(0), pair.alias(1));
+    assert!(pair.ends[0].aliases.contains(camera) && camera != VIP);
+    pair.send(0, &packet(LAN, camera)).unwrap();
+    assert_eq!(pair.delivered[1], [packet(laptop, LAN)]);
+    pair.send(1, &packet(LAN, laptop)).unwrap();
+    assert_eq!(pair.delivered[0], [packet(camera, LAN)]);
+}
+
+#[test]
+fn people_see_the_name_and_the_alias() {
+    let mut pair = Pair::connected();
+    let camera = pair.alias(0).to_string();
+    let tunnels = pair.ends[0].tunnels(pair.now);
+    assert_eq!(tunnels[0].devices, ["device.home.b.test"]);
+    assert_eq!(tunnels[0].aliases["device.home.b.test"], camera);
+    pair.ends[0].resolve(1, LAN, name("device.home.b.test"), pair.now);
+    pair.ends[0].resolve_address(2, LAN, camera.parse().unwrap(), pair.now);
+    let answers = answers(&mut pair.ends[0]);
+    for (query, answer) in answers {
+        let identity = answer.unwrap();
+        assert_eq!(identity.vip4.to_string(), camera, "{query}");
+        assert_eq!(identity.name.as_str(), "device.home.b.test");
+    }
+}
+
+#[test]
+fn a_ping_by_a_name_of_another_domain_is_answered() {
+    let mut pair = Pair::connected();
+    // The gateway itself asks, and has its own pair.
+    let mut own = direction(&pair.ends[0], &pair.ends[1], 2);
+    own.local = pair.ends[0].setup.node;
+    pair.ends[0].handle_direction(&own, pair.now);
+    pair.ends[0].ping(5, name("device.home.b.test"), pair.now);
+    let mut report = None;
+    while let Some(output) = pair.ends[0].poll_output() {
+        match output {
+            Output::Send { path, datagram } => pair.carry(1, path, &datagram),
+            Output::Pong { result, .. } => report = Some(result),
+            Output::Deliver(_) | Output::Answer { .. } | Output::Domains(_) | Output::Event(_) => {}
+        }
+        while let Some(output) = pair.ends[1].poll_output() {
+            if let Output::Send { path, datagram } = output {
+                pair.carry(0, path, &datagram);
+            }
+        }
+    }
+    let report = report.unwrap().unwrap();
+    assert_eq!(report.vip4, pair.alias(0).to_string());
+    assert_eq!(report.gateway, "home.b.test");
+}
+
+#[test]
+fn the_alias_leads_to_the_device_again_once_the_dc_has_said_so_after_a_restart() {
+    let mut pair = Pair::connected();
+    let camera = pair.alias(0);
+    pair.ends[0] = gateway(1, "a.test", "car", "198.18.0.0/15", pair.now);
+    let lost = pair.send(0, &packet(LAN, camera));
+    assert_eq!(lost, Err(Reject::UnknownAlias));
+    assert!(pair.ends[0].directions.asked.is_empty(), "no question");
+    // The DC says all directions again to a gateway that restarted.
+    let mut again = direction(&pair.ends[0], &pair.ends[1], 2);
+    again.peer_epoch = 0;
+    pair.ends[0].handle_direction(&again, pair.now);
+    assert_eq!(pair.alias(0), camera);
+    assert!(pair.ends[0].pairs.contains(VIP, camera));
+}
+
+#[test]
+fn an_alias_whose_tunnel_is_gone_is_asked_for_by_name() {
+    let mut pair = Pair::connected();
+    let camera = pair.alias(0);
+    let car = &mut pair.ends[0];
+    car.pairs.remove_slot(0);
+    let sent = car.handle_packet(&packet(LAN, camera), &mut Vec::new(), pair.now);
+    assert_eq!(sent, Ok(Forward::Nowhere));
+    let (_, sought) = car.directions.asked.keys().next().unwrap();
+    let by_name = super::Sought::Name(name("device.home.b.test"));
+    assert_eq!(sought, &by_name);
+    // A refusal holds for the packets that follow.
+    let refused = DirectionRefused {
+        request: 1,
+        refusal: Refusal::NotAllowed,
+    };
+    car.handle_refused(refused, pair.now);
+    let sent = car.handle_packet(&packet(LAN, camera), &mut Vec::new(), pair.now);
+    assert_eq!(sent, Err(Reject::Refused));
+}
+
+#[test]
+fn another_domain_has_no_say_about_our_devices() {
+    let mut pair = Pair::connected();
+    let honest = direction(&pair.ends[0], &pair.ends[1], 2);
+    let mut lies = vec![honest.clone(); 6];
+    let car = &mut pair.ends[0];
+    let before = (car.pairs.len(), car.peers.occupied().len());
+    // Our name behind its gateway, and its name behind ours.
+    lies[0].remote.name = name("device.car.a.test");
+    lies[1].peer_name = name("home.a.test");
+    // A third domain's name, and names in no domain.
+    lies[2].remote.name = name("device.home.c.test");
+    lies[3].peer_name = name("home");
+    lies[4].peer_name = name("test");
+    lies[4].remote.name = name("b");
+    lies[5].peer = car.setup.node;
+    for lie in &lies {
+        car.handle_direction(lie, pair.now);
+        assert_eq!((car.pairs.len(), car.peers.occupied().len()), before);
+    }
+    assert_eq!(car.rejects()[&Reject::UnexpectedMessage], 6);
+    // An own device with an alias for its address.
+    let mut own = honest;
+    own.peer_name = name("home.a.test");
+    own.remote.name = name("device.home.a.test");
+    own.remote.vip4 = Ipv4Addr::new(198, 19, 200, 1);
+    car.handle_direction(&own, pair.now);
+    assert_eq!(car.rejects()[&Reject::UnexpectedMessage], 7);
+}
+
+#[test]
+fn a_gateway_that_two_domains_claim_is_two_peers() {
+    let mut pair = Pair::connected();
+    let mut own = direction(&pair.ends[0], &pair.ends[1], 2);
+    own.peer_name = name("home.a.test");
+    own.remote.name = name("device.home.a.test");
+    own.remote.vip4 = Ipv4Addr::new(198, 18, 0, 18);
+    own.local_path = PathId(500);
+    own.tunnel = TunnelId([10; 16]);
+    let car = &mut pair.ends[0];
+    car.handle_direction(&own, pair.now);
+    assert_eq!(car.peers.occupied(), [0, 1]);
+    let camera = car.aliases.named(&name("device.home.b.test")).unwrap();
+    assert_eq!(car.pairs.outbound(VIP, camera.vip4).unwrap().slot, 0);
+    assert_eq!(car.pairs.outbound(VIP, own.remote.vip4).unwrap().slot, 1);
+}
+
+#[test]
+fn a_path_id_in_use_is_refused_and_its_owner_keeps_it() {
+    let mut pair = Pair::connected();
+    let mut second = direction(&pair.ends[0], &pair.ends[1], 2);
+    second.peer_name = name("office.b.test");
+    second.peer = NodeId::from_random([77; 16]);
+    second.remote.name = name("device.office.b.test");
+    let car = &mut pair.ends[0];
+    car.handle_direction(&second, pair.now);
+    assert_eq!(car.rejects()[&Reject::QueueFull], 1);
+    assert_eq!(car.peers.slot_of_path(second.local_path), Some(0));
+    // Nor may a known peer take it along to its new tunnel.
+    second.local_path = PathId(500);
+    car.handle_direction(&second, pair.now);
+    assert_eq!(car.peers.slot_of_path(PathId(500)), Some(1));
+    second.local_path = PathId(101);
+    car.handle_direction(&second, pair.now);
+    assert_eq!(car.peers.slot_of_path(PathId(101)), Some(0));
+    assert_eq!(car.rejects()[&Reject::QueueFull], 2);
+}
+
+#[test]
+fn other_domains_fill_half_of_the_pairs_and_who_asks_is_told() {
+    let mut pair = Pair::connected();
+    let now = pair.now;
+    let remote = direction(&pair.ends[0], &pair.ends[1], 2);
+    let car = &mut pair.ends[0];
+    while car.poll_output().is_some() {}
+    car.resolve(9, LAN, name("d7.home.b.test"), now);
+    for number in 0..8 {
+        let mut more = remote.clone();
+        more.remote.node = NodeId::from_random([100 + number; 16]);
+        more.remote.name = name(&format!("d{number}.home.b.test"));
+        more.remote.vip4 = Ipv4Addr::new(198, 18, 1, number);
+        car.handle_direction(&more, now);
+    }
+    // Half of eight, and one of them was there before.
+    assert_eq!(car.pairs.len(), 4);
+    assert_eq!(car.rejects()[&Reject::QueueFull], 5);
+    let limit = Err(Unresolved::Refused(Refusal::Limit));
+    assert_eq!(answers(car), [(9, limit)]);
+}
+
+#[test]
+fn a_domain_with_a_small_range_says_so() {
+    let now = Instant::now();
+    let mut car = gateway(1, "a.test", "car", "198.18.0.0/28", now);
+    let home = gateway(2, "b.test", "home", "198.18.0.0/15", now);
+    car.resolve(1, LAN, name("device.home.b.test"), now);
+    assert_eq!(answers(&mut car), [(1, Err(Unresolved::NoAlias))]);
+    let direction = direction(&car, &home, 2);
+    car.handle_direction(&direction, now);
+    assert_eq!(car.rejects()[&Reject::NoAlias], 1);
+    assert_eq!(car.pairs.len(), 0);
+}
+
+#[test]
+fn the_other_domains_replace_each_other_and_never_include_ours() {
+    let now = Instant::now();
+    let mut car = gateway(1, "a.test", "car", "198.18.0.0/15", now);
+    let mut told = |sequence: u32, domains: &[&str]| {
+        let domains = domains.iter().map(|text| name(text)).collect();
+        car.handle_domains(&Domains { sequence, domains }, now);
+        let told: Vec<Vec<Fqdn>> = std::iter::from_fn(|| car.poll_output())
+            .filter_map(|output| match output {
+                Output::Domains(domains) => Some(domains),
+                Output::Send { .. }
+                | Output::Deliver(_)
+                | Output::Answer { .. }
+                | Output::Pong { .. }
+                | Output::Event(_) => None,
+            })
+            .collect();
+        (told, car.status(now).domains)
+    };
+    let names = [
+        "c.test",
+        "b.test",
+        "b.test",
+        "a.test",
+        "x.a.test",
+        "arpa",
+        "in-addr.arpa",
+    ];
+    let both = vec![name("b.test"), name("c.test")];
+    let shown = vec!["b.test".to_owned(), "c.test".to_owned()];
+    assert_eq!(told(7, &names), (vec![both], shown.clone()));
+    // The same again, and an older one that comes late.
+    assert_eq!(told(7, &names), (vec![], shown.clone()));
+    assert_eq!(told(6, &["b.test"]), (vec![], shown));
+    assert_eq!(told(8, &[]), (vec![vec![]], vec![]));
+}

@@ -3,11 +3,11 @@
 //! Only addresses from which the DC itself saw the gateway count, so nobody can aim a peer at a third party by
 //! naming its address.
 //!
-//! What comes next has its place here: a relayed pair of NATs gets candidates for hole punching (the two
-//! `outside` addresses), and with one common `outside` IP address the two `inside` ones. [`Reach`] carries them
-//! already; the rest is more rows in [`decide`].
+//! The inside address of a NATed gateway is its own word. It goes only to a gateway that has the same outside
+//! address, and only if it is a private one: so the worst a liar can do is aim neighbours at each other.
 
-use ntm_proto::message::Why;
+use ntm_proto::address::is_global;
+use ntm_proto::message::{Mapping, Why};
 use std::net::SocketAddr;
 
 /// How one gateway can be reached from the Internet, as far as the DC knows.
@@ -30,6 +30,8 @@ pub enum V4 {
         outside: SocketAddr,
         /// The gateway's own address, if it has one of this family (behind NAT64 it has none).
         inside: Option<SocketAddr>,
+        /// Whether other destinations see it under other ports.
+        mapping: Mapping,
     },
 }
 
@@ -52,51 +54,61 @@ impl Side {
     }
 }
 
-/// Which way the tunnel goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// From gateway to gateway.
-    Direct {
-        /// Who must send first; `None`: either can.
-        first: Option<Side>,
-    },
-    /// Through a relay.
-    Relay,
-}
-
 /// What the two ends are to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// The route.
-    pub route: Route,
-    /// Why.
+    /// Why the route is what it is; tells also whether it begins through a relay ([`Why::needs_relay`]). Every
+    /// other route gets a relay to fall back to where there is one.
     pub why: Why,
-    /// For each end, where to find the other, best first. Empty at the end that waits for a NATed one.
+    /// Who must send first; `None`: either can.
+    pub first: Option<Side>,
+    /// For each end, where to try to find the other, best first.
     pub candidates: [Vec<SocketAddr>; 2],
 }
 
 /// The decision for the gateways with these reaches.
 pub fn decide(one: &Reach, other: &Reach) -> Decision {
-    let nats = (is_nat(one), is_nat(other));
-    let (route, why) = match (one.v4, other.v4) {
-        _ if one.v6.is_some() && other.v6.is_some() => {
-            (Route::Direct { first: first(nats) }, Why::BothV6)
-        }
-        (Some(V4::Global(_)), Some(V4::Global(_))) => {
-            (Route::Direct { first: None }, Why::BothGlobal)
-        }
-        (Some(V4::Nat { .. }), Some(V4::Nat { .. })) => (Route::Relay, Why::BothNat),
-        (Some(_), Some(_)) => (Route::Direct { first: first(nats) }, Why::OneNat),
-        (None, _) | (_, None) => (Route::Relay, Why::Families),
-    };
-    let candidates = match route {
-        Route::Direct { .. } => [addresses(other, one), addresses(one, other)],
-        Route::Relay => [Vec::new(), Vec::new()],
+    let why = why(one, other);
+    let candidates = if why == Why::BothSymmetric {
+        [Vec::new(), Vec::new()]
+    } else {
+        [addresses(other, one), addresses(one, other)]
     };
     Decision {
-        route,
         why,
+        first: first((is_nat(one), is_nat(other))).filter(|_| !why.needs_relay()),
         candidates,
+    }
+}
+
+fn why(one: &Reach, other: &Reach) -> Why {
+    if one.v6.is_some() && other.v6.is_some() {
+        return Why::BothV6;
+    }
+    match (one.v4, other.v4) {
+        (Some(V4::Global(_)), Some(V4::Global(_))) => Why::BothGlobal,
+        (Some(V4::Global(_)), Some(V4::Nat { .. }))
+        | (Some(V4::Nat { .. }), Some(V4::Global(_))) => Why::OneNat,
+        (
+            Some(V4::Nat {
+                outside: one,
+                mapping: mine,
+                ..
+            }),
+            Some(V4::Nat {
+                outside: other,
+                mapping: theirs,
+                ..
+            }),
+        ) => match (mine, theirs) {
+            _ if one.ip() == other.ip() => Why::SameNat,
+            (Mapping::Dependent, Mapping::Dependent) => Why::BothSymmetric,
+            (Mapping::Dependent, _) | (_, Mapping::Dependent) => Why::OneSymmetric,
+            (Mapping::Unknown | Mapping::Independent, Mapping::Unknown | Mapping::Independent) => {
+                Why::BothNat
+            }
+        },
+        (None, _) | (_, None) => Why::Families,
     }
 }
 
@@ -113,14 +125,28 @@ fn first(nats: (bool, bool)) -> Option<Side> {
     }
 }
 
-/// Where `from` finds `target`: in the families both have.
+/// Where `from` may find `target`: in the families both have. Behind one and the same NAT the inside address goes
+/// first; the outside one works there only if the NAT hairpins.
 fn addresses(target: &Reach, from: &Reach) -> Vec<SocketAddr> {
     let v6 = target.v6.filter(|_| from.v6.is_some());
-    let v4 = match target.v4 {
-        Some(V4::Global(address)) if from.v4.is_some() => Some(address),
-        Some(V4::Global(_) | V4::Nat { .. }) | None => None,
+    let (inside, outside) = match (target.v4, from.v4) {
+        (Some(V4::Global(address)), Some(_)) => (None, Some(address)),
+        (
+            Some(V4::Nat {
+                outside, inside, ..
+            }),
+            Some(here),
+        ) => {
+            let (V4::Nat { outside: ours, .. } | V4::Global(ours)) = here;
+            let inside =
+                inside.filter(|inside| ours.ip() == outside.ip() && !is_global(inside.ip()));
+            // What the DC sees on its own LAN is of use on that LAN only.
+            let outside = Some(outside).filter(|it| is_global(it.ip()) || !is_global(ours.ip()));
+            (inside.filter(|inside| Some(*inside) != outside), outside)
+        }
+        (None, _) | (_, None) => (None, None),
     };
-    v6.into_iter().chain(v4).collect()
+    v6.into_iter().chain(inside).chain(outside).collect()
 }
 
 #[cfg(test)]
@@ -133,6 +159,7 @@ mod tests {
         let nat = V4::Nat {
             outside: address(format!("198.51.100.{host}:61000")),
             inside: Some(address("192.168.1.2:4750".into())),
+            mapping: Mapping::Unknown,
         };
         let v6 = Some(address(format!("[2001:db8::{host}]:4750")));
         let v4 = match kind.trim_end_matches("+6") {
@@ -148,101 +175,129 @@ mod tests {
     #[test]
     fn every_cell_of_the_table_holds() {
         let (one, other, either) = (Some(Side::One), Some(Side::Other), None);
-        let direct = |first| Route::Direct { first };
-        let (global, v6) = ("203.0.113.", "[2001:db8::");
-        let cells = [
+        let (global, outside, v6) = ("203.0.113.", "198.51.100.", "[2001:db8::");
+        type Cell<'a> = (
+            &'a str,
+            &'a str,
+            Why,
+            Option<Side>,
+            &'a [&'a str],
+            &'a [&'a str],
+        );
+        let cells: [Cell<'_>; 16] = [
             (
                 "global",
                 "global",
-                direct(either),
                 Why::BothGlobal,
-                vec![global],
-                vec![global],
+                either,
+                &[global],
+                &[global],
             ),
-            (
-                "global",
-                "nat",
-                direct(other),
-                Why::OneNat,
-                vec![],
-                vec![global],
-            ),
-            ("global", "v6", Route::Relay, Why::Families, vec![], vec![]),
-            (
-                "nat",
-                "global",
-                direct(one),
-                Why::OneNat,
-                vec![global],
-                vec![],
-            ),
-            ("nat", "nat", Route::Relay, Why::BothNat, vec![], vec![]),
-            ("nat", "v6", Route::Relay, Why::Families, vec![], vec![]),
-            ("v6", "global", Route::Relay, Why::Families, vec![], vec![]),
-            ("v6", "nat", Route::Relay, Why::Families, vec![], vec![]),
-            ("v6", "v6", direct(either), Why::BothV6, vec![v6], vec![v6]),
+            ("global", "nat", Why::OneNat, other, &[outside], &[global]),
+            ("global", "v6", Why::Families, either, &[], &[]),
+            ("nat", "global", Why::OneNat, one, &[global], &[outside]),
+            ("nat", "nat", Why::BothNat, either, &[outside], &[outside]),
+            ("nat", "v6", Why::Families, either, &[], &[]),
+            ("v6", "global", Why::Families, either, &[], &[]),
+            ("v6", "nat", Why::Families, either, &[], &[]),
+            ("v6", "v6", Why::BothV6, either, &[v6], &[v6]),
             (
                 "nat+6",
                 "nat+6",
-                direct(either),
                 Why::BothV6,
-                vec![v6],
-                vec![v6],
+                either,
+                &[v6, outside],
+                &[v6, outside],
             ),
-            ("nat+6", "v6", direct(one), Why::BothV6, vec![v6], vec![v6]),
+            ("nat+6", "v6", Why::BothV6, one, &[v6], &[v6]),
             (
                 "global+6",
                 "nat+6",
-                direct(other),
                 Why::BothV6,
-                vec![v6],
-                vec![v6, global],
+                other,
+                &[v6, outside],
+                &[v6, global],
             ),
             (
                 "global+6",
                 "global+6",
-                direct(either),
                 Why::BothV6,
-                vec![v6, global],
-                vec![v6, global],
+                either,
+                &[v6, global],
+                &[v6, global],
             ),
-            ("nat+6", "nat", Route::Relay, Why::BothNat, vec![], vec![]),
-            (
-                "nat+6",
-                "global",
-                direct(one),
-                Why::OneNat,
-                vec![global],
-                vec![],
-            ),
-            (
-                "none",
-                "global",
-                Route::Relay,
-                Why::Families,
-                vec![],
-                vec![],
-            ),
+            ("nat+6", "nat", Why::BothNat, either, &[outside], &[outside]),
+            ("nat+6", "global", Why::OneNat, one, &[global], &[outside]),
+            ("none", "global", Why::Families, either, &[], &[]),
         ];
-        for (left, right, route, why, for_one, for_other) in cells {
+        for (left, right, why, first, for_one, for_other) in cells {
             let decision = decide(&reach(left, 1), &reach(right, 2));
             assert_eq!(
-                (decision.route, decision.why),
-                (route, why),
+                (decision.why, decision.first),
+                (why, first),
                 "{left}, {right}"
             );
             for (given, wanted, host) in [
                 (&decision.candidates[0], for_one, 2),
                 (&decision.candidates[1], for_other, 1),
             ] {
+                let full = |start: &&str| match *start {
+                    "[2001:db8::" => format!("{start}{host}]:4750"),
+                    "198.51.100." => format!("{start}{host}:61000"),
+                    start => format!("{start}{host}:4750"),
+                };
                 let given: Vec<String> = given.iter().map(ToString::to_string).collect();
-                let end = |start: &str| if start == v6 { "]" } else { "" };
-                let wanted: Vec<String> = wanted
-                    .iter()
-                    .map(|start| format!("{start}{host}{}:4750", end(start)))
-                    .collect();
+                let wanted: Vec<String> = wanted.iter().map(full).collect();
                 assert_eq!(given, wanted, "{left}, {right}");
             }
+        }
+    }
+
+    fn natted(outside: &str, inside: &str, mapping: Mapping) -> Reach {
+        let (outside, inside) = (outside.parse().unwrap(), inside.parse().ok());
+        let v4 = Some(V4::Nat {
+            outside,
+            inside,
+            mapping,
+        });
+        Reach { v4, v6: None }
+    }
+
+    #[test]
+    fn neighbours_behind_one_nat_learn_their_inside_addresses_and_nobody_else_does() {
+        let (known, inside) = (Mapping::Independent, "10.0.0.2:4750");
+        let one = natted("198.51.100.1:4750", inside, known);
+        let neighbour = natted("198.51.100.1:61000", "10.0.0.3:4750", known);
+        let decision = decide(&one, &neighbour);
+        assert_eq!(decision.why, Why::SameNat);
+        let given: Vec<String> = decision.candidates[1]
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(given, [inside, "198.51.100.1:4750"]);
+        let stranger = natted("198.51.100.2:61000", "10.0.0.3:4750", known);
+        let given = decide(&one, &stranger).candidates[1].clone();
+        assert_eq!(given, ["198.51.100.1:4750".parse().unwrap()]);
+        let liar = natted("198.51.100.1:5", "203.0.113.99:53", known);
+        let given = decide(&liar, &one).candidates[1].clone();
+        assert_eq!(
+            given,
+            ["198.51.100.1:5".parse().unwrap()],
+            "not a private address"
+        );
+    }
+
+    #[test]
+    fn symmetric_nats_are_told_and_two_of_them_try_nothing() {
+        let nat = |host, mapping| natted(&format!("198.51.100.{host}:4750"), "", mapping);
+        let symmetric = nat(1, Mapping::Dependent);
+        let both = decide(&symmetric, &nat(2, Mapping::Dependent));
+        assert_eq!(both.why, Why::BothSymmetric);
+        assert!(both.candidates.iter().all(Vec::is_empty));
+        for mapping in [Mapping::Unknown, Mapping::Independent] {
+            let one = decide(&symmetric, &nat(2, mapping));
+            assert_eq!(one.why, Why::OneSymmetric);
+            assert!(one.candidates.iter().all(|list| list.len() == 1));
         }
     }
 

@@ -3,7 +3,7 @@
 //! Asking reveals nothing that the zone does not publish anyway, so a stranger to all groups is told "not allowed"
 //! rather than "unknown": its user learns what to change.
 
-use crate::direction::{Decision, Route, Side, decide};
+use crate::direction::{Decision, Side, decide};
 use crate::limits::TUNNEL_LIFE;
 use crate::push::About;
 use crate::save::ReplyTo;
@@ -248,13 +248,11 @@ impl Coordinator {
         if tunnel.decision == decision && tunnel.ends.map(|end| end.epoch) == epochs {
             return;
         }
-        let was_relayed = tunnel.is_relayed();
         let Some(tunnel) = self.tunnels.get_mut(id) else {
             return;
         };
         tunnel.initiator = initiator(&decision, tunnel.initiator);
-        tunnel.announced &=
-            tunnel.decision.route == decision.route && tunnel.decision.why == decision.why;
+        tunnel.announced &= tunnel.decision.why == decision.why;
         tunnel.decision = decision;
         for (end, epoch) in tunnel.ends.iter_mut().zip(epochs) {
             end.epoch = epoch;
@@ -264,7 +262,7 @@ impl Coordinator {
         pairs
             .into_iter()
             .for_each(|pair| self.cancel_routes(id, pair));
-        self.relay_reconsidered(id, was_relayed);
+        self.relay_reconsidered(id);
         self.advance(id, now);
     }
 
@@ -277,8 +275,5 @@ impl Coordinator {
 
 /// Who sends first: whom the decision names, else who did so before.
 fn initiator(decision: &Decision, before: usize) -> usize {
-    match decision.route {
-        Route::Direct { first } => first.map_or(before, Side::index),
-        Route::Relay => before,
-    }
+    decision.first.map_or(before, Side::index)
 }

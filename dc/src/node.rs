@@ -8,7 +8,7 @@ use ntm_proto::Path;
 use ntm_proto::address::is_global;
 use ntm_proto::id::{DeviceKey, Label, NodeId};
 use ntm_proto::key::PublicKey;
-use ntm_proto::message::{MAX_ADDRESSES, WanAddress};
+use ntm_proto::message::{KeepAlive, MAX_ADDRESSES, Mapping, WanAddress};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
@@ -93,6 +93,7 @@ pub(crate) struct Live {
 struct Seen {
     local: Option<SocketAddr>,
     outside: SocketAddr,
+    mapping: Mapping,
     at: Instant,
 }
 
@@ -290,8 +291,9 @@ impl Live {
         self.assumed = false;
     }
 
-    /// A Keep Alive left from `local` on `wan` and arrived from `outside`.
-    pub(crate) fn see(&mut self, wan: u8, local: SocketAddr, outside: SocketAddr, now: Instant) {
+    /// A Keep Alive arrived from `outside`.
+    pub(crate) fn see(&mut self, said: KeepAlive, outside: SocketAddr, now: Instant) {
+        let (wan, local) = (said.wan, said.local);
         let listed = self
             .addresses
             .iter()
@@ -311,6 +313,7 @@ impl Live {
             Seen {
                 local,
                 outside,
+                mapping: said.mapping,
                 at: now,
             },
         );
@@ -333,6 +336,7 @@ impl Live {
             Seen {
                 local,
                 outside,
+                mapping: Mapping::Unknown,
                 at: now,
             },
         );
@@ -358,6 +362,7 @@ impl Live {
                 V4::Nat {
                     outside: seen.outside,
                     inside: seen.local,
+                    mapping: seen.mapping,
                 }
             }
         });
@@ -397,6 +402,16 @@ mod tests {
         live
     }
 
+    fn said(wan: u8, local: &str) -> KeepAlive {
+        KeepAlive {
+            request: 1,
+            wan,
+            local: address(local),
+            primary: false,
+            mapping: Mapping::Unknown,
+        }
+    }
+
     #[test]
     fn own_address_seen_from_outside_is_global_and_another_is_a_nat() {
         let now = Instant::now();
@@ -410,14 +425,22 @@ mod tests {
             address("198.51.100.7:61000"),
             Some(address("192.168.1.2:4750")),
         );
-        assert_eq!(natted.reach(now).v4, Some(V4::Nat { outside, inside }));
+        assert_eq!(
+            natted.reach(now).v4,
+            Some(V4::Nat {
+                outside,
+                inside,
+                mapping: Mapping::Unknown
+            })
+        );
         assert_eq!(natted.reach(now).v6, None);
         let nat64 = live(&[(0, "[2001:db8::2]:4750")], "198.51.100.7:61000", now);
         assert_eq!(
             nat64.reach(now).v4,
             Some(V4::Nat {
                 outside,
-                inside: None
+                inside: None,
+                mapping: Mapping::Unknown
             })
         );
     }
@@ -431,18 +454,12 @@ mod tests {
             now,
         );
         live.see(
-            0,
-            address("[2001:db8::2]:4750"),
+            said(0, "[2001:db8::2]:4750"),
             address("[2001:db8::2]:4750"),
             now,
         );
         assert_eq!(live.reach(now).v6, Some(address("[2001:db8::2]:4750")));
-        live.see(
-            1,
-            address("10.9.9.9:4750"),
-            address("203.0.113.77:4750"),
-            now,
-        );
+        live.see(said(1, "10.9.9.9:4750"), address("203.0.113.77:4750"), now);
         assert!(
             matches!(live.reach(now).v4, Some(V4::Nat { outside, .. }) if outside == address("198.51.100.7:61000"))
         );

@@ -129,7 +129,7 @@ impl Coordinator {
             .and_then(|node| node.live.as_mut())
         {
             if is_real {
-                live.see(message.wan, message.local, observed, now);
+                live.see(message, observed, now);
             }
             if message.primary && live.primary != reply.path {
                 moved = (live.primary.remote != observed).then_some(observed);

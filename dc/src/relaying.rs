@@ -1,6 +1,7 @@
 //! How a tunnel finds its relay: one that both ends can reach, the least loaded first, until one is willing.
 //!
-//! The relay is told before the ends are, so that they find it expecting them. A tunnel keeps its relay and the keys
+//! Where a tunnel begins through the relay, that is told before the ends are, so that they find it expecting them;
+//! elsewhere it is for falling back to, and nobody waits for it. A tunnel keeps its relay and the keys
 //! of its legs as long as that relay is there: saying the same again costs the relay nothing and heals a relay that
 //! has dropped an idle path.
 
@@ -35,16 +36,19 @@ impl Coordinator {
             return;
         };
         let Some(used) = self.choose_relay(tunnel, &tried) else {
+            let may_do = tunnel.decision.why.may_do_without_relay();
             let (is_in_use, known) = (tunnel.in_use, tunnel.relaying.known());
-            self.refuse_waiting(id, Refusal::NoRelay, now);
-            if is_in_use {
+            if !may_do {
+                self.refuse_waiting(id, Refusal::NoRelay, now);
+            }
+            if is_in_use || may_do {
                 self.set_relaying(id, Relaying::Stuck(known));
             } else {
                 self.close(id, now);
             }
             return;
         };
-        let changed = tunnel.relaying.known().is_some_and(|known| known != used);
+        let changed = tunnel.relay() != Some(used);
         let used = if used.keys == NO_KEYS {
             RelayUse {
                 keys: [LegKey(self.random.bytes()), LegKey(self.random.bytes())],
@@ -61,7 +65,7 @@ impl Coordinator {
             role.assigned = role.assigned.saturating_add(1);
         }
         if let Some(tunnel) = self.tunnels.get_mut(id).filter(|_| changed) {
-            tunnel.announced = false;
+            tunnel.announced &= !tunnel.needs_relay();
             tunnel.tell_all_again();
         }
         self.ask_relay(id, used, tried, now);
@@ -110,6 +114,7 @@ impl Coordinator {
         let tried = tried.into_iter().chain([relay]).collect();
         tunnel.tell_all_again();
         self.find_relay(id, tried, now);
+        self.advance(id, now);
     }
 
     /// A relay is offline: its tunnels need another.
@@ -120,6 +125,7 @@ impl Coordinator {
                 tunnel.tell_all_again();
             }
             self.find_relay(id, vec![relay], now);
+            self.advance(id, now);
         }
     }
 
@@ -132,9 +138,7 @@ impl Coordinator {
             }
         }
         if change.fresh || change.came {
-            let is_stuck = |tunnel: &&Tunnel| {
-                tunnel.is_relayed() && matches!(tunnel.relaying, Relaying::Stuck(_))
-            };
+            let is_stuck = |tunnel: &&Tunnel| matches!(tunnel.relaying, Relaying::Stuck(_));
             let stuck: Vec<_> = self
                 .tunnels
                 .iter()
@@ -152,7 +156,7 @@ impl Coordinator {
         let Some(tunnel) = self.tunnels.get_mut(id) else {
             return;
         };
-        if readdressed {
+        if readdressed || matches!(tunnel.relaying, Relaying::Stuck(_)) {
             tunnel.tell_all_again();
         }
         let known = tunnel.relaying.known();
@@ -164,11 +168,12 @@ impl Coordinator {
             Some(used) => self.ask_relay(id, used, Vec::new(), now),
             None => self.find_relay(id, vec![relay], now),
         }
+        self.advance(id, now);
     }
 
     /// A request builds on a tunnel whose relay may have dropped the path since.
     pub(crate) fn refresh_relay(&mut self, id: TunnelId, now: Instant) {
-        let Some(tunnel) = self.tunnels.get(id).filter(|tunnel| tunnel.is_relayed()) else {
+        let Some(tunnel) = self.tunnels.get(id) else {
             return;
         };
         if let Relaying::Ready(used, at) = tunnel.relaying
@@ -179,13 +184,13 @@ impl Coordinator {
     }
 
     /// A tunnel's decision is new: does its relay still serve it?
-    pub(crate) fn relay_reconsidered(&mut self, id: TunnelId, was_relayed: bool) {
+    pub(crate) fn relay_reconsidered(&mut self, id: TunnelId) {
         let Some(tunnel) = self.tunnels.get(id) else {
             return;
         };
         let known = tunnel.relaying.known();
         let fits = known.is_some_and(|used| self.serves(used.relay, tunnel));
-        if tunnel.is_relayed() && was_relayed && fits {
+        if fits {
             return;
         }
         self.pushes.cancel(About::Relay { tunnel: id });

@@ -82,11 +82,11 @@ pub struct TunnelStatus {
     pub one: String,
     /// The other.
     pub other: String,
-    /// Whether the route is direct.
+    /// Whether the route begins direct; the ends know whether another became direct since.
     pub direct: bool,
     /// Why.
     pub why: String,
-    /// The relay's name, if it goes through one.
+    /// The relay's name, if it begins through one.
     pub relay: Option<String>,
     /// Whether all that concerns the route was acknowledged.
     pub settled: bool,
@@ -176,7 +176,7 @@ impl Coordinator {
 
     fn tunnel_status(&self, tunnel: &Tunnel) -> TunnelStatus {
         let [one, other] = tunnel.ends.map(|end| self.name_text(end.gateway));
-        let relay = tunnel.relaying.known().filter(|_| tunnel.is_relayed());
+        let relay = tunnel.relaying.known().filter(|_| tunnel.needs_relay());
         let told = tunnel.pairs.iter().flat_map(|pair| pair.told);
         TunnelStatus {
             tunnel: tunnel
@@ -187,7 +187,7 @@ impl Coordinator {
                 .collect(),
             one,
             other,
-            direct: !tunnel.is_relayed(),
+            direct: !tunnel.needs_relay(),
             why: tunnel.decision.why.text().to_owned(),
             relay: relay.map(|used| self.name_text(used.relay)),
             settled: tunnel.is_ready() && told.into_iter().all(|told| told == Told::Acknowledged),

@@ -1,7 +1,7 @@
 //! How the ends of a tunnel are told, and told again until they have said that they know.
 
 use crate::push::{About, Due};
-use crate::tunnel::{Relaying, Told};
+use crate::tunnel::{RelayUse, Relaying, Told};
 use crate::{Coordinator, Event, Output, Reject};
 use ntm_proto::id::{NodeId, TunnelId};
 use ntm_proto::message::{
@@ -93,12 +93,12 @@ impl Coordinator {
         let Some(tunnel) = self.tunnels.get(id) else {
             return;
         };
-        if !tunnel.is_ready() {
-            if matches!(tunnel.relaying, Relaying::Idle(_)) {
-                self.find_relay(id, Vec::new(), now);
-            }
-            return;
+        if matches!(tunnel.relaying, Relaying::Idle(_)) {
+            self.find_relay(id, Vec::new(), now);
         }
+        let Some(tunnel) = self.tunnels.get(id).filter(|tunnel| tunnel.is_ready()) else {
+            return;
+        };
         let mut said = Vec::new();
         for side in [0, 1] {
             let under_way = tunnel
@@ -193,16 +193,14 @@ impl Coordinator {
         let pair = tunnel.pairs.iter().find(|pair| pair.devices == devices)?;
         let (here, there) = (tunnel.ends[side], tunnel.ends[1 - side]);
         let peer = self.registry.node(there.gateway)?;
-        let relay = match &tunnel.relaying {
-            Relaying::Ready(used, _) if tunnel.is_relayed() => Some(RelayLeg {
+        let leg = |used: RelayUse| {
+            Some(RelayLeg {
                 relay: used.relay,
                 addresses: self.registry.relay(used.relay)?.addresses.clone(),
                 key: used.keys[side],
-            }),
-            Relaying::Ready(..) | Relaying::Idle(_) | Relaying::Asking(..) | Relaying::Stuck(_) => {
-                None
-            }
+            })
         };
+        let relay = tunnel.relay().and_then(leg);
         let direction = RouteDirection {
             sequence: 0,
             request: if pair.waiting[side] {
@@ -240,11 +238,8 @@ impl Coordinator {
         };
         tunnel.announced = true;
         let ([one, other], why) = (tunnel.ends.map(|end| end.gateway), tunnel.decision.why);
-        let relay = tunnel
-            .relaying
-            .known()
-            .filter(|_| tunnel.is_relayed())
-            .map(|used| used.relay);
+        let relay = tunnel.relaying.known().filter(|_| tunnel.needs_relay());
+        let relay = relay.map(|used| used.relay);
         let name = |id| self.registry.node_name(id);
         if let (Some(one), Some(other)) = (name(one), name(other)) {
             let relay = relay.and_then(name);

@@ -2,14 +2,15 @@
 //! one of them moves or restarts.
 //!
 //! A tunnel's id and both path ids never change. Its *decision* follows what is known of the ends. With a relay it
-//! goes idle -> asking one relay after another -> ready (or stuck: none was willing); only then are the ends told.
+//! goes idle -> asking one relay after another -> ready (or stuck: none was willing). A route that begins through a
+//! relay waits for that; the ends of any other are told at once, with the relay that is asked to fall back to.
 //! For each *pair* of devices each end is told once: due -> said -> acknowledged (or given up, until that end
 //! registers again).
 //!
 //! All this is in memory only. After a restart of the DC the tunnels live on between the gateways; the next
 //! request makes a new one in the place of the old.
 
-use crate::direction::{Decision, Route};
+use crate::direction::Decision;
 use ntm_proto::bind::LegKey;
 use ntm_proto::id::{NodeId, PathId, TunnelId};
 use ntm_proto::random::Random;
@@ -105,14 +106,27 @@ impl Tunnel {
             .for_each(|pair| pair.told = [Told::Due; 2]);
     }
 
-    /// Whether it goes through a relay.
-    pub(crate) fn is_relayed(&self) -> bool {
-        matches!(self.decision.route, Route::Relay)
+    /// Whether it begins through a relay; if not, the relay is there to fall back to.
+    pub(crate) fn needs_relay(&self) -> bool {
+        self.decision.why.needs_relay()
     }
 
     /// Whether the ends may be told.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.is_relayed() || matches!(self.relaying, Relaying::Ready(..))
+        match self.relaying {
+            Relaying::Ready(..) => true,
+            Relaying::Stuck(_) => self.decision.why.may_do_without_relay(),
+            Relaying::Idle(_) | Relaying::Asking(..) => !self.needs_relay(),
+        }
+    }
+
+    /// The relay of which the ends are told.
+    pub(crate) fn relay(&self) -> Option<RelayUse> {
+        match self.relaying {
+            Relaying::Ready(used, _) => Some(used),
+            Relaying::Asking(used, _) if !self.needs_relay() => Some(used),
+            Relaying::Asking(..) | Relaying::Idle(_) | Relaying::Stuck(_) => None,
+        }
     }
 }
 
@@ -158,7 +172,10 @@ impl Tunnels {
     /// The tunnels that use or ask this relay.
     pub(crate) fn through(&self, relay: NodeId) -> Vec<TunnelId> {
         let uses = |tunnel: &&Tunnel| {
-            tunnel.is_relayed() && tunnel.relaying.known().is_some_and(|u| u.relay == relay)
+            tunnel
+                .relaying
+                .known()
+                .is_some_and(|used| used.relay == relay)
         };
         self.by_id
             .values()

@@ -161,6 +161,7 @@ fn a_recorded_registration_does_not_move_a_node_back() {
         wan: 0,
         local: HOME.parse().unwrap(),
         primary: true,
+        mapping: ntm_proto::message::Mapping::Unknown,
     });
     let recorded = world.clients[home].link.seal(&message, world.now).unwrap();
     world

@@ -391,6 +391,7 @@ mod tests {
             wan: 0,
             local,
             primary: true,
+            mapping: crate::message::Mapping::Unknown,
         });
         let sealed = link.seal(&message, now).unwrap();
         let (session, peer) = dc.session.as_mut().unwrap();

@@ -150,6 +150,20 @@ pub struct KeepAlive {
     pub local: SocketAddr,
     /// Whether pushes shall come to this address: the sender's preferred WAN.
     pub primary: bool,
+    /// How the NAT in front of this socket maps, as far as the sender knows.
+    pub mapping: Mapping,
+}
+
+/// How a NAT maps one inside socket (RFC 4787 section 4.1), told from how two servers see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Mapping {
+    /// Only one server has said so far how it sees the socket.
+    #[default]
+    Unknown,
+    /// The same outside port for all destinations, so that a peer can be told it.
+    Independent,
+    /// Another outside port for each destination: what is called a symmetric NAT.
+    Dependent,
 }
 
 /// DC's answer.
@@ -368,8 +382,25 @@ codec::fields!(KeepAlive {
     request,
     wan,
     local,
-    primary
+    primary,
+    mapping
 });
+impl Field for Mapping {
+    fn put(&self, writer: &mut Writer<'_>) {
+        writer.u8(match self {
+            Self::Unknown => 0,
+            Self::Independent => 1,
+            Self::Dependent => 2,
+        });
+    }
+    fn get(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(match reader.u8()? {
+            1 => Self::Independent,
+            2 => Self::Dependent,
+            _ => Self::Unknown,
+        })
+    }
+}
 codec::fields!(KeepAliveResponse { request, observed });
 codec::fields!(DirectionRequest {
     request,

@@ -2,7 +2,7 @@
 
 use super::*;
 use ntm_proto::handshake::Initiator;
-use ntm_proto::message::KeepAlive;
+use ntm_proto::message::{KeepAlive, Mapping};
 
 const SOURCE: &str = "198.51.100.7:4750";
 
@@ -66,6 +66,7 @@ fn message() -> Message {
         wan: 0,
         local,
         primary: true,
+        mapping: Mapping::Unknown,
     })
 }
 

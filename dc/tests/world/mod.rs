@@ -1,5 +1,7 @@
 //! A coordinator, its store, and nodes that talk to it through real links, on a virtual clock.
 
+pub mod pair;
+
 use ntm_dc::{
     Coordinator, Event, GatewayRecord, Limits, Output, Record, Reject, RelayRecord, Setup, Snapshot,
 };
@@ -36,6 +38,8 @@ pub struct Client {
 }
 
 pub struct World {
+    /// What gateways say of their NATs in Keep Alives.
+    pub mapping: Mapping,
     pub dc: Coordinator,
     pub now: Instant,
     pub clients: Vec<Client>,
@@ -65,6 +69,7 @@ impl World {
         let (key, now) = (SecretKey::generate(&mut random), Instant::now());
         let dc = Coordinator::new(setup(&key, limits), Snapshot::default(), [1; 32], now);
         Self {
+            mapping: Mapping::Unknown,
             dc,
             now,
             clients: Vec::new(),
@@ -238,6 +243,7 @@ impl World {
             wan: 0,
             local,
             primary,
+            mapping: self.mapping,
         });
         self.say_from(at, outside.parse().unwrap(), &message)
     }

@@ -3,7 +3,9 @@
 use super::{Coordination, KEEP_ALIVE, State};
 use crate::device::Devices;
 use crate::{Event, Output, Wan};
-use ntm_proto::message::{DeviceRequest, KeepAlive, Message, RegistrationRequest, WanAddress};
+use ntm_proto::message::{
+    DeviceRequest, KeepAlive, Mapping, Message, RegistrationRequest, WanAddress,
+};
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -156,6 +158,7 @@ impl Coordination {
                         wan,
                         local,
                         primary: true,
+                        mapping: Mapping::Unknown,
                     })
                 };
                 self.requests.add(make, now);
@@ -166,6 +169,7 @@ impl Coordination {
                 wan,
                 local,
                 primary: false,
+                mapping: Mapping::Unknown,
             });
             let route = self
                 .routes

@@ -35,9 +35,10 @@ pub struct RouteDirection {
     pub peer_path: PathId,
     /// Why the route is what it is.
     pub why: Why,
-    /// Where to send directly, best first; empty when only the relay will do.
+    /// Where to send directly, best first; empty when only the relay will do. No more than a try: each way is used
+    /// once it is proven.
     pub candidates: Vec<SocketAddr>,
-    /// The relay to use, if any.
+    /// The relay to begin with, or to fall back to; if there is any.
     pub relay: Option<RelayLeg>,
     /// Our device.
     pub local: NodeId,
@@ -54,10 +55,16 @@ pub enum Why {
     OneNat,
     /// Both have IPv6.
     BothV6,
-    /// NATs on both sides.
+    /// NATs on both sides; hole punching may do.
     BothNat,
     /// One has only IPv4, the other only IPv6.
     Families,
+    /// Both have the same outside address: one NAT, or one carrier's NAT, for both.
+    SameNat,
+    /// NATs on both sides, and one of them maps every destination to another port.
+    OneSymmetric,
+    /// NATs on both sides that map every destination to another port: no hole can be punched.
+    BothSymmetric,
 }
 
 impl Why {
@@ -69,6 +76,33 @@ impl Why {
             Self::BothV6 => "both gateways have IPv6",
             Self::BothNat => "both gateways are behind NATs",
             Self::Families => "one gateway has only IPv4, the other only IPv6",
+            Self::SameNat => "both gateways are behind the same NAT",
+            Self::OneSymmetric => {
+                "both gateways are behind NATs, and one of them gives every destination another port"
+            }
+            Self::BothSymmetric => {
+                "both gateways are behind NATs that give every destination another port"
+            }
+        }
+    }
+
+    /// Whether the tunnel begins through a relay, because no direct way is sure to be there.
+    pub fn needs_relay(self) -> bool {
+        match self {
+            Self::BothGlobal | Self::OneNat | Self::BothV6 => false,
+            Self::BothNat
+            | Self::Families
+            | Self::SameNat
+            | Self::OneSymmetric
+            | Self::BothSymmetric => true,
+        }
+    }
+
+    /// Whether it is worth a try when there is no relay: both ends send, and each opens its own NAT.
+    pub fn may_do_without_relay(self) -> bool {
+        match self {
+            Self::BothGlobal | Self::OneNat | Self::BothV6 | Self::BothNat | Self::SameNat => true,
+            Self::Families | Self::OneSymmetric | Self::BothSymmetric => false,
         }
     }
 }
@@ -159,6 +193,9 @@ impl Field for Why {
             Self::BothV6 => 3,
             Self::BothNat => 4,
             Self::Families => 5,
+            Self::SameNat => 6,
+            Self::OneSymmetric => 7,
+            Self::BothSymmetric => 8,
         });
     }
     fn get(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -168,6 +205,9 @@ impl Field for Why {
             3 => Self::BothV6,
             4 => Self::BothNat,
             5 => Self::Families,
+            6 => Self::SameNat,
+            7 => Self::OneSymmetric,
+            8 => Self::BothSymmetric,
             _ => return Err(DecodeError::Unknown),
         })
     }

@@ -120,6 +120,7 @@ fn samples() -> Vec<Message> {
             wan: 2,
             local: address,
             primary: true,
+            mapping: Mapping::Dependent,
         }),
         Message::KeepAliveResponse(KeepAliveResponse {
             request,

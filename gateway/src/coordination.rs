@@ -8,6 +8,7 @@
 mod request;
 mod work;
 
+use crate::outside::Outside;
 use crate::status::{DcStatus, WanStatus};
 use crate::{Event, Output, Reject, Setup, Wan};
 use ntm_proto::Path;
@@ -17,7 +18,7 @@ use ntm_proto::message::{Message, Refusal, RegistrationResponse};
 use ntm_proto::random::Random;
 use ntm_proto::session::SessionError;
 use request::Requests;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -49,7 +50,8 @@ pub(crate) struct Coordination {
     keep_alive: Option<Instant>,
     /// Sockets that have not been announced since the WANs changed or the time came.
     unannounced: Vec<(u8, SocketAddr)>,
-    observed: BTreeMap<SocketAddr, SocketAddr>,
+    /// How the DC and relays see our sockets.
+    pub(crate) outside: Outside,
     rtt: Option<Duration>,
     /// Messages for others than this part.
     inbox: VecDeque<Message>,
@@ -80,7 +82,7 @@ impl Coordination {
             refused_until: None,
             keep_alive: None,
             unannounced: Vec::new(),
-            observed: BTreeMap::new(),
+            outside: Outside::default(),
             rtt: None,
             inbox: VecDeque::new(),
         }
@@ -124,8 +126,8 @@ impl Coordination {
             );
         }
         self.routes = routes;
-        self.observed
-            .retain(|local, _| sockets.clone().any(|(_, socket)| socket == *local));
+        self.outside
+            .retain(|local| sockets.clone().any(|(_, socket)| socket == local));
         self.unannounced = sockets.collect();
         self.unregistered = true;
         if self.routes.is_empty() {
@@ -216,7 +218,7 @@ impl Coordination {
                     .answered(answer.request)
                     .map(|sent| now.duration_since(sent))
                     .or(self.rtt);
-                self.observed.insert(path.local, answer.observed);
+                self.outside.note(path.local, path.remote, answer.observed);
             }
             Message::DirectionRefused(answer) if answer.refusal == Refusal::KeyInUse => {
                 self.requests.answered(answer.request);
@@ -250,7 +252,7 @@ impl Coordination {
         if let Some(sent) = self.requests.answered(answer.request) {
             self.rtt = Some(now.duration_since(sent));
             self.epoch = answer.epoch;
-            self.observed.insert(path.local, answer.observed);
+            self.outside.note(path.local, path.remote, answer.observed);
             self.inbox
                 .push_back(Message::RegistrationResponse(answer.clone()));
             self.state = State::Registered;
@@ -273,8 +275,8 @@ impl Coordination {
             state: state.to_owned(),
             address: route.map(|route| route.remote.to_string()),
             observed: route
-                .and_then(|route| self.observed.get(&route.local))
-                .map(SocketAddr::to_string),
+                .and_then(|route| self.outside.observed(route.local))
+                .map(|address| address.to_string()),
             rtt_ms: self.rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
         }
     }
@@ -284,7 +286,7 @@ impl Coordination {
         let in_use = self.routes.get(self.route).map(|route| route.local);
         wans.iter()
             .map(|wan| {
-                let seen = |socket: &SocketAddr| self.observed.get(socket).copied();
+                let seen = |socket: &SocketAddr| self.outside.observed(*socket);
                 let v4 = wan.sockets.iter().find(|socket| socket.is_ipv4());
                 WanStatus {
                     name: wan.name.clone(),
@@ -296,6 +298,7 @@ impl Coordination {
                         .map(|address| address.to_string())
                         .collect(),
                     nat: v4.and_then(|socket| seen(socket).map(|observed| observed != *socket)),
+                    mapping: v4.map(|socket| self.outside.mapping(*socket).text().to_owned()),
                     active: in_use.is_some_and(|socket| wan.sockets.contains(&socket)),
                 }
             })

@@ -28,6 +28,7 @@ mod alias;
 mod coordination;
 mod datagram;
 mod direction;
+mod outside;
 mod packet;
 mod pairs;
 mod path;
@@ -418,6 +419,7 @@ impl Gateway {
             random: &mut self.random,
             output: &mut self.output,
             epoch: self.coordination.epoch(),
+            outside: &mut self.coordination.outside,
             offers: &mut self.offers,
         };
         work(&mut self.peers, &mut env)

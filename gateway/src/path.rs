@@ -2,14 +2,25 @@
 //!
 //! A way is a pair of socket addresses, direct or through a relay. It carries handshakes and control from the start,
 //! bulk traffic only after proof: the peer answered something unpredictable on it (a handshake, or a challenge),
-//! or used keys it could only have from us by that way. Among proven ways a direct one beats a relayed one; a way
-//! in use is kept until it is silent. Ways are learned from the DC's candidates, from our own sockets, from the relay
-//! binding, and from authentic datagrams that come from somewhere new (a NAT's mapping, or a peer that moved).
+//! or used keys it could only have from us by that way. Ways are learned from the DC's candidates, from our own
+//! sockets, from the relay binding, and from authentic datagrams that come from somewhere new (a NAT's mapping, or a
+//! peer that moved).
+//!
+//! # Choice
+//!
+//! Among proven ways a direct one beats a relayed one. Of two direct ways the quicker is better, by a margin; so
+//! that both ends come to the same choice, one of them *leads* and the other follows to where it hears it. A way
+//! that was given up is *barred*, each time for longer: it may prove itself meanwhile, but takes traffic from
+//! another that works only when the bar is over. So a way that comes and goes does not drag the tunnel along.
 
 use ntm_proto::Path;
 use ntm_proto::random::Random;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+
+mod way;
+
+use way::Way;
 
 /// Most ways to one peer, relayed one included.
 const LIMIT: usize = 12;
@@ -17,32 +28,25 @@ const LIMIT: usize = 12;
 const PROOF_LIFE: Duration = Duration::from_secs(60);
 /// Challenges without an answer after which a way is dead.
 pub(crate) const GIVE_UP_AFTER: u32 = 4;
-/// Pause between challenges on one way.
-pub(crate) const PROBE_PAUSE: Duration = Duration::from_millis(500);
-
-/// One way.
-#[derive(Clone, Debug)]
-pub(crate) struct Way {
-    pub(crate) path: Path,
-    pub(crate) relayed: bool,
-    /// The DC's candidate, as against learned from a datagram.
-    directed: bool,
-    proven: bool,
-    /// The challenge under way: its token and when it left.
-    challenge: Option<(u64, Instant)>,
-    unanswered: u32,
-    pub(crate) rtt: Option<Duration>,
-    pub(crate) heard: Option<Instant>,
-}
 
 /// All ways to one peer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Paths {
     ways: Vec<Way>,
     active: Option<Path>,
+    /// Whether this end chooses between direct ways; the other follows.
+    leads: bool,
 }
 
 impl Paths {
+    pub(crate) fn new(leads: bool) -> Self {
+        Self {
+            ways: Vec::new(),
+            active: None,
+            leads,
+        }
+    }
+
     /// The way bulk traffic takes.
     pub(crate) fn active(&self) -> Option<&Way> {
         self.active
@@ -54,15 +58,42 @@ impl Paths {
         self.active
     }
 
+    /// Whether bulk traffic goes straight to the peer.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.active().is_some_and(|way| !way.relayed)
+    }
+
     /// Every way there is, for handshakes.
     pub(crate) fn all(&self) -> impl Iterator<Item = Path> {
         self.ways.iter().map(|way| way.path)
+    }
+
+    /// The ways that need no relay.
+    pub(crate) fn direct_ones(&self) -> impl Iterator<Item = Path> {
+        let direct = self.ways.iter().filter(|way| !way.relayed);
+        direct.map(|way| way.path)
+    }
+
+    /// Pause between challenges on the way in use: a few of its round trips.
+    pub(crate) fn pace(&self) -> Duration {
+        let (least, most) = (Duration::from_millis(100), Duration::from_millis(500));
+        let rtt = self.active().and_then(|way| way.rtt);
+        rtt.map_or(most, |rtt| (rtt * 3).clamp(least, most))
+    }
+
+    /// Silence on the way in use, after something was sent, that makes it doubtful.
+    pub(crate) fn patience(&self) -> Duration {
+        let (least, most) = (Duration::from_millis(300), Duration::from_millis(1000));
+        let rtt = self.active().and_then(|way| way.rtt);
+        rtt.map_or(most, |rtt| (rtt * 5).clamp(least, most))
     }
 
     /// Makes the ways from our `sockets` to the peer's `candidates`, keeping what is known of those that stay.
     pub(crate) fn direct(&mut self, sockets: &[SocketAddr], candidates: &[SocketAddr]) {
         let pairs: Vec<Path> = candidates
             .iter()
+            // Two homes behind one carrier's NAT may have the same inside address: that one is ours.
+            .filter(|remote| !sockets.contains(remote))
             .flat_map(|remote| {
                 sockets.iter().map(|local| Path {
                     local: *local,
@@ -82,7 +113,9 @@ impl Paths {
                     || pairs.contains(&way.path))
         });
         for path in pairs {
-            if !self.ways.iter().any(|way| way.path == path) && self.ways.len() < LIMIT {
+            if let Some(known) = self.ways.iter_mut().find(|way| way.path == path) {
+                known.directed |= !known.relayed;
+            } else if self.ways.len() < LIMIT {
                 self.ways.push(Way::new(path, false, true));
             }
         }
@@ -130,11 +163,10 @@ impl Paths {
     /// Something authentic came by `path`. Whether that way wants a challenge: it is new, or the peer speaks by it
     /// and we use another.
     pub(crate) fn heard(&mut self, path: Path, now: Instant) -> bool {
-        let active = self.active;
+        let (active, pace) = (self.active, self.pace());
         if let Some(way) = self.ways.iter_mut().find(|way| way.path == path) {
             way.heard = Some(now);
-            let rested = |(_, at): (u64, Instant)| now.duration_since(at) >= PROBE_PAUSE;
-            return active != Some(path) && way.challenge.is_none_or(rested);
+            return active != Some(path) && way.has_rested(pace, now);
         }
         if self.ways.len() >= LIMIT {
             let spare = |way: &&Way| !way.relayed && Some(way.path) != active;
@@ -148,10 +180,9 @@ impl Paths {
             };
             self.ways.retain(|way| way.path != oldest);
         }
-        self.ways.push(Way {
-            heard: Some(now),
-            ..Way::new(path, false, false)
-        });
+        let mut way = Way::new(path, false, false);
+        way.heard = Some(now);
+        self.ways.push(way);
         true
     }
 
@@ -161,29 +192,29 @@ impl Paths {
         let Some(way) = self.ways.iter_mut().find(|way| way.path == path) else {
             return false;
         };
-        way.proven = true;
-        way.unanswered = 0;
-        way.heard = Some(now);
-        self.choose(path, asked)
+        way.prove(now);
+        self.choose(path, asked, now)
     }
 
-    /// An answer to a challenge came by `path`: if the token is right, the way is proven. Returns whether the
-    /// answer was one, and whether bulk traffic takes another way now.
-    pub(crate) fn answered(&mut self, path: Path, token: u64, now: Instant) -> (bool, bool) {
+    /// An answer to a challenge came by `path`: if the token is right, the way is proven. The round trip if it
+    /// was, and whether bulk traffic takes another way now.
+    pub(crate) fn answered(
+        &mut self,
+        path: Path,
+        token: u64,
+        now: Instant,
+    ) -> (Option<Duration>, bool) {
         let mut ways = self.ways.iter_mut();
-        let Some(way) = ways.find(|way| way.path == path) else {
-            return (false, false);
-        };
-        let Some((_, asked)) = way.challenge.take_if(|(sent, _)| *sent == token) else {
-            return (false, false);
-        };
-        way.rtt = Some(now.duration_since(asked));
-        (true, self.prove(path, asked, now))
-    }
-
-    /// The last round trip on `path`.
-    pub(crate) fn rtt(&self, path: Path) -> Option<Duration> {
-        self.ways.iter().find(|way| way.path == path)?.rtt
+        let asked = ways
+            .find(|way| way.path == path)
+            .and_then(|way| way.take_answer(token, now));
+        match asked {
+            Some(asked) => (
+                Some(now.duration_since(asked)),
+                self.prove(path, asked, now),
+            ),
+            None => (None, false),
+        }
     }
 
     /// A token for a challenge on `path`, if that is a way.
@@ -195,10 +226,7 @@ impl Paths {
     ) -> Option<u64> {
         let way = self.ways.iter_mut().find(|way| way.path == path)?;
         let token = u64::from_be_bytes(random.bytes());
-        if way.challenge.is_some() {
-            way.unanswered += 1;
-        }
-        way.challenge = Some((token, now));
+        way.challenge(token, now);
         Some(token)
     }
 
@@ -211,142 +239,82 @@ impl Paths {
         if !self.ways.iter().any(is_dead) {
             return false;
         }
-        self.ways.retain(|way| way.directed || way.path != active);
         for way in &mut self.ways {
             let stale = way
                 .heard
                 .is_none_or(|at| now.duration_since(at) >= PROOF_LIFE);
+            if way.path == active {
+                way.bar(now);
+            }
             if way.path == active || stale {
-                (way.proven, way.challenge, way.unanswered) = (false, None, 0);
+                way.forget_proof();
             }
         }
-        self.active = self.best();
+        self.active = self.best(now);
         true
     }
 
     /// Nothing is proven any more: the peer has other keys now.
     pub(crate) fn forget_proofs(&mut self) {
         self.active = None;
-        for way in &mut self.ways {
-            (way.proven, way.challenge, way.unanswered) = (false, None, 0);
-        }
+        self.ways.iter_mut().for_each(Way::forget_proof);
     }
 
-    /// Prefers `newcomer` to the way in use if it is direct and that is relayed, or if nothing has come by the way
-    /// in use since `asked`, when the newcomer's challenge left.
-    fn choose(&mut self, newcomer: Path, asked: Instant) -> bool {
+    /// Whether `newcomer`, whose challenge left at `asked`, shall carry the traffic from now on.
+    fn choose(&mut self, newcomer: Path, asked: Instant, now: Instant) -> bool {
         let before = self.active;
         let new = self.ways.iter().find(|way| way.path == newcomer);
         let better = match (self.active(), new) {
             (_, None) => false,
             (None, Some(_)) => true,
-            (Some(old), Some(new)) if old.relayed != new.relayed => old.relayed,
-            (Some(old), Some(new)) => {
-                new.path != old.path && old.heard.is_none_or(|heard| heard < asked)
-            }
+            (Some(old), Some(new)) => new.path != old.path && self.is_better(new, old, asked, now),
         };
         if better {
+            let dead = |way: &&mut Way| Some(way.path) == before && way.unanswered >= GIVE_UP_AFTER;
+            if let Some(old) = self.ways.iter_mut().find(dead) {
+                old.bar(now);
+                old.forget_proof();
+            }
             self.active = Some(newcomer);
         }
         self.active != before
     }
 
-    fn best(&self) -> Option<Path> {
+    fn is_better(&self, new: &Way, old: &Way, asked: Instant, now: Instant) -> bool {
+        let silent = old.heard.is_none_or(|heard| heard < asked);
+        if silent && old.unanswered >= GIVE_UP_AFTER {
+            return true;
+        }
+        if new.is_barred(now) || (new.relayed && !old.relayed) {
+            return false;
+        }
+        if old.relayed != new.relayed {
+            return true;
+        }
+        // The peer has left the old way if it speaks by the new one only. The end that leads waits a little longer
+        // for the old one, so that the two do not swap places.
+        let long = |heard: Instant| now.duration_since(heard) >= self.patience();
+        let left = silent && (!self.leads || old.heard.is_none_or(long));
+        left || (self.leads && new.is_quicker_than(old))
+    }
+
+    fn best(&self, now: Instant) -> Option<Path> {
         let proven = self.ways.iter().filter(|way| way.proven);
         proven
-            .min_by_key(|way| (way.relayed, way.rtt))
+            .min_by_key(|way| (way.is_barred(now), way.relayed, way.rtt))
             .map(|way| way.path)
     }
 
     fn drop_lost_active(&mut self) {
-        if self
-            .active
-            .is_some_and(|path| !self.ways.iter().any(|way| way.path == path))
+        if let Some(path) = self.active
+            && !self.ways.iter().any(|way| way.path == path)
         {
-            self.active = self.best();
-        }
-    }
-}
-
-impl Way {
-    fn new(path: Path, relayed: bool, directed: bool) -> Self {
-        Self {
-            path,
-            relayed,
-            directed,
-            proven: false,
-            challenge: None,
-            unanswered: 0,
-            rtt: None,
-            heard: None,
+            let proven = self.ways.iter().filter(|way| way.proven);
+            let best = proven.min_by_key(|way| (way.failures > 0, way.relayed, way.rtt));
+            self.active = best.map(|way| way.path);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn path(local: &str, remote: &str) -> Path {
-        Path {
-            local: local.parse().unwrap(),
-            remote: remote.parse().unwrap(),
-        }
-    }
-
-    fn sockets() -> Vec<SocketAddr> {
-        vec![
-            "10.0.0.2:4750".parse().unwrap(),
-            "[2001:db8::2]:4750".parse().unwrap(),
-        ]
-    }
-
-    #[test]
-    fn ways_pair_equal_families_and_carry_nothing_unproven() {
-        let mut paths = Paths::default();
-        let candidates = [
-            "[2001:db8::9]:1".parse().unwrap(),
-            "203.0.113.9:2".parse().unwrap(),
-        ];
-        paths.direct(&sockets(), &candidates);
-        assert_eq!(paths.all().count(), 2);
-        assert_eq!(paths.active_path(), None);
-        let now = Instant::now();
-        let way = path("10.0.0.2:4750", "203.0.113.9:2");
-        assert!(paths.prove(way, now, now));
-        assert_eq!(paths.active_path(), Some(way));
-    }
-
-    #[test]
-    fn a_direct_way_replaces_the_relay_and_a_silent_one_gives_way_to_it() {
-        let (mut paths, now) = (Paths::default(), Instant::now());
-        let mut random = Random::from_seed([0; 32]);
-        let relay = path("10.0.0.2:4750", "203.0.113.20:4750");
-        let direct = path("10.0.0.2:4750", "203.0.113.9:2");
-        paths.relay_bound(Some(relay));
-        paths.prove(relay, now, now);
-        paths.direct(&sockets(), &[direct.remote]);
-        let token = paths.challenge(direct, &mut random, now).unwrap();
-        assert_eq!(paths.answered(direct, token ^ 1, now), (false, false));
-        assert_eq!(paths.answered(direct, token, now), (true, true));
-        assert_eq!(paths.active_path(), Some(direct));
-        for _ in 0..=GIVE_UP_AFTER {
-            paths.challenge(direct, &mut random, now).unwrap();
-        }
-        assert!(paths.give_up_silent(now));
-        assert_eq!(paths.active_path(), Some(relay));
-    }
-
-    #[test]
-    fn a_copied_datagram_alone_moves_nothing() {
-        let (mut paths, now) = (Paths::default(), Instant::now());
-        let home = path("10.0.0.2:4750", "203.0.113.9:2");
-        paths.direct(&sockets(), &[home.remote]);
-        paths.prove(home, now, now);
-        for port in 1..100 {
-            paths.heard(path("10.0.0.2:4750", &format!("192.0.2.66:{port}")), now);
-        }
-        assert_eq!(paths.active_path(), Some(home));
-        assert!(paths.all().count() <= LIMIT);
-    }
-}
+mod tests;

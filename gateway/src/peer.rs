@@ -2,11 +2,14 @@
 //!
 //! A peer comes into being with a Route Direction. If we are the initiator we send the Tunnel Request by every way there
 //! is until an answer comes; else we wait for one. With keys and a proven way the tunnel is up: what waited is sent.
+//! All other ways are tried then (`direct.rs`): a tunnel that began through the relay becomes direct where the NATs
+//! allow it, and one that is direct keeps the relay to fall back to as long as it has traffic.
 //! From then on the peer is watched by its traffic: if we send and hear nothing, or nothing happens for long, the
 //! way is challenged; a way that stays silent is given up for the next best. When none is left, we shake hands anew
 //! and ask the DC for a new direction.
 
 mod binding;
+mod direct;
 mod handshake;
 mod keys;
 mod traffic;
@@ -17,6 +20,7 @@ use crate::peers::Env;
 use crate::status::TunnelStatus;
 use crate::{Event, Output, Reject, Setup};
 use binding::{RelayEnd, Step};
+use direct::Trial;
 use handshake::{Answered, Outgoing};
 use keys::SessionKeys;
 use ntm_proto::Path;
@@ -53,6 +57,7 @@ pub(crate) struct Peer {
     why: Why,
     candidates: Vec<SocketAddr>,
     paths: Paths,
+    trial: Trial,
     relay: Option<RelayEnd>,
     keys: SessionKeys,
     outgoing: Option<Outgoing>,
@@ -83,7 +88,8 @@ impl Peer {
             initiator: direction.initiator,
             why: direction.why,
             candidates: Vec::new(),
-            paths: Paths::default(),
+            paths: Paths::new(env.setup.node < direction.peer),
+            trial: Trial::default(),
             relay: None,
             keys: SessionKeys::default(),
             outgoing: None,
@@ -110,12 +116,12 @@ impl Peer {
         self.why = direction.why;
         // The DC checked them; we check them again, so that not even it can aim us at ourselves.
         let usable = |address: &&SocketAddr| is_usable(**address, env.setup);
-        self.candidates = direction
-            .candidates
-            .iter()
-            .filter(usable)
-            .copied()
-            .collect();
+        let candidates = direction.candidates.iter().filter(usable).copied();
+        let candidates: Vec<SocketAddr> = candidates.collect();
+        if candidates != self.candidates {
+            self.candidates = candidates;
+            self.trial.begin(now);
+        }
         self.paths.direct(env.sockets, &self.candidates);
         self.use_relay(direction, env, now);
         self.watch.directed(now);
@@ -156,6 +162,7 @@ impl Peer {
         }
         self.bind(env, now);
         self.challenge_all(env, now);
+        self.trial.begin(now);
         self.hasten_request(env, now);
         self.watch.sockets_changed(!env.sockets.is_empty(), now);
     }
@@ -171,7 +178,10 @@ impl Peer {
         let relay = self.relay.as_mut().ok_or(Reject::UnknownPath)?;
         match relay.handle(path, datagram, now)? {
             Step::Send(path, datagram) => env.output.push_back(Output::Send { path, datagram }),
-            Step::Bound(path) => {
+            Step::Bound(path, observed) => {
+                if let Some(observed) = observed {
+                    env.outside.note(path.local, path.remote, observed);
+                }
                 self.paths.relay_bound(Some(path));
                 // A handshake under way has waited for this; a tunnel without a way may use it after a challenge.
                 if let Some(outgoing) = &self.outgoing {
@@ -216,7 +226,7 @@ impl Peer {
             path: way
                 .map_or("none", |way| if way.relayed { "relay" } else { "direct" })
                 .to_owned(),
-            why: self.why.text().to_owned(),
+            why: self.explanation(),
             remote: way.map(|way| way.path.remote.to_string()),
             rtt_ms: way
                 .and_then(|way| way.rtt)
@@ -250,19 +260,22 @@ impl Peer {
                     .is_some_and(|relay| relay.is_for(leg, direction.local_path)) =>
             {
                 // The DC says it again when the relay restarted: bind at once.
-                self.relay.iter_mut().for_each(|relay| relay.probe(now));
+                self.relay.iter_mut().for_each(|relay| {
+                    relay.wake(now);
+                    relay.probe(now);
+                });
             }
             Some(leg) => {
                 let mut leg = leg.clone();
                 leg.addresses
                     .retain(|address| is_usable(*address, env.setup));
-                self.relay = Some(RelayEnd::new(
-                    leg,
-                    direction.local_path,
-                    env.sockets,
-                    env.random,
-                    now,
-                ));
+                let path = direction.local_path;
+                let mut relay = RelayEnd::new(leg, path, env.sockets, env.random, now);
+                if !self.why.needs_relay() && !self.candidates.is_empty() {
+                    relay.rest();
+                    self.trial.relay_rests(now);
+                }
+                self.relay = Some(relay);
                 self.paths.relay_bound(None);
             }
             None => {
@@ -275,6 +288,7 @@ impl Peer {
 
     /// Sends the Bind that is due, and notices a binding that is lost.
     fn bind(&mut self, env: &mut Env<'_>, now: Instant) {
+        self.rest_or_wake_relay(now);
         let Some(relay) = &mut self.relay else { return };
         if let Some((path, datagram)) = relay.due(env.random, now) {
             env.output.push_back(Output::Send { path, datagram });

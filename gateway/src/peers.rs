@@ -1,5 +1,6 @@
 //! All peers: found by path id for what arrives, by slot for what leaves, and woken when something is due.
 
+use crate::outside::Outside;
 use crate::peer::Peer;
 use crate::{Output, Setup};
 use ntm_proto::cookie::{CookieJar, mac1_key};
@@ -19,6 +20,8 @@ pub(crate) struct Env<'a> {
     pub(crate) sockets: &'a [SocketAddr],
     pub(crate) random: &'a mut Random,
     pub(crate) output: &'a mut VecDeque<Output>,
+    /// How others see our sockets.
+    pub(crate) outside: &'a mut Outside,
     /// Our boot epoch.
     pub(crate) epoch: u32,
     /// Our Tunnel Requests in this epoch, to all peers.

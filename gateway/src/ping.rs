@@ -121,7 +121,7 @@ impl Gateway {
         let Some(peer) = self.peers.get(slot).filter(|peer| peer.is_up(now)) else {
             return;
         };
-        if let Some((token, rtt)) = peer.watch.answered
+        if let Some((token, way, rtt)) = peer.watch.answered
             && ping.tokens.contains(&token)
         {
             let status = peer.status(now);
@@ -130,9 +130,14 @@ impl Gateway {
                 vip4: identity.vip4.to_string(),
                 gateway: status.peer,
                 rtt_ms: rtt.as_secs_f64() * 1e3,
-                path: status.path,
+                path: if peer.is_relayed(way) {
+                    "relay"
+                } else {
+                    "direct"
+                }
+                .to_owned(),
                 why: status.why,
-                remote: status.remote.unwrap_or_default(),
+                remote: way.remote.to_string(),
             };
             return self.pong(query, Ok(report));
         }

@@ -106,6 +106,9 @@ pub struct WanStatus {
     pub observed: Vec<String>,
     /// Whether an IPv4 NAT stands in front of it; `None`: not known yet.
     pub nat: Option<bool>,
+    /// How that NAT maps, as far as is known: `same port for all`, `another port for each destination`, `unknown`.
+    #[serde(default)]
+    pub mapping: Option<String>,
     /// Whether the DC is reached by it.
     pub active: bool,
 }

@@ -385,6 +385,17 @@ codec::fields!(KeepAlive {
     primary,
     mapping
 });
+impl Mapping {
+    /// For people.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Independent => "same port for all",
+            Self::Dependent => "another port for each destination",
+        }
+    }
+}
+
 impl Field for Mapping {
     fn put(&self, writer: &mut Writer<'_>) {
         writer.u8(match self {

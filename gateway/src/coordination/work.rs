@@ -3,9 +3,7 @@
 use super::{Coordination, KEEP_ALIVE, State};
 use crate::device::Devices;
 use crate::{Event, Output, Wan};
-use ntm_proto::message::{
-    DeviceRequest, KeepAlive, Mapping, Message, RegistrationRequest, WanAddress,
-};
+use ntm_proto::message::{DeviceRequest, KeepAlive, Message, RegistrationRequest, WanAddress};
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -149,8 +147,16 @@ impl Coordination {
                 .flat_map(|wan| wan.sockets.iter().map(|s| (wan.id, *s)))
                 .collect();
         }
+        // The DC shall know what a NAT is like as soon as we do.
+        let changed = self.outside.take_changed();
+        let sockets = wans
+            .iter()
+            .flat_map(|wan| wan.sockets.iter().map(|s| (wan.id, *s)));
+        let news = sockets.filter(|it| changed.contains(&it.1) && !self.unannounced.contains(it));
+        self.unannounced.extend(news.collect::<Vec<_>>());
         let in_use = self.routes[self.route % self.routes.len()].local;
         for (wan, local) in std::mem::take(&mut self.unannounced) {
+            let mapping = self.outside.mapping(local);
             if local == in_use {
                 let make = |request| {
                     Message::KeepAlive(KeepAlive {
@@ -158,7 +164,7 @@ impl Coordination {
                         wan,
                         local,
                         primary: true,
-                        mapping: Mapping::Unknown,
+                        mapping,
                     })
                 };
                 self.requests.add(make, now);
@@ -169,7 +175,7 @@ impl Coordination {
                 wan,
                 local,
                 primary: false,
-                mapping: Mapping::Unknown,
+                mapping,
             });
             let route = self
                 .routes

@@ -26,6 +26,8 @@ pub(crate) struct RelayEnd {
     route: usize,
     nonce: [u8; 8],
     bound: Option<Path>,
+    /// Whether nobody needs the relay now: then it hears nothing from us and forgets us by itself.
+    asleep: bool,
     again: Instant,
     pause: Duration,
     unanswered: u32,
@@ -38,8 +40,8 @@ pub(crate) struct RelayEnd {
 pub(crate) enum Step {
     /// Answer the relay's challenge.
     Send(Path, Vec<u8>),
-    /// The relay knows us at this way.
-    Bound(Path),
+    /// The relay knows us at this way, and sees us under this address.
+    Bound(Path, Option<SocketAddr>),
 }
 
 impl RelayEnd {
@@ -57,6 +59,7 @@ impl RelayEnd {
             route: 0,
             nonce: random.bytes(),
             bound: None,
+            asleep: false,
             again: now,
             pause: FIRST_PAUSE,
             unanswered: 0,
@@ -97,6 +100,22 @@ impl RelayEnd {
         self.probe(now);
     }
 
+    /// Nobody needs the relay for now.
+    pub(crate) fn rest(&mut self) {
+        (self.asleep, self.bound, self.unanswered) = (true, None, 0);
+    }
+
+    /// The relay is needed (again).
+    pub(crate) fn wake(&mut self, now: Instant) {
+        if std::mem::take(&mut self.asleep) {
+            self.probe(now);
+        }
+    }
+
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep
+    }
+
     /// The binding is in doubt: refresh it now, unless that is under way.
     pub(crate) fn probe(&mut self, now: Instant) {
         if self.unanswered == 0 {
@@ -124,12 +143,12 @@ impl RelayEnd {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        (!self.routes.is_empty()).then_some(self.again)
+        (!self.routes.is_empty() && !self.asleep).then_some(self.again)
     }
 
     /// The Bind that is due. Whether the binding counts as lost now is seen by [`Self::bound`].
     pub(crate) fn due(&mut self, random: &mut Random, now: Instant) -> Option<(Path, Vec<u8>)> {
-        if self.again > now || self.routes.is_empty() {
+        if self.again > now || self.routes.is_empty() || self.asleep {
             return None;
         }
         if self.unanswered >= GIVE_UP_AFTER && self.bound.take().is_some() {
@@ -185,7 +204,7 @@ impl RelayEnd {
                 self.unanswered = 0;
                 self.pause = FIRST_PAUSE;
                 self.again = now + REFRESH;
-                Ok(Step::Bound(path))
+                Ok(Step::Bound(path, binding.observed))
             }
             Kind::HandshakeInit
             | Kind::HandshakeResponse

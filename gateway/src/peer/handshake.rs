@@ -198,7 +198,9 @@ impl Peer {
         // The answer to our fresh ephemeral key came by this way: that is its proof. The challenge that follows
         // tells the peer that we have the keys, and measures the round trip.
         self.way_proven(path, asked, env, now);
-        self.send_challenge(path, env, now);
+        // By all ways: the others may be better.
+        self.challenge_all(env, now);
+        self.trial.begin(now);
         Ok(())
     }
 

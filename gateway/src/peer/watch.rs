@@ -1,15 +1,14 @@
 //! Whether the other end is there: by its traffic first, by challenges when it is silent.
 
 use super::{Opened, Peer};
-use crate::path::PROBE_PAUSE;
 use crate::peers::Env;
 use crate::{Event, Output};
 use ntm_proto::Path;
 use ntm_proto::message::{Message, PathChallenge, PathResponse};
 use std::time::{Duration, Instant};
 
-/// Silence after something was sent that makes the way doubtful.
-const DOUBT_AFTER: Duration = Duration::from_millis(1000);
+/// How long the end that does not begin waits before it helps.
+const HELP_AFTER: Duration = Duration::from_millis(1000);
 /// Silence in both directions after which the way is challenged to keep NAT mappings.
 const KEEP_WARM: Duration = Duration::from_secs(20);
 /// Pause between questions to the DC about one peer.
@@ -31,8 +30,8 @@ pub(crate) struct Watch {
     asked: Option<Instant>,
     /// The DC shall be asked for a new direction.
     pub(crate) wants_direction: bool,
-    /// The last challenge that was answered: its token and the round trip.
-    pub(crate) answered: Option<(u64, Duration)>,
+    /// The last challenge that was answered: its token, its way and the round trip.
+    pub(crate) answered: Option<(u64, Path, Duration)>,
 }
 
 impl Watch {
@@ -101,11 +100,16 @@ impl Peer {
             let asked = answered.filter(|answered| answered.paths.contains(&path));
             match asked {
                 Some(answered) => self.way_proven(path, answered.at, env, now),
-                None => self.send_challenge(path, env, now),
+                None => {
+                    self.paths.heard(path, now);
+                }
             }
         }
-        let unmeasured = self.paths.active().is_none_or(|way| way.rtt.is_none());
-        if opened.wants_challenge || (opened.confirmed && unmeasured) {
+        if opened.confirmed {
+            // Everything else that may work is tried now that there are keys to try it with.
+            self.challenge_all(env, now);
+            self.trial.begin(now);
+        } else if opened.wants_challenge {
             self.send_challenge(path, env, now);
         }
     }
@@ -128,11 +132,11 @@ impl Peer {
                 self.send(&Message::PathResponse(response), path, env, now);
             }
             Message::PathResponse(response) => {
-                let (right, changed) = self.paths.answered(path, response.token, now);
-                if right && let Some(rtt) = self.paths.rtt(path) {
-                    self.watch.answered = Some((response.token, rtt));
+                let (rtt, changed) = self.paths.answered(path, response.token, now);
+                if let Some(rtt) = rtt {
+                    self.watch.answered = Some((response.token, path, rtt));
                 }
-                if changed || (right && self.watch.lost_since.is_some()) {
+                if changed || (rtt.is_some() && self.watch.lost_since.is_some()) {
                     self.way_changed(env, now);
                 }
             }
@@ -171,6 +175,7 @@ impl Peer {
             self.watch.wants_direction |= self.is_long_lost(now);
             return;
         }
+        self.try_direct(env, now);
         self.probe(env, now);
     }
 
@@ -178,9 +183,9 @@ impl Peer {
     pub(crate) fn poll_timeout(&self) -> Instant {
         let watch = &self.watch;
         let probe = match (watch.lost_since, watch.probed, watch.unanswered_since) {
-            (Some(_), _, _) => watch.checked + PROBE_PAUSE,
-            (None, Some(probed), _) => probed + PROBE_PAUSE,
-            (None, None, Some(since)) => since + DOUBT_AFTER,
+            (Some(_), _, _) => watch.checked + self.paths.pace(),
+            (None, Some(probed), _) => probed + self.paths.pace(),
+            (None, None, Some(since)) => since + self.paths.patience(),
             (None, None, None) => watch.last_sent + KEEP_WARM,
         };
         let outgoing = self.outgoing.as_ref().map(|outgoing| outgoing.again);
@@ -190,7 +195,7 @@ impl Peer {
         } else {
             None
         };
-        [outgoing, relay, renewal]
+        [outgoing, relay, renewal, self.trial_due(), self.relay_due()]
             .into_iter()
             .flatten()
             .fold(probe, Instant::min)
@@ -212,6 +217,19 @@ impl Peer {
             ways.into_iter()
                 .for_each(|path| self.send_challenge(path, env, now));
         }
+    }
+
+    /// Challenges every way but the one in use.
+    fn challenge_others(&mut self, env: &mut Env<'_>, now: Instant) {
+        let active = self.paths.active_path();
+        let others: Vec<Path> = self
+            .paths
+            .all()
+            .filter(|path| Some(*path) != active)
+            .collect();
+        others
+            .into_iter()
+            .for_each(|path| self.send_challenge(path, env, now));
     }
 
     pub(super) fn send_challenge(&mut self, path: Path, env: &mut Env<'_>, now: Instant) {
@@ -245,7 +263,7 @@ impl Peer {
         }
     }
 
-    fn way_changed(&mut self, env: &mut Env<'_>, now: Instant) {
+    pub(super) fn way_changed(&mut self, env: &mut Env<'_>, now: Instant) {
         let Some(way) = self.paths.active() else {
             return;
         };
@@ -271,19 +289,26 @@ impl Peer {
         let silent = self
             .watch
             .unanswered_since
-            .is_some_and(|since| now.duration_since(since) >= DOUBT_AFTER);
+            .is_some_and(|since| now.duration_since(since) >= self.paths.patience());
         let quiet = now.duration_since(self.watch.last_sent) >= KEEP_WARM;
         let rested = self
             .watch
             .probed
-            .is_none_or(|probed| now.duration_since(probed) >= PROBE_PAUSE);
+            .is_none_or(|probed| now.duration_since(probed) >= self.paths.pace());
         if !(silent || quiet) || !rested {
             return;
         }
         if silent {
-            self.watch.probed = Some(now);
-            self.relay.iter_mut().for_each(|relay| relay.probe(now));
+            let first = self.watch.probed.replace(now).is_none();
+            self.relay.iter_mut().for_each(|relay| {
+                relay.wake(now);
+                relay.probe(now);
+            });
             self.bind(env, now);
+            if first {
+                // If this way is dead, the others have proven themselves by the time that is certain.
+                self.challenge_others(env, now);
+            }
         }
         let given_up = self.paths.give_up_silent(now);
         if given_up {
@@ -291,8 +316,11 @@ impl Peer {
                 peer: self.name.clone(),
             }));
         }
+        if given_up {
+            self.trial.failed(now);
+        }
         match self.paths.active_path() {
-            Some(_) if given_up => self.challenge_all(env, now),
+            Some(_) if given_up => self.way_fell_back(env, now),
             Some(path) => self.send_challenge(path, env, now),
             None => self.search(env, now),
         }
@@ -304,7 +332,7 @@ impl Peer {
         let waited = self
             .watch
             .lost_since
-            .is_some_and(|since| now.duration_since(since) >= DOUBT_AFTER);
+            .is_some_and(|since| now.duration_since(since) >= HELP_AFTER);
         if waited && self.paths.all().next().is_some() {
             self.request(env, now);
         } else {
@@ -330,7 +358,7 @@ impl Peer {
             .is_some_and(|since| now.duration_since(since) >= ASK_PAUSE)
     }
 
-    fn is_relayed(&self, path: Path) -> bool {
+    pub(crate) fn is_relayed(&self, path: Path) -> bool {
         self.relay.as_ref().and_then(super::RelayEnd::bound) == Some(path)
     }
 }

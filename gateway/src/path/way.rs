@@ -1,0 +1,121 @@
+//! One way to a peer: what was asked on it, what was heard, how far it is to be trusted.
+
+use ntm_proto::Path;
+use std::time::{Duration, Instant};
+
+/// Challenges under way at once: an answer may take longer than the pause between them.
+const UNDER_WAY: usize = 4;
+/// How long a way is barred after its first failure; each further one doubles it.
+const FIRST_BAR: Duration = Duration::from_secs(3);
+const LONGEST_BAR: Duration = Duration::from_secs(120);
+/// A way that has carried the traffic for this long is trusted as if it had never failed.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(120);
+/// By how much another way must be quicker to be worth the change.
+const MARGIN: Duration = Duration::from_millis(3);
+
+/// One way.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    pub(crate) path: Path,
+    pub(crate) relayed: bool,
+    /// The DC's candidate, as against learned from a datagram.
+    pub(super) directed: bool,
+    pub(super) proven: bool,
+    /// When it was proven first since it last failed.
+    since: Option<Instant>,
+    /// The challenges under way, oldest first: their tokens and when they left.
+    challenges: [Option<(u64, Instant)>; UNDER_WAY],
+    /// Challenges sent since the last answer, but for the first.
+    pub(super) unanswered: u32,
+    /// Smoothed over the last few answers.
+    pub(crate) rtt: Option<Duration>,
+    pub(crate) heard: Option<Instant>,
+    pub(super) failures: u32,
+    barred_until: Option<Instant>,
+}
+
+impl Way {
+    pub(super) fn new(path: Path, relayed: bool, directed: bool) -> Self {
+        Self {
+            path,
+            relayed,
+            directed,
+            proven: false,
+            since: None,
+            challenges: [None; UNDER_WAY],
+            unanswered: 0,
+            rtt: None,
+            heard: None,
+            failures: 0,
+            barred_until: None,
+        }
+    }
+
+    /// The peer receives by this way.
+    pub(super) fn prove(&mut self, now: Instant) {
+        self.proven = true;
+        self.since.get_or_insert(now);
+        self.unanswered = 0;
+        self.heard = Some(now);
+    }
+
+    pub(super) fn forget_proof(&mut self) {
+        self.proven = false;
+        self.since = None;
+        self.challenges = [None; UNDER_WAY];
+        self.unanswered = 0;
+    }
+
+    /// Whether the last challenge is so old that another may follow.
+    pub(super) fn has_rested(&self, pause: Duration, now: Instant) -> bool {
+        let last = self.challenges.iter().flatten().map(|(_, at)| *at).max();
+        last.is_none_or(|at| now.duration_since(at) >= pause)
+    }
+
+    /// A challenge with this token leaves.
+    pub(super) fn challenge(&mut self, token: u64, now: Instant) {
+        if self.challenges.iter().any(Option::is_some) {
+            self.unanswered += 1;
+        }
+        let free = self.challenges.iter().position(Option::is_none);
+        if free.is_none() {
+            self.challenges.rotate_left(1);
+        }
+        self.challenges[free.unwrap_or(UNDER_WAY - 1)] = Some((token, now));
+    }
+
+    /// When the challenge with this token left, if there is one; that answers all before it, too.
+    pub(super) fn take_answer(&mut self, token: u64, now: Instant) -> Option<Instant> {
+        let sent = self.challenges.iter().flatten();
+        let (_, asked) = *sent.into_iter().find(|(sent, _)| *sent == token)?;
+        self.challenges = [None; UNDER_WAY];
+        let sample = now.duration_since(asked);
+        self.rtt = Some(self.rtt.map_or(sample, |old| (old * 3 + sample) / 4));
+        Some(asked)
+    }
+
+    /// It has failed while traffic was on it.
+    pub(super) fn bar(&mut self, now: Instant) {
+        let steady = self
+            .since
+            .is_some_and(|since| now.duration_since(since) >= FORGIVEN_AFTER);
+        if steady {
+            self.failures = 0;
+        }
+        let bar = FIRST_BAR * 2_u32.saturating_pow(self.failures.min(8));
+        self.failures = self.failures.saturating_add(1);
+        self.barred_until = Some(now + bar.min(LONGEST_BAR));
+    }
+
+    pub(super) fn is_barred(&self, now: Instant) -> bool {
+        self.barred_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether it is quicker by more than chance.
+    pub(super) fn is_quicker_than(&self, other: &Self) -> bool {
+        match (self.rtt, other.rtt) {
+            (Some(new), Some(old)) => new + MARGIN + old / 8 < old,
+            (Some(_), None) | (None, _) => false,
+        }
+    }
+}

@@ -6,7 +6,7 @@
 #          side a   side b   path expected     reboot everything at the end
 declare -A VARIANT=(
     [relayed]='symnat symnat relay  yes'
-    [natted]='nat    nat    relay  no'
+    [natted]='nat    nat    direct no'
     [one-global]='nat    global direct yes'
     [global]='global global direct no'
     [v6]='v6     v6     direct no'

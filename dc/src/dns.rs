@@ -1,6 +1,7 @@
 //! The name server without its sockets: what a query asks of the coordinator, and what is answered.
 
 mod reverse;
+pub mod service;
 mod zone;
 
 pub use zone::{Plan, Query, Reply, Zone};

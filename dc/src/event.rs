@@ -68,6 +68,30 @@ pub enum Event {
         /// What it said; `None`: nothing.
         refusal: Option<Refusal>,
     },
+    /// The link with the coordinator of a trusted domain is up.
+    DomainLinked {
+        /// The domain.
+        domain: Fqdn,
+        /// Where it is.
+        address: SocketAddr,
+    },
+    /// DNS does not say where the coordinator of a trusted domain is.
+    DomainNotFound {
+        /// The domain.
+        domain: Fqdn,
+    },
+    /// The coordinator of a trusted domain does not answer.
+    DomainSilent {
+        /// The domain.
+        domain: Fqdn,
+        /// Where it should be.
+        tried: Vec<SocketAddr>,
+    },
+    /// A domain is not trusted any more, or under another key.
+    DomainForgotten {
+        /// The domain.
+        domain: Fqdn,
+    },
     /// The store did not keep a record of this node; nothing was acknowledged.
     NotSaved {
         /// The node.
@@ -111,6 +135,27 @@ impl fmt::Display for Event {
                 relay,
                 refusal: None,
             } => write!(f, "relay {relay} did not answer"),
+            Self::DomainLinked { domain, address } => {
+                write!(f, "linked with the coordinator of {domain} at {address}")
+            }
+            Self::DomainNotFound { domain } => write!(
+                f,
+                "DNS does not say where the coordinator of {domain} is: it needs the SRV record _ntm._udp.{domain}; or name its address with `ntm-dc domain trust {domain} --key KEY --dc ADDRESS`"
+            ),
+            Self::DomainSilent { domain, tried } => {
+                let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "no answer from the coordinator of {domain} with the pinned key, at {}: it is down, or its key is another, or it has another key of ours; compare `ntm-dc domain show` there with `ntm-dc domain list` here, and the other way round",
+                    tried.join(", ")
+                )
+            }
+            Self::DomainForgotten { domain } => {
+                write!(
+                    f,
+                    "the pinned key of {domain} is not trusted any more; its tunnels are over"
+                )
+            }
             Self::NotSaved { node } => write!(f, "the store did not keep the record of {node}"),
         }
     }

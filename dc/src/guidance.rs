@@ -26,9 +26,12 @@ impl Coordinator {
     ) -> Result<(), Reject> {
         self.registry.gateway(gateway).ok_or(Reject::WrongRole)?;
         let request = message.request;
-        let directed = self.resolve(gateway, message).and_then(|(peer, remote)| {
-            self.direct(gateway, peer, [message.device, remote], request, now)
-        });
+        let directed = match self.abroad(&message.target) {
+            Some(name) => self.ask_abroad(gateway, message, name, reply, now),
+            None => self.resolve(gateway, message).and_then(|(peer, remote)| {
+                self.direct(gateway, peer, [message.device, remote], request, now)
+            }),
+        };
         if let Err(refusal) = directed {
             let refused = DirectionRefused { request, refusal };
             self.answer(gateway, reply, &Message::DirectionRefused(refused), now);
@@ -43,6 +46,9 @@ impl Coordinator {
         closed: TunnelClosed,
         now: Instant,
     ) -> Result<(), Reject> {
+        if self.visit_closed(from, closed.tunnel, now) {
+            return Ok(());
+        }
         let tunnel = self.tunnels.get(closed.tunnel).ok_or(Reject::NotYours)?;
         tunnel.side_of(from).ok_or(Reject::NotYours)?;
         self.close(closed.tunnel, now);
@@ -87,7 +93,16 @@ impl Coordinator {
         };
         let over = self.tunnels.iter().filter(is_over);
         let old: Vec<_> = over.map(|tunnel| tunnel.id).collect();
-        old.into_iter().for_each(|id| self.close(id, now));
+        for id in old {
+            if self.has_guest(id) && !self.may_stay(id) {
+                self.dismiss(id, now);
+            } else {
+                self.close(id, now);
+            }
+        }
+        self.sweep_visits(now);
+        let tunnels = &self.tunnels;
+        self.registry.guests.sweep(|id| tunnels.count(id) > 0);
     }
 
     /// The gateway and the device that a request means.
@@ -115,7 +130,7 @@ impl Coordinator {
         Ok((peer, remote))
     }
 
-    fn direct(
+    pub(crate) fn direct(
         &mut self,
         gateway: NodeId,
         peer: NodeId,
@@ -212,7 +227,7 @@ impl Coordinator {
         pair.asked = now;
     }
 
-    fn make_tunnel(
+    pub(crate) fn make_tunnel(
         &mut self,
         gateway: NodeId,
         peer: NodeId,
@@ -268,7 +283,7 @@ impl Coordinator {
 
     fn decide_for(&self, ends: [NodeId; 2]) -> Option<(Decision, [u32; 2])> {
         let [one, other] = ends;
-        let (one, other) = (self.registry.node(one)?, self.registry.node(other)?);
+        let (one, other) = (self.registry.party(one)?, self.registry.party(other)?);
         Some((decide(&one.reach, &other.reach), [one.epoch, other.epoch]))
     }
 }

@@ -12,6 +12,9 @@
 //! * A *tunnel* joins two gateways. It exists from the first Direction Request; both ends are told how to reach
 //!   each other, and told again when that changes. What an end must not miss is said until acknowledged.
 //!
+//! * A *peer* is the coordinator of another domain that the operator trusts, by its pinned key. A *guest* is a gateway
+//!   of such a domain that is an end of a tunnel made here; a *visit* is a tunnel made there with a gateway of ours.
+//!
 //! # Saved before acknowledged
 //!
 //! A new start and a new or renamed device give [`Output::Save`] first, and their answer only after
@@ -20,7 +23,7 @@
 //!
 //! # Bounds
 //!
-//! All tables grow with enrolled nodes alone, each with a limit ([`Limits`]). Nothing is kept for a stranger, and
+//! All tables grow with enrolled nodes and trusted domains alone, each with a limit ([`Limits`]). Nothing is kept for a stranger, and
 //! no answer to one is longer than its datagram.
 
 #![cfg_attr(
@@ -31,18 +34,24 @@
     )
 )]
 
+mod abroad;
 pub mod account;
 mod allot;
 pub mod config;
 pub mod direction;
 pub mod dns;
+mod domains;
 pub mod event;
+mod guests;
 mod guidance;
+mod hosting;
 pub mod joining;
 mod label;
 pub mod limits;
+mod linking;
 mod naming;
 mod node;
+mod peers;
 mod push;
 mod rate;
 pub mod record;
@@ -55,18 +64,23 @@ mod sessions;
 pub mod status;
 mod telling;
 mod tunnel;
+mod visits;
 mod zone;
 
+pub use domains::DomainStatus;
 pub use event::Event;
 pub use limits::Limits;
-pub use record::{Account, DeviceRecord, GatewayRecord, Record, RelayRecord, Snapshot};
+pub use record::{
+    Account, DeviceRecord, DomainRecord, GatewayRecord, Record, RelayRecord, Snapshot,
+};
 pub use reject::Reject;
 pub use status::{DeviceStatus, NodeStatus, RelayStatus, TunnelStatus};
 
+use linking::Via;
 use ntm_proto::Path;
 use ntm_proto::id::{Fqdn, Identity, Label, NodeId, PathId, VirtualPrefixes};
 use ntm_proto::key::{PublicKey, SecretKey};
-use ntm_proto::message::{Message, Refusal, TunnelClosed};
+use ntm_proto::message::{Guest, Message, Refusal, TunnelClosed};
 use ntm_proto::random::Random;
 use ntm_proto::wire::{Kind, Opening, notice};
 use rate::Bucket;
@@ -74,7 +88,7 @@ use registry::Registry;
 use reject::Counts;
 use save::{ReplyTo, Saves};
 use sessions::{Answer, Sessions};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -112,6 +126,12 @@ pub enum Output {
         /// What to write.
         record: Record,
     },
+    /// Ask DNS where the coordinator of this domain is (SRV of `_ntm._udp.DOMAIN`, then addresses), and call
+    /// [`Coordinator::handle_domain_found`].
+    FindDomain {
+        /// Which.
+        domain: Fqdn,
+    },
     /// For the log.
     Event(Event),
 }
@@ -136,6 +156,15 @@ pub struct Coordinator {
     sessions: Sessions,
     registry: Registry,
     tunnels: tunnel::Tunnels,
+    peers: peers::Peers,
+    /// Questions to other domains.
+    asked: abroad::AllAsked,
+    /// Tunnels of other domains with gateways of ours.
+    visits: visits::Visits,
+    /// What each other domain was last told of each gateway.
+    told: BTreeMap<(NodeId, NodeId), Guest>,
+    /// Gateways that may not know the trusted domains.
+    untold: BTreeSet<NodeId>,
     pushes: push::Pushes,
     saves: Saves,
     rejects: Counts,
@@ -159,6 +188,8 @@ impl Coordinator {
             limits,
         } = setup;
         let mut random = Random::from_seed(seed);
+        let mut peers = peers::Peers::new(key.clone(), limits.messages_per_second);
+        let _ = peers.set(snapshot.domains.clone(), &domain, &mut random, now);
         Self {
             public: key.public(),
             prefixes,
@@ -167,6 +198,11 @@ impl Coordinator {
             random,
             registry: Registry::new(domain, prefixes, snapshot),
             tunnels: tunnel::Tunnels::default(),
+            peers,
+            asked: BTreeMap::new(),
+            visits: visits::Visits::default(),
+            told: BTreeMap::new(),
+            untold: BTreeSet::new(),
             pushes: push::Pushes::default(),
             saves: Saves::default(),
             rejects: Counts::default(),
@@ -189,7 +225,7 @@ impl Coordinator {
     ) -> Result<(), Reject> {
         self.handle_timeout(now);
         let handled = self.take_datagram(path, datagram, now);
-        self.push(now);
+        self.finish(now);
         handled.inspect_err(|&reject| self.rejects.add(reject))
     }
 
@@ -197,7 +233,7 @@ impl Coordinator {
     pub fn handle_saved(&mut self, ticket: u64, saved: bool, now: Instant) {
         if let Some(saving) = self.saves.take(ticket) {
             self.saved(saving, saved, now);
-            self.push(now);
+            self.finish(now);
         }
     }
 
@@ -205,19 +241,31 @@ impl Coordinator {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.sessions.handle_timeout(now);
         self.expire_nodes(now);
+        self.asked_timeout(now);
+        self.links_timeout(now);
         self.push(now);
         self.sweep_tunnels(now);
         self.greet(now);
+        self.flush_links(now);
+    }
+
+    /// Says what came up.
+    fn finish(&mut self, now: Instant) {
+        self.push(now);
+        self.flush_links(now);
     }
 
     /// When to call [`Self::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
         let greet = (!self.to_greet.is_empty()).then_some(self.greet_at);
-        let sweep = self.tunnels.iter().next().map(|_| self.sweep);
+        let is_empty = self.tunnels.iter().next().is_none() && self.visits.is_empty();
+        let sweep = (!is_empty).then_some(self.sweep);
         let parts = [
             self.sessions.poll_timeout(),
             self.registry.poll_timeout(),
             self.pushes.poll_timeout(),
+            self.asked_due(),
+            self.links_due(),
         ];
         parts.into_iter().chain([greet, sweep]).flatten().min()
     }
@@ -249,7 +297,9 @@ impl Coordinator {
         gateways
             .chain(relays)
             .for_each(|record| self.registry.enrol(record));
-        self.groups_changed(snapshot.groups);
+        self.groups_changed(snapshot.groups, snapshot.foreign);
+        self.domains_changed(snapshot.domains, now);
+        self.finish(now);
     }
 
     fn forget_node(&mut self, id: NodeId, now: Instant) {
@@ -263,6 +313,7 @@ impl Coordinator {
                 .into_iter()
                 .for_each(|other| self.say(other, &closed, now));
         }
+        self.forget_visitor(id, now);
         let is_relay = self.registry.relay(id).is_some();
         self.sessions.forget(id);
         self.registry.remove(id);
@@ -271,10 +322,10 @@ impl Coordinator {
         }
     }
 
-    /// Who is in which group from now on: group, account. Relays are told to drop what is no longer allowed at the
+    /// Who is in which group from now on: group, account; and of other domains: group, gateway or domain. Relays are told to drop what is no longer allowed at the
     /// next [`Self::handle_timeout`], which is due at once; a direct tunnel that is up is the gateways' own.
-    pub fn groups_changed(&mut self, groups: Vec<(String, i64)>) {
-        self.registry.set_groups(groups);
+    pub fn groups_changed(&mut self, groups: Vec<(String, i64)>, foreign: Vec<(String, Fqdn)>) {
+        self.registry.set_groups(groups, foreign);
         self.sweep = self.born;
     }
 
@@ -309,10 +360,15 @@ impl Coordinator {
         match opening.kind {
             Kind::HandshakeInit => self.take_init(path, datagram, now),
             Kind::Control => self.take_control(path, opening.receiver, datagram, now),
+            Kind::HandshakeResponse | Kind::CookieReply | Kind::Notice
+                if self.peers.iter().next().is_some() =>
+            {
+                self.take_from_link(path, opening.kind, datagram, now)
+            }
             Kind::HandshakeResponse
             | Kind::CookieReply
-            | Kind::Data
             | Kind::Notice
+            | Kind::Data
             | Kind::RelayBind
             | Kind::RelayChallenge
             | Kind::RelayConfirm
@@ -321,7 +377,8 @@ impl Coordinator {
     }
 
     fn take_init(&mut self, path: Path, datagram: &[u8], now: Instant) -> Result<(), Reject> {
-        let find = |key: &PublicKey| self.registry.owner_of(key);
+        let (registry, peers) = (&self.registry, &self.peers);
+        let find = |key: &PublicKey| registry.owner_of(key).or_else(|| peers.owner_of(key));
         match self
             .sessions
             .handle_init(path.remote, datagram, find, &mut self.random, now)?
@@ -350,12 +407,20 @@ impl Coordinator {
         datagram: &[u8],
         now: Instant,
     ) -> Result<(), Reject> {
+        if !self.sessions.has(id) && !self.peers.at(path.remote, now).is_empty() {
+            let taken = self.take_from_link(path, Kind::Control, datagram, now);
+            return taken.inspect_err(|&reject| self.notify(path, id, datagram, reject, now));
+        }
         let mut plain = std::mem::take(&mut self.plain);
         let opened = self.sessions.open(id, datagram, &mut plain, now);
         let message = opened.and_then(|node| Ok((node, Message::decode(&plain)?)));
         self.plain = plain;
         let (node, message) =
             message.inspect_err(|&reject| self.notify(path, id, datagram, reject, now))?;
+        let reply = ReplyTo { session: id, path };
+        if self.peers.get(node).is_some() {
+            return self.take_peer_message(node, message, Via::Session(reply), now);
+        }
         // Acknowledgements answer what we said, at the rate we said it.
         let is_free = matches!(message, Message::DirectionAck(_));
         let per_second = self.limits.messages_per_second;
@@ -366,7 +431,7 @@ impl Coordinator {
             }
         }
         self.registry.heard(node, now);
-        self.take_message(node, message, ReplyTo { session: id, path }, now)
+        self.take_message(node, message, reply, now)
     }
 
     fn take_message(
@@ -430,8 +495,14 @@ impl Coordinator {
         }
     }
 
-    /// Says something to a registered node, once.
+    /// Says something to a registered node, a guest or a peer, once.
     fn say(&mut self, node: NodeId, message: &Message, now: Instant) {
+        if self.registry.guests.peer(node).is_some() {
+            return self.say_guest(node, message, now);
+        }
+        if self.peers.get(node).is_some() {
+            return self.say_peer(node, message.clone(), now);
+        }
         let Some(path) = self.registry.live(node).map(|live| live.primary) else {
             return;
         };

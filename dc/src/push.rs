@@ -29,6 +29,16 @@ pub(crate) enum About {
     },
     /// A tunnel's Relay Direction.
     Relay { tunnel: TunnelId },
+    /// A Route Direction of another domain for a gateway of ours.
+    Passed {
+        tunnel: TunnelId,
+        local: NodeId,
+        remote: NodeId,
+    },
+    /// How a gateway of ours is now, for the peer that has a tunnel with it.
+    Guest { gateway: NodeId, peer: NodeId },
+    /// The trusted domains, for a gateway.
+    Domains { gateway: NodeId },
 }
 
 pub(crate) struct Push {
@@ -72,7 +82,10 @@ impl Pushes {
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
         let (pause, left) = match about {
-            About::Route { .. } => ROUTE,
+            About::Route { .. }
+            | About::Passed { .. }
+            | About::Guest { .. }
+            | About::Domains { .. } => ROUTE,
             About::Relay { .. } => RELAY,
         };
         let load = self.load.entry(to).or_default();
@@ -105,6 +118,20 @@ impl Pushes {
             .get(&sequence)
             .filter(|push| push.to == from)?;
         self.remove(sequence).map(|push| push.about)
+    }
+
+    /// To whom the push with this number goes.
+    pub(crate) fn addressee(&self, sequence: u32) -> Option<NodeId> {
+        self.by_sequence.get(&sequence).map(|push| push.to)
+    }
+
+    /// Ends all pushes to a node.
+    pub(crate) fn forget(&mut self, to: NodeId) {
+        let all = self.by_sequence.iter().filter(|(_, push)| push.to == to);
+        let all: Vec<u32> = all.map(|(sequence, _)| *sequence).collect();
+        for sequence in all {
+            self.remove(sequence);
+        }
     }
 
     /// The message under way about this.

@@ -3,7 +3,7 @@
 //! Everything else (who is online, sessions, tunnels) lives in memory alone and comes back by itself after a
 //! restart. A record never changes its node id or its virtual addresses.
 
-use ntm_proto::id::{DeviceKey, Label, NodeId};
+use ntm_proto::id::{DeviceKey, Fqdn, Label, NodeId};
 use ntm_proto::key::PublicKey;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -73,6 +73,17 @@ pub struct DeviceRecord {
     pub vip6: Ipv6Addr,
 }
 
+/// Another domain that the operator trusts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainRecord {
+    /// Its name.
+    pub domain: Fqdn,
+    /// Its coordinator's static key: pinned, whatever DNS says.
+    pub key: PublicKey,
+    /// Where its coordinator is; `None`: ask DNS.
+    pub address: Option<SocketAddr>,
+}
+
 /// One row to write: insert it, or replace what has the same `node`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -95,6 +106,10 @@ pub struct Snapshot {
     pub devices: Vec<DeviceRecord>,
     /// Who is in which group: group, [`Account::id`].
     pub groups: Vec<(String, i64)>,
+    /// Who of other domains is in which group: group, name of a gateway or of a whole domain.
+    pub foreign: Vec<(String, Fqdn)>,
+    /// The domains that are trusted.
+    pub domains: Vec<DomainRecord>,
     /// Virtual addresses of nodes that were removed: never given again.
     pub retired: Vec<(Ipv4Addr, Ipv6Addr)>,
 }

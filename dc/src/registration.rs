@@ -146,7 +146,9 @@ impl Coordinator {
         self.reach_changed(id, now);
         if message.primary {
             self.tell_rest(id, false, now);
+            self.tell_untold(id, now);
         }
+        self.visitor_changed(id, false, now);
         Ok(())
     }
 
@@ -322,6 +324,8 @@ impl Coordinator {
             Claim::Gateway(_) => {
                 self.reach_changed(id, now);
                 self.tell_rest(id, true, now);
+                self.visitor_changed(id, true, now);
+                self.tell_domains(id, now);
             }
             Claim::Relay {
                 addresses,
@@ -380,6 +384,7 @@ impl Coordinator {
             self.relay_registered(id, change, now);
         } else {
             self.tell_rest(id, true, now);
+            self.tell_domains(id, now);
         }
         true
     }
@@ -423,7 +428,7 @@ impl Coordinator {
     }
 
     /// Whether a peer may be sent to this address at all.
-    fn is_real(&self, address: SocketAddr) -> bool {
+    pub(crate) fn is_real(&self, address: SocketAddr) -> bool {
         is_candidate(address) && !self.prefixes.contains(canonical(address.ip()))
     }
 

@@ -4,6 +4,7 @@
 //! moment it is given to the store; until the store has it, it has no name in the zone and nobody can ask for it.
 
 use crate::allot::Allotment;
+use crate::guests::{Guests, Party};
 use crate::node::{GatewayRole, Live, Node, RelayRole};
 use crate::record::{DeviceRecord, Record, Snapshot};
 use ntm_proto::id::{DeviceKey, Fqdn, Identity, Label, NodeId, VirtualPrefixes};
@@ -22,6 +23,9 @@ pub(crate) struct Registry {
     by_name: BTreeMap<Label, NodeId>,
     by_address: BTreeMap<IpAddr, NodeId>,
     groups: BTreeMap<i64, BTreeSet<String>>,
+    /// Who of other domains is in a group: gateways, and whole domains.
+    foreign: BTreeMap<Fqdn, BTreeSet<String>>,
+    pub(crate) guests: Guests,
     /// Who goes offline when.
     ends: BTreeSet<(Instant, NodeId)>,
     pub(crate) serial: u32,
@@ -50,10 +54,12 @@ impl Registry {
             by_name: BTreeMap::new(),
             by_address: BTreeMap::new(),
             groups: BTreeMap::new(),
+            foreign: BTreeMap::new(),
+            guests: Guests::default(),
             ends: BTreeSet::new(),
             serial: 0,
         };
-        registry.set_groups(snapshot.groups);
+        registry.set_groups(snapshot.groups, snapshot.foreign);
         for (vip4, vip6) in snapshot.retired {
             registry.allotment.mark(vip4, vip6);
         }
@@ -116,8 +122,12 @@ impl Registry {
         self.serial = self.serial.wrapping_add(1);
     }
 
-    pub(crate) fn set_groups(&mut self, groups: Vec<(String, i64)>) {
+    pub(crate) fn set_groups(&mut self, groups: Vec<(String, i64)>, foreign: Vec<(String, Fqdn)>) {
         self.groups.clear();
+        self.foreign.clear();
+        for (group, name) in foreign {
+            self.foreign.entry(name).or_default().insert(group);
+        }
         for (group, account) in groups {
             self.groups.entry(account).or_default().insert(group);
         }
@@ -125,6 +135,21 @@ impl Registry {
 
     pub(crate) fn node(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(&id)
+    }
+
+    /// What is to be known of an end of a tunnel, a guest included.
+    pub(crate) fn party(&self, id: NodeId) -> Option<Party> {
+        let own = self.nodes.get(&id).map(|node| Party {
+            key: node.key,
+            epoch: node.epoch,
+            reach: node.reach,
+        });
+        own.or_else(|| self.guests.party(id))
+    }
+
+    /// Whether a node or device of ours has this id.
+    pub(crate) fn is_own(&self, id: NodeId) -> bool {
+        self.nodes.contains_key(&id) || self.devices.contains_key(&id)
     }
 
     pub(crate) fn node_mut(&mut self, id: NodeId) -> Option<&mut Node> {
@@ -234,9 +259,12 @@ impl Registry {
         self.serial = self.serial.wrapping_add(1);
     }
 
-    /// The full name of a gateway or relay.
+    /// The full name of a gateway or relay, or of a guest.
     pub(crate) fn node_name(&self, id: NodeId) -> Option<Fqdn> {
-        self.domain.child(&self.nodes.get(&id)?.name).ok()
+        match self.nodes.get(&id) {
+            Some(node) => self.domain.child(&node.name).ok(),
+            None => self.guests.name(id).cloned(),
+        }
     }
 
     /// The gateway of a stored device, or of a gateway itself.
@@ -247,8 +275,11 @@ impl Registry {
         }
     }
 
-    /// The identity of a stored device or of a gateway.
+    /// The identity of a stored device or of a gateway, or of a guest's device.
     pub(crate) fn identity(&self, id: NodeId) -> Option<Identity> {
+        if let Some(identity) = self.guests.identity(id) {
+            return Some(identity.clone());
+        }
         if let Some(Device { record, .. }) = self.devices.get(&id).filter(|device| device.stored) {
             let name = self.node_name(record.gateway)?.child(&record.label).ok()?;
             return Some(Identity {
@@ -296,8 +327,29 @@ impl Registry {
         named.filter(|_| labels.next().is_none()).map(|_| device)
     }
 
-    /// Whether devices of these gateways may talk: one account, or a group in common.
+    /// Whether a gateway of ours and one of another domain may talk: a group has its account, and the other's name or
+    /// domain.
+    pub(crate) fn may_talk_abroad(&self, gateway: NodeId, name: &Fqdn) -> bool {
+        let account = self.gateway(gateway).map(|role| role.account);
+        let Some(own) = account.and_then(|account| self.groups.get(&account)) else {
+            return false;
+        };
+        let theirs = [Some(name.clone()), name.parent()];
+        let mut theirs = theirs
+            .iter()
+            .flatten()
+            .filter_map(|it| self.foreign.get(it));
+        theirs.any(|theirs| !own.is_disjoint(theirs))
+    }
+
+    /// Whether devices of these gateways may talk: one account, or a group in common. One of them may be a guest.
     pub(crate) fn may_talk(&self, one: NodeId, other: NodeId) -> bool {
+        if let Some(name) = self.guests.name(other) {
+            return self.may_talk_abroad(one, name);
+        }
+        if let Some(name) = self.guests.name(one) {
+            return self.may_talk_abroad(other, name);
+        }
         let account = |id| self.gateway(id).map(|role| role.account);
         let (Some(one), Some(other)) = (account(one), account(other)) else {
             return false;

@@ -1,6 +1,7 @@
 //! Why a datagram had no effect, and how often each reason came up.
 
 use ntm_proto::handshake::HandshakeError;
+use ntm_proto::link::LinkReject;
 use ntm_proto::session::SessionError;
 use ntm_proto::wire::DecodeError;
 
@@ -55,6 +56,9 @@ pub enum Reject {
     /// It is about a direction, tunnel or device that is not the sender's, or not there any more.
     #[error("not the sender's")]
     NotYours,
+    /// Another domain's coordinator speaks of what is not its own.
+    #[error("not of that domain")]
+    NotTheirs,
     /// The store did not keep what had to be kept first.
     #[error("not saved")]
     NotSaved,
@@ -62,7 +66,7 @@ pub enum Reject {
 
 impl Reject {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Truncated,
         Self::Unknown,
         Self::Malformed,
@@ -79,6 +83,7 @@ impl Reject {
         Self::NotRegistered,
         Self::Cloned,
         Self::NotYours,
+        Self::NotTheirs,
         Self::NotSaved,
     ];
 }
@@ -99,6 +104,17 @@ impl From<HandshakeError> for Reject {
             HandshakeError::Malformed => Self::Malformed,
             HandshakeError::NotAddressed => Self::NotAddressed,
             HandshakeError::Forged => Self::Forged,
+        }
+    }
+}
+
+impl From<LinkReject> for Reject {
+    fn from(reject: LinkReject) -> Self {
+        match reject {
+            LinkReject::Decode(error) => error.into(),
+            LinkReject::UnknownSession => Self::UnknownSession,
+            LinkReject::Session(error) => error.into(),
+            LinkReject::Handshake(error) => error.into(),
         }
     }
 }

@@ -258,8 +258,8 @@ impl Coordinator {
         };
         let reach = |end: usize| {
             self.registry
-                .node(tunnel.ends[end].gateway)
-                .map(|node| node.reach)
+                .party(tunnel.ends[end].gateway)
+                .map(|party| party.reach)
         };
         [reach(0), reach(1)]
             .into_iter()

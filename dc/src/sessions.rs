@@ -133,6 +133,11 @@ impl Sessions {
         }
     }
 
+    /// Whether there is such a session.
+    pub(crate) fn has(&self, id: PathId) -> bool {
+        self.entries.contains_key(&id)
+    }
+
     /// Opens a message: puts it into `plain`, says on whose behalf. Confirms its session.
     pub(crate) fn open(
         &mut self,

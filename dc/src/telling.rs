@@ -25,6 +25,15 @@ impl Coordinator {
             .ok_or(Reject::NotYours)?;
         match about {
             About::Relay { tunnel } => self.relay_answered(tunnel, from, ack.refusal, now),
+            About::Route { tunnel, .. } if ack.refusal == Some(Refusal::PathTaken) => {
+                self.remake(tunnel, now);
+            }
+            About::Passed {
+                tunnel,
+                local,
+                remote,
+            } => self.passed_acked((tunnel, local, remote), ack.refusal, now),
+            About::Guest { .. } | About::Domains { .. } => {}
             About::Route { tunnel, side, pair } => {
                 if let Some(tunnel) = self.tunnels.get_mut(tunnel) {
                     tunnel.in_use = true;
@@ -46,6 +55,13 @@ impl Coordinator {
                 Due::Say(to, message) => self.say(to, &message, now),
                 Due::GaveUp(push) => match push.about {
                     About::Relay { tunnel } => self.relay_failed(tunnel, push.to, None, now),
+                    About::Passed {
+                        tunnel,
+                        local,
+                        remote,
+                    } => self.passed_given_up((tunnel, local, remote)),
+                    About::Guest { gateway, peer } => self.change_given_up(gateway, peer),
+                    About::Domains { gateway } => self.domains_given_up(gateway),
                     About::Route { tunnel, side, pair } => {
                         if let Some(pair) = self
                             .tunnels
@@ -192,7 +208,7 @@ impl Coordinator {
         let tunnel = self.tunnels.get(id)?;
         let pair = tunnel.pairs.iter().find(|pair| pair.devices == devices)?;
         let (here, there) = (tunnel.ends[side], tunnel.ends[1 - side]);
-        let peer = self.registry.node(there.gateway)?;
+        let peer = self.registry.party(there.gateway)?;
         let leg = |used: RelayUse| {
             Some(RelayLeg {
                 relay: used.relay,
@@ -209,8 +225,8 @@ impl Coordinator {
                 0
             },
             tunnel: id,
-            peer: peer.id,
-            peer_name: self.registry.node_name(peer.id)?,
+            peer: there.gateway,
+            peer_name: self.registry.node_name(there.gateway)?,
             peer_key: peer.key,
             peer_epoch: there.epoch,
             initiator: tunnel.initiator == side,

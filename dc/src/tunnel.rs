@@ -30,6 +30,8 @@ pub(crate) struct Tunnel {
     pub(crate) touched: Instant,
     /// Whether the log knows of the present route.
     pub(crate) announced: bool,
+    /// How often it got fresh ids.
+    pub(crate) remade: u32,
     /// Whether any end ever acknowledged anything.
     pub(crate) in_use: bool,
 }
@@ -211,6 +213,7 @@ impl Tunnels {
             pairs: Vec::new(),
             touched: now,
             announced: false,
+            remade: 0,
             in_use: false,
         };
         self.by_id.insert(id, tunnel);

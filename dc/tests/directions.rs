@@ -89,7 +89,7 @@ fn refusals_say_why() {
     for (device, name, refusal) in [
         (laptop, "nobody.home.ntm.test", Refusal::Unknown),
         (laptop, "rs1.ntm.test", Refusal::Unknown),
-        (laptop, "example.org", Refusal::Unknown),
+        (laptop, "example.org", Refusal::DomainUnknown),
         (laptop, "laptop.car.ntm.test", Refusal::Local),
         (laptop, "car.ntm.test", Refusal::Local),
         (laptop, "tv.other.ntm.test", Refusal::NotAllowed),
@@ -121,7 +121,7 @@ fn a_group_in_common_joins_two_accounts_until_it_is_gone() {
     let tv = pair.world.device(other, 3, "tv").unwrap().unwrap();
     pair.world
         .dc
-        .groups_changed(vec![("family".into(), 1), ("family".into(), 2)]);
+        .groups_changed(vec![("family".into(), 1), ("family".into(), 2)], Vec::new());
     pair.world.ask(other, tv.node, "camera.home.ntm.test");
     assert_eq!(pair.last(other).remote, pair.camera);
     assert_eq!(pair.last(other).why, Why::BothGlobal);
@@ -131,7 +131,7 @@ fn a_group_in_common_joins_two_accounts_until_it_is_gone() {
     );
     pair.world
         .dc
-        .groups_changed(vec![("family".into(), 1), ("work".into(), 2)]);
+        .groups_changed(vec![("family".into(), 1), ("work".into(), 2)], Vec::new());
     pair.world.pass(Duration::ZERO);
     assert!(pair.world.dc.tunnels().is_empty());
     let request = pair.world.ask(other, tv.node, "camera.home.ntm.test");

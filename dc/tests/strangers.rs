@@ -27,7 +27,7 @@ fn answers(world: &mut World) -> Vec<usize> {
     let outputs = std::iter::from_fn(|| world.dc.poll_output());
     let sizes = outputs.filter_map(|output| match output {
         Output::Send { datagram, .. } => Some(datagram.len()),
-        Output::Save { .. } | Output::Event(_) => None,
+        Output::Save { .. } | Output::FindDomain { .. } | Output::Event(_) => None,
     });
     sizes.collect()
 }

@@ -4,18 +4,21 @@
 //! records of what it knows. Outside our zones everything is refused, zone transfers too.
 
 use super::reverse::{self, Kind};
+use super::service::service_name;
 use super::{Facts, Look};
 use crate::Found;
 use crate::config::Config;
 use hickory_proto::op::{OpCode, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, NS, NULL, PTR, SOA};
+use hickory_proto::rr::rdata::{A, AAAA, NS, NULL, PTR, SOA, SRV};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use hickory_server::server::Request;
-use ntm_proto::id::{Fqdn, NameError, VirtualPrefixes};
+use ntm_proto::id::{Fqdn, Label, NameError, VirtualPrefixes};
 use std::net::IpAddr;
 
 /// The NTM record's type: the first number for private use (RFC 6895 section 3.1).
 const NTM: u16 = 65_280;
+/// The coordinator's own name below the domain.
+const DC: &str = "dc";
 /// Seconds that others may keep an answer, also one that says no.
 const TTL: u32 = 60;
 
@@ -25,6 +28,11 @@ pub struct Zone {
     ns: Name,
     ns_name: Fqdn,
     domain: Fqdn,
+    /// Where others find the coordinator: its SRV record's name, and its own name.
+    service: Name,
+    dc: Name,
+    dc_name: Fqdn,
+    port: u16,
     addresses: Vec<IpAddr>,
     prefixes: VirtualPrefixes,
 }
@@ -49,6 +57,7 @@ pub struct Query {
 enum Place {
     Apex,
     NameServer,
+    Service,
     Node,
     Address,
     Between,
@@ -92,8 +101,14 @@ impl Zone {
     /// The zone that `config` describes.
     pub fn new(config: &Config) -> Result<Self, NameError> {
         let ns_name = config.domain.child(&config.ns)?;
+        let dc_name = config.domain.child(&Label::parse(DC)?)?;
+        let origin = name(&config.domain)?;
         Ok(Self {
-            origin: name(&config.domain)?,
+            service: service_name(&config.domain).unwrap_or_else(|| origin.clone()),
+            dc: name(&dc_name)?,
+            dc_name,
+            port: config.udp_port,
+            origin,
             ns: name(&ns_name)?,
             ns_name,
             domain: config.domain.clone(),
@@ -145,10 +160,18 @@ impl Zone {
         if !self.origin.zone_of(name) {
             return None;
         }
+        if *name == self.service {
+            return Some((self.origin.clone(), Place::Service, Look::Serial));
+        }
+        if *name == self.service.base_name() {
+            return Some((self.origin.clone(), Place::Between, Look::Serial));
+        }
         let fqdn = Fqdn::parse(&name.to_ascii()).ok();
         let (place, look) = match fqdn {
             Some(fqdn) if fqdn == self.domain => (Place::Apex, Look::Name(fqdn)),
-            Some(fqdn) if fqdn == self.ns_name => (Place::NameServer, Look::Serial),
+            Some(fqdn) if fqdn == self.ns_name || fqdn == self.dc_name => {
+                (Place::NameServer, Look::Serial)
+            }
             Some(fqdn) => (Place::Node, Look::Name(fqdn)),
             // No name of ours has such letters.
             None => (Place::Nowhere, Look::Serial),
@@ -161,6 +184,7 @@ impl Zone {
         let (exists, mut records) = match query.place {
             Place::Apex => (true, self.apex(query, facts)),
             Place::NameServer => (true, self.server_addresses()),
+            Place::Service => (true, self.service()),
             Place::Node => node(facts),
             Place::Address => pointer(facts),
             Place::Between => (true, Vec::new()),
@@ -181,11 +205,13 @@ impl Zone {
             let soa = self.soa(facts.serial);
             reply.authority = vec![Record::from_rdata(query.apex.clone(), TTL, soa)];
         }
-        if records
-            .iter()
-            .any(|data| data.record_type() == RecordType::NS)
-        {
-            let glue = |data| Record::from_rdata(self.ns.clone(), TTL, data);
+        let named = match records.first().map(RData::record_type) {
+            Some(RecordType::NS) => Some(&self.ns),
+            Some(RecordType::SRV) => Some(&self.dc),
+            Some(_) | None => None,
+        };
+        if let Some(named) = named {
+            let glue = |data| Record::from_rdata(named.clone(), TTL, data);
             reply.additional = self.server_addresses().into_iter().map(glue).collect();
         }
         let own = |data| Record::from_rdata(query.name.clone(), TTL, data);
@@ -199,6 +225,13 @@ impl Zone {
             records.extend(ntm(facts));
         }
         records
+    }
+
+    /// Where the coordinators of other domains find this one (RFC 2782).
+    fn service(&self) -> Vec<RData> {
+        let srv = SRV::new(0, 0, self.port, self.dc.clone());
+        let is_known = !self.addresses.is_empty();
+        is_known.then_some(RData::SRV(srv)).into_iter().collect()
     }
 
     fn server_addresses(&self) -> Vec<RData> {

@@ -1,9 +1,11 @@
 //! A coordinator, its store, and nodes that talk to it through real links, on a virtual clock.
 
 pub mod pair;
+pub mod two;
 
 use ntm_dc::{
-    Coordinator, Event, GatewayRecord, Limits, Output, Record, Reject, RelayRecord, Setup, Snapshot,
+    Coordinator, DomainRecord, Event, GatewayRecord, Limits, Output, Record, Reject, RelayRecord,
+    Setup, Snapshot,
 };
 use ntm_proto::Path;
 use ntm_proto::id::{DeviceKey, Fqdn, Identity, Label, NodeId, VirtualPrefixes};
@@ -30,6 +32,8 @@ pub struct Client {
     pub is_relay: bool,
     /// Acknowledges directions.
     pub acks: bool,
+    /// So many directions are refused because their path is taken.
+    pub taken: usize,
     /// Refuses to carry tunnels.
     pub unwilling: bool,
     pub inbox: Vec<Message>,
@@ -40,6 +44,15 @@ pub struct Client {
 pub struct World {
     /// What gateways say of their NATs in Keep Alives.
     pub mapping: Mapping,
+    pub domain: Fqdn,
+    /// Where its DC is.
+    pub address: SocketAddr,
+    /// Datagrams for nobody of this world: from where, to where.
+    pub strays: Vec<(Path, Vec<u8>)>,
+    /// Domains that the DC asked DNS for.
+    pub sought: Vec<Fqdn>,
+    pub foreign: Vec<(String, Fqdn)>,
+    pub domains: Vec<DomainRecord>,
     pub dc: Coordinator,
     pub now: Instant,
     pub clients: Vec<Client>,
@@ -65,11 +78,27 @@ impl World {
     }
 
     pub fn with_limits(limits: Limits) -> Self {
-        let mut random = Random::from_seed([9; 32]);
+        Self::of("ntm.test", DC, 9, limits)
+    }
+
+    pub fn of(domain: &str, address: &str, seed: u8, limits: Limits) -> Self {
+        let domain = Fqdn::parse(domain).unwrap();
+        let mut random = Random::from_seed([seed; 32]);
         let (key, now) = (SecretKey::generate(&mut random), Instant::now());
-        let dc = Coordinator::new(setup(&key, limits), Snapshot::default(), [1; 32], now);
+        let dc = Coordinator::new(
+            setup(&domain, &key, limits),
+            Snapshot::default(),
+            [seed; 32],
+            now,
+        );
         Self {
             mapping: Mapping::Unknown,
+            domain,
+            address: address.parse().unwrap(),
+            strays: Vec::new(),
+            sought: Vec::new(),
+            foreign: Vec::new(),
+            domains: Vec::new(),
             dc,
             now,
             clients: Vec::new(),
@@ -142,6 +171,7 @@ impl World {
             outside: outside.parse().unwrap(),
             is_relay,
             acks: true,
+            taken: 0,
             unwilling: false,
             inbox: Vec::new(),
             notices: 0,
@@ -154,6 +184,8 @@ impl World {
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot {
             groups: self.groups.clone(),
+            foreign: self.foreign.clone(),
+            domains: self.domains.clone(),
             ..Snapshot::default()
         };
         for record in self.store.values().cloned() {
@@ -175,7 +207,7 @@ impl World {
             ..Limits::default()
         };
         self.dc = Coordinator::new(
-            setup(&self.key, limits),
+            setup(&self.domain, &self.key, limits),
             snapshot,
             [self.starts; 32],
             self.now,
@@ -365,26 +397,37 @@ impl World {
                 }
                 self.dc.handle_saved(ticket, saved, self.now);
             }
-            Output::Send { path, datagram } => self.deliver(path.remote, &datagram),
+            Output::FindDomain { domain } => self.sought.push(domain),
+            Output::Send { path, datagram } => self.deliver(path, datagram),
         }
     }
 
-    fn deliver(&mut self, to: SocketAddr, datagram: &[u8]) {
-        let Some(at) = self.clients.iter().position(|client| client.outside == to) else {
+    fn deliver(&mut self, to: Path, datagram: Vec<u8>) {
+        let mut clients = self.clients.iter();
+        let Some(at) = clients.position(|client| client.outside == to.remote) else {
+            self.strays.push((to, datagram));
             return;
         };
         self.clients[at].notices += usize::from(datagram.len() == 8);
         let Ok(Received::Message(message)) =
-            self.clients[at].link.handle_datagram(datagram, self.now)
+            self.clients[at].link.handle_datagram(&datagram, self.now)
         else {
             return;
         };
         let unwilling = self.clients[at].unwilling;
         let sequence = match &*message {
-            Message::RouteDirection(direction) => Some((direction.sequence, None)),
+            Message::RouteDirection(direction) => {
+                let taken = self.clients[at].taken;
+                self.clients[at].taken = taken.saturating_sub(1);
+                Some((
+                    direction.sequence,
+                    (taken > 0).then_some(Refusal::PathTaken),
+                ))
+            }
             Message::RelayDirection(direction) => {
                 Some((direction.sequence, unwilling.then_some(Refusal::Limit)))
             }
+            Message::Domains(domains) => Some((domains.sequence, None)),
             _ => None,
         };
         self.clients[at].inbox.push(*message);
@@ -453,9 +496,9 @@ pub fn id_of(record: &Record) -> NodeId {
     }
 }
 
-fn setup(key: &SecretKey, limits: Limits) -> Setup {
+fn setup(domain: &Fqdn, key: &SecretKey, limits: Limits) -> Setup {
     Setup {
-        domain: Fqdn::parse("ntm.test").unwrap(),
+        domain: domain.clone(),
         key: key.clone(),
         prefixes: VirtualPrefixes {
             v4: "198.18.0.0/15".parse().unwrap(),

@@ -395,7 +395,7 @@ impl World {
                     }
                     self.dc.handle_saved(ticket, self.store_works, self.now);
                 }
-                ntm_dc::Output::Event(_) => {}
+                ntm_dc::Output::FindDomain { .. } | ntm_dc::Output::Event(_) => {}
             }
         }
     }

@@ -4,7 +4,7 @@
 //! only about those: names outside its domain are refused by whoever hears them.
 
 use super::codec::{self, Field};
-use super::{Refusal, RouteDirection, Target};
+use super::{Mapping, Refusal, RouteDirection, Target};
 use crate::id::{Fqdn, Identity, NodeId};
 use crate::key::PublicKey;
 use crate::wire::{DecodeError, Reader, Writer};
@@ -43,6 +43,8 @@ pub struct Guest {
     pub inside: Option<SocketAddr>,
     /// Whether a NAT translates `v4`.
     pub nat: bool,
+    /// How it does.
+    pub mapping: Mapping,
     /// Where its DC sees it over IPv6.
     pub v6: Option<SocketAddr>,
 }
@@ -112,6 +114,7 @@ codec::fields!(Guest {
     v4,
     inside,
     nat,
+    mapping,
     v6
 });
 codec::fields!(GuestRequest {

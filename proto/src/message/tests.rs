@@ -53,6 +53,7 @@ fn samples() -> Vec<Message> {
         v4: Some(address),
         inside: Some(address),
         nat: true,
+        mapping: Mapping::Dependent,
         v6: None,
     };
     let peer = [

@@ -1,5 +1,6 @@
 //! The commands beside `run`: each opens the store, does one thing and pokes the daemon if it runs.
 
+use crate::cli::Member;
 use crate::config::{self, Config};
 use crate::desk::Control;
 use crate::store::{NewCode, Store};
@@ -93,53 +94,78 @@ pub(crate) fn account_list(dir: &Path, json: bool) -> Result<()> {
 }
 
 /// `group add`
-pub(crate) fn group_add(dir: &Path, group: &Label, names: &[Label]) -> Result<()> {
-    let (_, mut store) = open(dir)?;
-    let accounts: Vec<i64> = names
-        .iter()
-        .map(|name| store.account(name))
-        .collect::<Result<_>>()?;
-    store.add_to_group(group, &accounts)?;
-    say(&format!("Put {} into the group {group}.", join(names)));
+pub(crate) fn group_add(dir: &Path, group: &Label, members: &[Member]) -> Result<()> {
+    let (config, mut store) = open(dir)?;
+    let (accounts, foreign) = sorted(&config, &store, members)?;
+    store.add_to_group(group, &accounts, &foreign)?;
+    say(&format!("Put {} into the group {group}.", join(members)));
     poke(dir, Control::ReloadGroups);
     Ok(())
 }
 
 /// `group remove`
-pub(crate) fn group_remove(dir: &Path, group: &Label, names: &[Label]) -> Result<()> {
-    let (_, mut store) = open(dir)?;
-    let accounts: Vec<i64> = names
-        .iter()
-        .map(|name| store.account(name))
-        .collect::<Result<_>>()?;
-    match store.remove_from_group(group, &accounts)? {
-        0 if names.is_empty() => bail!("there is no group {group}; see `ntm-dc group list`"),
+pub(crate) fn group_remove(dir: &Path, group: &Label, members: &[Member]) -> Result<()> {
+    let (config, mut store) = open(dir)?;
+    let (accounts, foreign) = sorted(&config, &store, members)?;
+    match store.remove_from_group(group, &accounts, &foreign)? {
+        0 if members.is_empty() => bail!("there is no group {group}; see `ntm-dc group list`"),
         0 => bail!(
             "{} was not in the group {group}; see `ntm-dc group list`",
-            join(names)
+            join(members)
         ),
-        1 => say(&format!("Took one account out of the group {group}.")),
-        count => say(&format!("Took {count} accounts out of the group {group}.")),
+        1 => say(&format!("Took one member out of the group {group}.")),
+        count => say(&format!("Took {count} members out of the group {group}.")),
     }
     poke(dir, Control::ReloadGroups);
     Ok(())
+}
+
+/// The accounts and the names of other domains among `members`.
+fn sorted(config: &Config, store: &Store, members: &[Member]) -> Result<(Vec<i64>, Vec<Fqdn>)> {
+    let domains = store.domains()?;
+    let (mut accounts, mut foreign) = (Vec::new(), Vec::new());
+    for member in members {
+        match member {
+            Member::Account(name) => accounts.push(store.account(name)?),
+            Member::Foreign(name) if name.is_within(&config.domain) => {
+                bail!("{name} is of this domain; name the account that owns it")
+            }
+            Member::Foreign(name) => {
+                let is_of =
+                    |domain: &Fqdn| name == domain || name.parent().as_ref() == Some(domain);
+                if !domains.iter().any(|record| is_of(&record.domain)) {
+                    bail!(
+                        "{name} is neither a trusted domain nor a gateway of one; see `ntm-dc domain list`"
+                    );
+                }
+                foreign.push(name.clone());
+            }
+        }
+    }
+    Ok((accounts, foreign))
 }
 
 /// `group list`
 pub(crate) fn group_list(dir: &Path, json: bool) -> Result<()> {
     let (_, store) = open(dir)?;
     let accounts = store.accounts()?;
-    let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, (Vec<&str>, Vec<String>)> = BTreeMap::new();
     for (group, id) in store.groups()? {
         let name = accounts.iter().find(|account| account.id == id);
-        groups
-            .entry(group)
-            .or_default()
-            .extend(name.map(|account| account.name.as_str()));
+        let members = groups.entry(group).or_default();
+        members.0.extend(name.map(|account| account.name.as_str()));
     }
-    let row = |(name, accounts)| json!({"name": name, "accounts": accounts});
+    for (group, name) in store.foreign()? {
+        groups.entry(group).or_default().1.push(name.to_string());
+    }
+    let row = |(name, members): (&String, &(Vec<&str>, Vec<String>))| json!({"name": name, "accounts": members.0, "foreign": members.1});
     let rows: Value = groups.iter().map(row).collect();
-    show::rows(&rows, &[("GROUP", "name"), ("ACCOUNTS", "accounts")], json);
+    let columns = [
+        ("GROUP", "name"),
+        ("ACCOUNTS", "accounts"),
+        ("OTHER DOMAINS", "foreign"),
+    ];
+    show::rows(&rows, &columns, json);
     Ok(())
 }
 
@@ -235,7 +261,7 @@ pub(crate) fn open(dir: &Path) -> Result<(Config, Store)> {
 }
 
 /// Tells a running daemon that the store changed. The change itself is done already.
-fn poke(dir: &Path, control: Control) {
+pub(crate) fn poke(dir: &Path, control: Control) {
     let told = ctl::ask(dir, control)
         .context("the change is stored, but the daemon does not know; restart it");
     if let Err(error) = told {
@@ -243,10 +269,10 @@ fn poke(dir: &Path, control: Control) {
     }
 }
 
-fn join(names: &[Label]) -> String {
-    names
-        .iter()
-        .map(Label::as_str)
-        .collect::<Vec<_>>()
-        .join(", ")
+fn join(members: &[Member]) -> String {
+    let names = members.iter().map(|member| match member {
+        Member::Account(name) => name.as_str(),
+        Member::Foreign(name) => name.as_str(),
+    });
+    names.collect::<Vec<_>>().join(", ")
 }

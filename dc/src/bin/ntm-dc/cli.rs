@@ -5,8 +5,9 @@ mod help;
 use crate::config;
 use lexopt::prelude::*;
 use ntm_proto::id::{Fqdn, Label};
+use ntm_proto::key::PublicKey;
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,14 +36,22 @@ pub(crate) enum Command {
     AccountList,
     GroupAdd {
         group: Label,
-        accounts: Vec<Label>,
+        members: Vec<Member>,
     },
-    /// Without accounts: the whole group.
+    /// Without members: the whole group.
     GroupRemove {
         group: Label,
-        accounts: Vec<Label>,
+        members: Vec<Member>,
     },
     GroupList,
+    DomainTrust {
+        domain: Fqdn,
+        key: PublicKey,
+        address: Option<SocketAddr>,
+    },
+    DomainForget(Fqdn),
+    DomainList,
+    DomainShow,
     GatewayCode {
         name: Label,
         account: Label,
@@ -57,6 +66,15 @@ pub(crate) enum Command {
     Relays,
     Tunnels,
     Status,
+}
+
+/// Who may be in a group.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Member {
+    /// An account of this domain.
+    Account(Label),
+    /// A gateway of another domain, or all of a domain.
+    Foreign(Fqdn),
 }
 
 /// The words make no command. Says what would.
@@ -78,7 +96,7 @@ struct Words {
     options: Vec<(&'static str, String)>,
 }
 
-const OPTIONS: [&str; 4] = ["domain", "listen", "account", "valid"];
+const OPTIONS: [&str; 6] = ["domain", "listen", "account", "valid", "key", "dc"];
 
 /// Reads the words after the program's name.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usage> {
@@ -142,6 +160,7 @@ fn understand(name: &str, rest: &[String], words: &Words) -> Result<Command, Usa
         "init" => &["domain", "listen"],
         "gateway-code" => &["account", "valid"],
         "relay-code" => &["valid"],
+        "domain trust" => &["key", "dc"],
         _ => &[],
     };
     if let Some((option, _)) = words.options.iter().find(|(o, _)| !allowed.contains(o)) {
@@ -158,17 +177,21 @@ fn understand(name: &str, rest: &[String], words: &Words) -> Result<Command, Usa
         "account add" => Ok(Command::AccountAdd(only(name, rest, "an account name")?)),
         "account list" => nothing(Command::AccountList),
         "group add" => {
-            let (group, accounts) = group(name, rest)?;
-            if accounts.is_empty() {
+            let (group, members) = group(name, rest)?;
+            if members.is_empty() {
                 return Err(usage(name, "which accounts shall be in the group?".into()));
             }
-            Ok(Command::GroupAdd { group, accounts })
+            Ok(Command::GroupAdd { group, members })
         }
         "group remove" => {
-            let (group, accounts) = group(name, rest)?;
-            Ok(Command::GroupRemove { group, accounts })
+            let (group, members) = group(name, rest)?;
+            Ok(Command::GroupRemove { group, members })
         }
         "group list" => nothing(Command::GroupList),
+        "domain trust" => trust(only_domain(name, rest)?, words),
+        "domain forget" => Ok(Command::DomainForget(only_domain(name, rest)?)),
+        "domain list" => nothing(Command::DomainList),
+        "domain show" => nothing(Command::DomainShow),
         "gateway-code" => Ok(Command::GatewayCode {
             name: free(name, only(name, rest, "a name for the gateway")?)?,
             account: account(words)?,
@@ -262,12 +285,58 @@ fn free(name: &str, label: Label) -> Result<Label, Usage> {
     Ok(label)
 }
 
-fn group(name: &str, rest: &[String]) -> Result<(Label, Vec<Label>), Usage> {
+fn only_domain(name: &str, rest: &[String]) -> Result<Fqdn, Usage> {
+    let [text] = rest else {
+        return Err(usage(name, format!("`{name}` needs one domain name")));
+    };
+    config::domain(text).ok_or_else(|| {
+        let what = format!("{text:?}: write a domain name such as example.net");
+        usage(name, what)
+    })
+}
+
+fn trust(domain: Fqdn, words: &Words) -> Result<Command, Usage> {
+    let name = "domain trust";
+    let key = last(words, "key").ok_or_else(|| {
+        let what = format!(
+            "which key? Add --key KEY; the operator of {domain} gets it from `ntm-dc domain show`"
+        );
+        usage(name, what)
+    })?;
+    let key = PublicKey::parse(key).map_err(|error| usage(name, format!("--key: {error}")))?;
+    let address = |text: &str| {
+        let socket = text.parse().ok();
+        let with_port = || Some(SocketAddr::new(config::usable(text)?, ntm_proto::UDP_PORT));
+        socket.or_else(with_port).ok_or_else(|| {
+            let what = format!(
+                "--dc {text:?}: write an IP address, or one with its port such as 203.0.113.10:4750"
+            );
+            usage(name, what)
+        })
+    };
+    Ok(Command::DomainTrust {
+        domain,
+        key,
+        address: last(words, "dc").map(address).transpose()?,
+    })
+}
+
+fn member(name: &str, text: &str) -> Result<Member, Usage> {
+    if text.contains('.') {
+        let foreign = Fqdn::parse(text);
+        return foreign
+            .map(Member::Foreign)
+            .map_err(|error| usage(name, format!("{text:?}: {error}")));
+    }
+    label(name, text).map(Member::Account)
+}
+
+fn group(name: &str, rest: &[String]) -> Result<(Label, Vec<Member>), Usage> {
     let (first, more) = rest
         .split_first()
         .ok_or_else(|| usage(name, format!("`{name}` needs the name of a group")))?;
-    let accounts = more.iter().map(|text| label(name, text));
-    Ok((label(name, first)?, accounts.collect::<Result<_, _>>()?))
+    let members = more.iter().map(|text| member(name, text));
+    Ok((label(name, first)?, members.collect::<Result<_, _>>()?))
 }
 
 fn label(name: &str, text: &str) -> Result<Label, Usage> {

@@ -42,6 +42,8 @@ pub(crate) enum Control {
     Relays,
     /// Tunnels.
     Tunnels,
+    /// Trusted domains.
+    Domains,
     /// Counts.
     Status,
     /// Read groups from the store again.

@@ -13,7 +13,9 @@ mod ctl;
 mod daemon;
 mod desk;
 mod dns;
+mod domain;
 mod files;
+mod finder;
 mod keys;
 mod log;
 mod rows;
@@ -56,9 +58,17 @@ fn execute(Invocation { command, dir, json }: Invocation) -> anyhow::Result<()> 
         Command::Run => daemon::run(&dir),
         Command::AccountAdd(name) => admin::account_add(&dir, &name),
         Command::AccountList => admin::account_list(&dir, json),
-        Command::GroupAdd { group, accounts } => admin::group_add(&dir, &group, &accounts),
-        Command::GroupRemove { group, accounts } => admin::group_remove(&dir, &group, &accounts),
+        Command::GroupAdd { group, members } => admin::group_add(&dir, &group, &members),
+        Command::GroupRemove { group, members } => admin::group_remove(&dir, &group, &members),
         Command::GroupList => admin::group_list(&dir, json),
+        Command::DomainTrust {
+            domain,
+            key,
+            address,
+        } => domain::trust(&dir, &domain, key, address),
+        Command::DomainForget(name) => domain::forget(&dir, &name),
+        Command::DomainList => domain::list(&dir, json),
+        Command::DomainShow => domain::show(&dir, json),
         Command::GatewayCode {
             name,
             account,

@@ -7,11 +7,13 @@ mod answers;
 
 use crate::config::Config;
 use crate::desk::Question;
-use crate::keys;
 use crate::store::Store;
+use crate::{finder, keys};
 use anyhow::Result;
 use ntm_dc::{Coordinator, Event, Limits, Output, Record, Setup};
+use ntm_proto::id::Fqdn;
 use ntm_proto::key::SecretKey;
+use ntm_proto::message::MAX_DOMAINS;
 use ntm_proto::{MAX_DATAGRAM, Path};
 use socket2::SockRef;
 use std::collections::HashMap;
@@ -21,12 +23,15 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::net::UdpSocket;
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// Datagrams taken from one socket before the others have their turn.
 const TURN: usize = 64;
 /// Addresses whose last sign of life is remembered.
 const MAX_SEEN: usize = 65_536;
+
+/// Where the coordinator of a domain is, and for how long that holds.
+type Found = (Fqdn, Vec<SocketAddr>, Duration);
 
 /// The one owner.
 pub(crate) struct Shell {
@@ -34,6 +39,8 @@ pub(crate) struct Shell {
     coordinator: Coordinator,
     store: Store,
     sockets: Vec<(SocketAddr, UdpSocket)>,
+    /// Where those report who ask DNS, and what they reported.
+    found: (Sender<Found>, Receiver<Found>),
     /// Added to the zone's serial number, so that it grows over restarts, too.
     serial: u32,
     seen: HashMap<SocketAddr, Instant>,
@@ -61,6 +68,7 @@ impl Shell {
                 .into_iter()
                 .map(with_address)
                 .collect::<Result<_>>()?,
+            found: channel(MAX_DOMAINS),
             // RFC 1982 arithmetic: it may wrap.
             serial: wall_seconds() as u32,
             seen: HashMap::new(),
@@ -79,6 +87,10 @@ impl Shell {
             tokio::select! {
                 () = readable(&self.sockets) => self.receive(&mut buffer),
                 Some(question) = questions.recv() => self.answer(question),
+                Some((domain, addresses, life)) = self.found.1.recv() => {
+                    let now = Instant::now();
+                    self.coordinator.handle_domain_found(&domain, addresses, life, now);
+                }
                 () = until(due) => self.coordinator.handle_timeout(Instant::now()),
             }
             self.drain();
@@ -125,6 +137,7 @@ impl Shell {
                         tickets.push(ticket);
                         records.push(record);
                     }
+                    Output::FindDomain { domain } => self.find(domain),
                     Output::Event(event) => log(&event),
                 }
             }
@@ -158,6 +171,15 @@ impl Shell {
             // As good as lost on the way: the coordinator says it again.
             Err(error) => tracing::debug!(%local, remote = %path.remote, %error, "cannot send"),
         }
+    }
+
+    fn find(&self, domain: Fqdn) {
+        let report = self.found.0.clone();
+        tokio::spawn(async move {
+            let (addresses, life) = finder::find(&domain).await;
+            // The coordinator has its own patience.
+            let _ = report.send((domain, addresses, life)).await;
+        });
     }
 
     /// Takes over what the store has and forgets what it has no more.
@@ -231,11 +253,16 @@ fn log(event: &Event) {
         | Event::Offline { .. }
         | Event::Moved { .. }
         | Event::Named { .. }
-        | Event::Directed { .. } => {
+        | Event::Directed { .. }
+        | Event::DomainLinked { .. }
+        | Event::DomainForgotten { .. } => {
             tracing::info!("{event}");
         }
         Event::Refused { .. } => tracing::debug!("{event}"),
-        Event::Clone { .. } | Event::RelayFailed { .. } => tracing::warn!("{event}"),
+        Event::Clone { .. }
+        | Event::RelayFailed { .. }
+        | Event::DomainNotFound { .. }
+        | Event::DomainSilent { .. } => tracing::warn!("{event}"),
         Event::NotSaved { .. } => tracing::error!("{event}"),
     }
 }

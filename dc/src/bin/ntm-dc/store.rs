@@ -7,6 +7,7 @@ mod account;
 mod code;
 mod column;
 mod device;
+mod domain;
 mod gateway;
 mod relay;
 mod retired;
@@ -16,7 +17,7 @@ pub(crate) use code::{Enrolled, Identity, NewCode, Redeem, Refused};
 
 use crate::files;
 use anyhow::{Result, anyhow, bail};
-use ntm_dc::{Record, Snapshot};
+use ntm_dc::{DomainRecord, Record, Snapshot};
 use ntm_proto::id::{Fqdn, Label, NodeId};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use std::os::unix::fs::OpenOptionsExt;
@@ -69,7 +70,11 @@ impl Store {
         let store = Self::connect(path)?;
         let found = schema::domain(&store.connection).map_err(|error| store.explain(error))?;
         match found {
-            Some(found) if found == domain.as_str() => Ok(store),
+            Some(found) if found == domain.as_str() => {
+                let made = store.connection.execute_batch(domain::TABLES);
+                made.map_err(|error| store.explain(error))?;
+                Ok(store)
+            }
             Some(found) => bail!(
                 "{} belongs to the domain {found}, the configuration says {domain}; set `domain` back in {}",
                 store.path.display(),
@@ -90,6 +95,8 @@ impl Store {
                 relays: relay::all(&self.connection)?,
                 devices: device::all(&self.connection)?,
                 groups: account::groups(&self.connection)?,
+                foreign: domain::members(&self.connection)?,
+                domains: domain::all(&self.connection)?,
                 retired: retired::all(&self.connection)?,
             })
         };
@@ -154,14 +161,53 @@ impl Store {
         account::groups(&self.connection).map_err(|error| self.explain(error))
     }
 
-    /// Puts accounts into a group.
-    pub(crate) fn add_to_group(&mut self, group: &Label, accounts: &[i64]) -> Result<()> {
-        self.write(|tx| account::join(tx, group, accounts))
+    /// Puts accounts, and names of other domains, into a group.
+    pub(crate) fn add_to_group(
+        &mut self,
+        group: &Label,
+        accounts: &[i64],
+        foreign: &[Fqdn],
+    ) -> Result<()> {
+        self.write(|tx| {
+            account::join(tx, group, accounts)?;
+            domain::join(tx, group, foreign)
+        })
     }
 
-    /// Takes accounts out of a group, or all when none is named; how many were in it.
-    pub(crate) fn remove_from_group(&mut self, group: &Label, accounts: &[i64]) -> Result<usize> {
-        self.write(|tx| account::leave(tx, group, accounts))
+    /// Who of other domains is in which group.
+    pub(crate) fn foreign(&self) -> Result<Vec<(String, Fqdn)>> {
+        domain::members(&self.connection).map_err(|error| self.explain(error))
+    }
+
+    /// The trusted domains, by name.
+    pub(crate) fn domains(&self) -> Result<Vec<DomainRecord>> {
+        domain::all(&self.connection).map_err(|error| self.explain(error))
+    }
+
+    /// Trusts a domain, or another key of it.
+    pub(crate) fn trust(&mut self, record: &DomainRecord) -> Result<()> {
+        self.write(|tx| domain::put(tx, record))
+    }
+
+    /// Trusts a domain no more; how many of its names were in groups. `None`: it was not trusted.
+    pub(crate) fn forget_domain(&mut self, name: &Fqdn) -> Result<Option<usize>> {
+        self.write(|tx| domain::remove(tx, name))
+    }
+
+    /// Takes members out of a group, or all when none is named; how many were in it.
+    pub(crate) fn remove_from_group(
+        &mut self,
+        group: &Label,
+        accounts: &[i64],
+        foreign: &[Fqdn],
+    ) -> Result<usize> {
+        self.write(|tx| match (accounts, foreign) {
+            ([], []) => Ok(account::leave(tx, group, &[])? + domain::clear(tx, group)?),
+            ([], foreign) => domain::leave(tx, group, foreign),
+            (accounts, foreign) => {
+                Ok(account::leave(tx, group, accounts)? + domain::leave(tx, group, foreign)?)
+            }
+        })
     }
 
     /// Keeps a new code; fails when a node of that name exists.

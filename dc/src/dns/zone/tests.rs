@@ -206,3 +206,15 @@ fn edns_is_answered_only_when_asked_and_never_past_1232() {
         Some(1232)
     );
 }
+
+#[test]
+fn other_domains_find_the_coordinator() {
+    assert_eq!(
+        ask("_ntm._udp.ntm.test.", RecordType::SRV),
+        yes(&["0 0 4750 dc.ntm.test."])
+    );
+    assert_eq!(ask("_udp.ntm.test.", RecordType::SRV), yes(&[]));
+    assert_eq!(ask("dc.ntm.test.", RecordType::A), yes(&["192.0.2.1"]));
+    let reply = exchange(&message("_ntm._udp.ntm.test.", RecordType::SRV));
+    assert_eq!(reply.additionals.len(), 2, "both addresses come along");
+}

@@ -1,7 +1,7 @@
 //! What `--help` prints, one text per command; the first line of each is its usage.
 
 /// Commands whose second word is part of their name.
-pub(super) const FAMILIES: [&str; 3] = ["account", "group", "node"];
+pub(super) const FAMILIES: [&str; 4] = ["account", "group", "node", "domain"];
 
 /// The help of a command, or of a family; `None` when there is no such command.
 pub(super) fn text(name: &str) -> Option<&'static str> {
@@ -28,6 +28,11 @@ Accounts:
   group add         put accounts into a group: their devices may talk to each other
   group remove
   group list
+Other domains:
+  domain show       this domain's key, and what to type on the other side
+  domain trust      let devices of another domain be reached, and reach ours
+  domain list
+  domain forget
 Nodes:
   gateway-code      make a one-time code that enrols a gateway
   relay-code        make a one-time code that enrols a relay
@@ -55,6 +60,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("run", RUN),
     ("account", ACCOUNT),
     ("group", GROUP),
+    ("domain", DOMAIN),
     ("gateway-code", GATEWAY_CODE),
     ("relay-code", RELAY_CODE),
     ("node", NODE),
@@ -89,11 +95,27 @@ An account owns gateways. Devices of one account may always talk to each other; 
 `ntm-dc group --help` for others.";
 
 const GROUP: &str = "\
-Usage: ntm-dc group add GROUP ACCOUNT [ACCOUNT ...] | group remove GROUP [ACCOUNT ...] | group list [--json]
+Usage: ntm-dc group add GROUP MEMBER [MEMBER ...] | group remove GROUP [MEMBER ...] | group list [--json]
 
 Devices of two accounts may talk to each other when a group has both. `group add` makes
-the group when it is new. `group remove` without accounts removes the whole group. A
-running daemon knows at once.";
+the group when it is new. `group remove` without members removes the whole group. A
+running daemon knows at once.
+
+A MEMBER is an account of this domain, or of a domain that is trusted (`ntm-dc domain
+--help`) one gateway, such as home.b.test, or everybody, such as b.test.";
+
+const DOMAIN: &str = "\
+Usage: ntm-dc domain trust DOMAIN --key KEY [--dc ADDRESS] | domain forget DOMAIN | domain list [--json] | domain show [--json]
+
+Two domains work together when each trusts the other's key: run `domain show` on both
+sides and type what it prints on the other. Then both operators say who may talk:
+`ntm-dc group add GROUP ACCOUNT b.test` here, and there with a name of this domain.
+A running daemon knows at once; `domain forget` ends all tunnels with that domain.
+
+  --key KEY         the other coordinator's public key. It is pinned: DNS only says where
+                    the coordinator is, never who it is
+  --dc ADDRESS      where the other coordinator is, instead of asking DNS for the SRV
+                    record _ntm._udp.DOMAIN, which its own name server publishes";
 
 const GATEWAY_CODE: &str = "\
 Usage: ntm-dc gateway-code NAME --account ACCOUNT [--valid TIME] [--json] [--dir DIR]

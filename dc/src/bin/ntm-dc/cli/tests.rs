@@ -28,9 +28,38 @@ fn commands_are_understood() {
         command("group add family anna ben"),
         Command::GroupAdd {
             group: label("family"),
-            accounts: vec![label("anna"), label("ben")]
+            members: vec![
+                Member::Account(label("anna")),
+                Member::Account(label("ben"))
+            ]
         }
     );
+    let name = |text| Fqdn::parse(text).unwrap();
+    assert_eq!(
+        command("group add family anna home.b.test"),
+        Command::GroupAdd {
+            group: label("family"),
+            members: vec![
+                Member::Account(label("anna")),
+                Member::Foreign(name("home.b.test"))
+            ]
+        }
+    );
+    let key = PublicKey([7; 32]);
+    for (dc, address) in [
+        ("", None),
+        ("--dc 192.0.2.1", Some("192.0.2.1:4750")),
+        ("--dc [2001:db8::1]:7", Some("[2001:db8::1]:7")),
+    ] {
+        assert_eq!(
+            command(&format!("domain trust b.test --key {key} {dc}")),
+            Command::DomainTrust {
+                domain: name("b.test"),
+                key,
+                address: address.map(|text| text.parse().unwrap())
+            }
+        );
+    }
     assert_eq!(
         command("gateway-code home --account anna --valid=2h"),
         Command::GatewayCode {
@@ -51,6 +80,9 @@ fn mistakes_get_advice() {
     );
     assert!(advice("").starts_with("what shall be done?"));
     assert!(advice("relay-code ns").contains("keeps the name ns for itself"));
+    assert!(advice("domain trust b.test").contains("ntm-dc domain show"));
+    assert!(advice("domain trust b.test --key nonsense").contains("--key: "));
+    assert!(advice("domain forget").contains("needs one domain name"));
     assert!(advice("init").starts_with("which domain? Add --domain"));
     assert!(advice("init --domain a..b").contains("such as example.net"));
     assert!(advice("init --domain a --listen 0.0.0.0").contains("such as 203.0.113.10"));

@@ -64,14 +64,18 @@ impl Shell {
                 self.age(address)
             })),
             Control::Tunnels => Ok(json!(self.coordinator.tunnels())),
+            Control::Domains => Ok(json!(self.coordinator.domains(Instant::now()))),
             Control::Status => Ok(self.status()),
-            Control::ReloadGroups => self.store.groups().map(|groups| {
-                self.coordinator.groups_changed(groups);
-                json!({"done": true})
-            }),
+            Control::ReloadGroups => self.reload_groups().map(|()| json!({"done": true})),
             Control::ReloadNodes => self.reload().map(|()| json!({"done": true})),
         };
         answer.unwrap_or_else(|error| json!({"error": format!("{error:#}")}))
+    }
+
+    fn reload_groups(&mut self) -> Result<()> {
+        let (groups, foreign) = (self.store.groups()?, self.store.foreign()?);
+        self.coordinator.groups_changed(groups, foreign);
+        Ok(())
     }
 
     fn nodes(&self) -> Result<Value> {
@@ -103,6 +107,7 @@ impl Shell {
             "relays": relays.len(),
             "relays_online": relays.iter().filter(|relay| relay.online).count(),
             "tunnels": self.coordinator.tunnels().len(),
+            "domains": self.coordinator.domains(Instant::now()).len(),
             "zone_serial": self.serial.wrapping_add(self.coordinator.zone_serial()),
             "datagrams_received": self.received,
             "datagrams_sent": self.sent,

@@ -1,6 +1,6 @@
 //! Text in a column to a checked value; a damaged row is an error, never a guess.
 
-use ntm_proto::id::{Label, NodeId};
+use ntm_proto::id::{Fqdn, Label, NodeId};
 use ntm_proto::key::PublicKey;
 use rusqlite::Row;
 use rusqlite::types::Type;
@@ -19,6 +19,11 @@ pub(super) fn key(row: &Row<'_>, index: usize) -> rusqlite::Result<PublicKey> {
 /// One part of a name.
 pub(super) fn label(row: &Row<'_>, index: usize) -> rusqlite::Result<Label> {
     parse(row, index, |text| Label::parse(text).ok())
+}
+
+/// A full name.
+pub(super) fn name(row: &Row<'_>, index: usize) -> rusqlite::Result<Fqdn> {
+    parse(row, index, |text| Fqdn::parse(text).ok())
 }
 
 /// An IP address.

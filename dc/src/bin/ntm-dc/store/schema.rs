@@ -20,6 +20,7 @@ pub(super) fn make(tx: &Transaction<'_>, domain: &Fqdn) -> rusqlite::Result<()> 
         super::device::TABLE,
         super::code::TABLE,
         super::retired::TABLE,
+        super::domain::TABLES,
     ];
     tables.iter().try_for_each(|sql| tx.execute_batch(sql))?;
     let sql = "INSERT INTO meta (schema, domain) VALUES (?1, ?2)";

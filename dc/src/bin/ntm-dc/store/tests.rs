@@ -1,6 +1,6 @@
 use super::*;
 use crate::scratch::Scratch;
-use ntm_dc::{DeviceRecord, GatewayRecord};
+use ntm_dc::{DeviceRecord, DomainRecord, GatewayRecord};
 use ntm_proto::enrol::Role;
 use ntm_proto::id::DeviceKey;
 use ntm_proto::key::PublicKey;
@@ -78,7 +78,7 @@ fn device(gateway: &GatewayRecord) -> DeviceRecord {
 fn everything_is_there_after_a_restart() {
     let (dir, mut store) = fresh();
     store.add_account(&label("ben")).unwrap();
-    store.add_to_group(&label("family"), &[1, 2]).unwrap();
+    store.add_to_group(&label("family"), &[1, 2], &[]).unwrap();
     add_code(&mut store, 1, "home");
     let mut home = gateway(enrol(&mut store, 1, 9).unwrap());
     home.epoch = 3;
@@ -223,11 +223,11 @@ fn groups_come_and_go() {
     let family = label("family");
     store.add_account(&label("ben")).unwrap();
     assert!(store.add_account(&label("ben")).is_err());
-    store.add_to_group(&family, &[1, 2]).unwrap();
-    store.add_to_group(&family, &[1]).unwrap();
-    assert_eq!(store.remove_from_group(&family, &[2]).unwrap(), 1);
+    store.add_to_group(&family, &[1, 2], &[]).unwrap();
+    store.add_to_group(&family, &[1], &[]).unwrap();
+    assert_eq!(store.remove_from_group(&family, &[2], &[]).unwrap(), 1);
     assert_eq!(store.groups().unwrap(), [("family".to_owned(), 1)]);
-    assert_eq!(store.remove_from_group(&family, &[]).unwrap(), 1);
+    assert_eq!(store.remove_from_group(&family, &[], &[]).unwrap(), 1);
     assert!(store.groups().unwrap().is_empty());
 }
 
@@ -280,4 +280,44 @@ fn a_full_disk_loses_nothing_that_was_acknowledged() {
     );
     assert_eq!(store.accounts().unwrap().len(), usize::from(n) + 1);
     assert_eq!(store.snapshot().unwrap().gateways.len(), 1);
+}
+
+#[test]
+fn trusted_domains_and_their_names_in_groups_are_kept_and_go_together() {
+    let (dir, mut store) = fresh();
+    let (b, family) = (Fqdn::parse("b.test").unwrap(), label("family"));
+    let mut record = DomainRecord {
+        domain: b.clone(),
+        key: PublicKey([5; 32]),
+        address: Some("192.0.2.1:4750".parse().unwrap()),
+    };
+    store.trust(&record).unwrap();
+    record.key = PublicKey([6; 32]);
+    store.trust(&record).unwrap();
+    let home = Fqdn::parse("home.b.test").unwrap();
+    store
+        .add_to_group(&family, &[1], &[b.clone(), home.clone()])
+        .unwrap();
+    drop(store);
+    let mut store = Store::open(dir.path(), &domain()).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(snapshot.domains, [record]);
+    assert_eq!(snapshot.foreign.len(), 2);
+    assert_eq!(store.remove_from_group(&family, &[], &[home]).unwrap(), 1);
+    assert_eq!(store.groups().unwrap().len(), 1, "the account stays");
+    assert_eq!(store.forget_domain(&b).unwrap(), Some(1));
+    assert_eq!(store.forget_domain(&b).unwrap(), None);
+    assert!(store.foreign().unwrap().is_empty());
+}
+
+#[test]
+fn a_store_of_before_gets_the_new_tables() {
+    let (dir, store) = fresh();
+    store
+        .connection
+        .execute_batch("DROP TABLE domain; DROP TABLE foreign_member")
+        .unwrap();
+    drop(store);
+    let store = Store::open(dir.path(), &domain()).unwrap();
+    assert!(store.domains().unwrap().is_empty());
 }

@@ -16,6 +16,8 @@ DC4=203.0.113.10 DC6=2001:db8:1::10
 RS4=203.0.113.20 RS6=2001:db8:1::20
 DNS4=203.0.113.53 DNS6=2001:db8:1::53
 WWW4=203.0.113.80 WWW6=2001:db8:1::80
+# Which domains' name servers the Internet's DNS knows; a scenario may have others.
+DELEGATIONS=("ntm.test=$DC4")
 # shellcheck disable=SC2034 # used in the other files
 declare -A PUBLIC4=([a]=198.51.100 [b]=192.0.2 [c]=192.0.3) PUBLIC6=([a]=2001:db8:2: [b]=2001:db8:3: [c]=2001:db8:4:)
 # The LANs' prefixes; a scenario may change one.
@@ -104,7 +106,7 @@ inet_up() {
         on "$n" ip route replace default via 203.0.113.1
         on "$n" ip -6 route replace default via 2001:db8:1::1
     done
-    background dns inet "$PYTHON" "$QT/tools/dns.py" "$DNS4" "$DNS6" --web "$WWW4" "$WWW6" --delegate "ntm.test=$DC4"
+    background dns inet "$PYTHON" "$QT/tools/dns.py" "$DNS4" "$DNS6" --web "$WWW4" "$WWW6" --delegate "${DELEGATIONS[@]}"
     mkdir -p "$OUT/www"
     echo 'an ordinary server' >"$OUT/www/index.html"
     background www inet "$PYTHON" "$QT/tools/host.py" --dir "$OUT/www" --log "$OUT/www.seen" --bind "$WWW4"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The Internet's DNS: example.org and its web server, a delegation, NXDOMAIN for the rest.
+"""The Internet's DNS: example.org and its web server, delegations, NXDOMAIN for the rest.
 
-dns.py ADDRESS... --web V4 V6 --delegate ntm.test=ADDRESS
+dns.py ADDRESS... --web V4 V6 --delegate ntm.test=ADDRESS...
 """
 import argparse
 import socket
@@ -11,9 +11,9 @@ import threading
 opts = argparse.ArgumentParser()
 opts.add_argument("address", nargs="+")
 opts.add_argument("--web", nargs=2, required=True)
-opts.add_argument("--delegate", default="")
+opts.add_argument("--delegate", nargs="*", default=[])
 opts = opts.parse_args()
-ZONE, _, SERVER = opts.delegate.partition("=")
+ZONES = dict(zone.split("=") for zone in opts.delegate)
 V4, V6 = opts.web
 
 
@@ -28,10 +28,11 @@ def question(query):
 
 def answer(query):
     name, kind, end = question(query)
-    if ZONE and (name == ZONE or name.endswith("." + ZONE)):
+    server = next((s for z, s in ZONES.items() if ("." + name).endswith("." + z)), None)
+    if server:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.settimeout(2)
-            s.sendto(query, (SERVER, 53))
+            s.sendto(query, (server, 53))
             return s.recv(4096)
     data = b""
     known = name in ("example.org", "www.example.org")

@@ -67,3 +67,84 @@ fn a_copied_datagram_alone_moves_nothing() {
     assert_eq!(paths.active_path(), Some(home));
     assert!(paths.all().count() <= LIMIT);
 }
+
+/// Two direct ways, proven at once, of these round trips; the first is in use.
+fn two_ways(leads: bool, rtts: [u64; 2], start: Instant) -> (Paths, [Path; 2]) {
+    let mut paths = Paths::new(leads);
+    let mut random = Random::from_seed([1; 32]);
+    let ways = [
+        path("10.0.0.2:4750", "203.0.113.9:2"),
+        path("[2001:db8::2]:4750", "[2001:db8::9]:2"),
+    ];
+    paths.direct(&sockets(), &ways.map(|way| way.remote));
+    let tokens = ways.map(|way| paths.challenge(way, &mut random, start).unwrap());
+    for ((way, token), rtt) in ways.into_iter().zip(tokens).zip(rtts) {
+        let _ = paths.answered(way, token, start + Duration::from_millis(rtt));
+    }
+    (paths, ways)
+}
+
+#[test]
+fn the_end_that_leads_takes_the_quicker_of_two_ways_and_stays_when_they_are_alike() {
+    let start = Instant::now();
+    let (paths, ways) = two_ways(true, [80, 20], start);
+    assert_eq!(paths.active_path(), Some(ways[1]));
+    let (paths, ways) = two_ways(true, [21, 20], start);
+    assert_eq!(paths.active_path(), Some(ways[0]));
+}
+
+#[test]
+fn the_end_that_follows_goes_where_it_hears_the_other() {
+    let start = Instant::now();
+    let (mut paths, ways) = two_ways(false, [20, 80], start);
+    assert_eq!(paths.active_path(), Some(ways[0]));
+    let mut random = Random::from_seed([2; 32]);
+    let later = start + Duration::from_secs(1);
+    assert!(paths.heard(ways[1], later), "the other speaks by it");
+    let token = paths.challenge(ways[1], &mut random, later).unwrap();
+    assert!(
+        paths
+            .answered(ways[1], token, later + Duration::from_millis(80))
+            .1
+    );
+}
+
+#[test]
+fn a_way_that_failed_is_taken_again_ever_later() {
+    let (mut paths, mut now) = (Paths::new(true), Instant::now());
+    let mut random = Random::from_seed([3; 32]);
+    let relay = path("10.0.0.2:4750", "203.0.113.20:4750");
+    let direct = path("10.0.0.2:4750", "203.0.113.9:2");
+    paths.relay_bound(Some(relay));
+    paths.direct(&sockets(), &[direct.remote]);
+    let mut pauses = Vec::new();
+    for _ in 0..5 {
+        let failed = now;
+        while paths.active_path() != Some(direct) {
+            now += Duration::from_millis(100);
+            for way in [relay, direct] {
+                let token = paths.challenge(way, &mut random, now).unwrap();
+                let _ = paths.answered(way, token, now);
+            }
+        }
+        pauses.push(now.duration_since(failed).as_secs());
+        for _ in 0..=GIVE_UP_AFTER {
+            paths.challenge(direct, &mut random, now).unwrap();
+        }
+        assert!(paths.give_up_silent(now));
+        assert_eq!(paths.active_path(), Some(relay));
+    }
+    assert_eq!(pauses, [0, 3, 6, 12, 24]);
+}
+
+#[test]
+fn a_late_answer_counts_while_later_challenges_are_under_way() {
+    let (mut paths, now) = (Paths::new(true), Instant::now());
+    let mut random = Random::from_seed([4; 32]);
+    let direct = path("10.0.0.2:4750", "203.0.113.9:2");
+    paths.direct(&sockets(), &[direct.remote]);
+    let first = paths.challenge(direct, &mut random, now).unwrap();
+    paths.challenge(direct, &mut random, now).unwrap();
+    let rtt = Duration::from_millis(700);
+    assert_eq!(paths.answered(direct, first, now + rtt), (Some(rtt), true));
+}

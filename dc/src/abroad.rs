@@ -310,6 +310,8 @@ impl Coordinator {
             | Message::RelayDirection(_)
             | Message::PathChallenge(_)
             | Message::PathResponse(_)
+            | Message::MappingProbe(_)
+            | Message::MappingProbeResponse(_)
             | Message::Domains(_) => Err(Reject::WrongRole),
         }
     }

@@ -430,7 +430,7 @@ impl Coordinator {
                 return Err(Reject::Busy);
             }
         }
-        self.registry.heard(node, now);
+        self.registry.heard(node, 0, now);
         self.take_message(node, message, reply, now)
     }
 
@@ -452,6 +452,7 @@ impl Coordinator {
                 self.handle_device_request(node, message, reply, now)
             }
             Message::KeepAlive(message) => self.handle_keep_alive(node, message, reply, now),
+            Message::MappingProbe(message) => self.handle_mapping_probe(node, message, reply, now),
             Message::DirectionRequest(message) => {
                 self.handle_direction_request(node, &message, reply, now)
             }
@@ -466,6 +467,7 @@ impl Coordinator {
             | Message::PathChallenge(_)
             | Message::PathResponse(_)
             | Message::Domains(_)
+            | Message::MappingProbeResponse(_)
             | Message::Peer(_) => Err(Reject::WrongRole),
         }
     }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// After this long without an authentic message a node counts as offline.
 pub const LIFETIME: Duration = Duration::from_secs(75);
+/// The same for one that says that it speaks seldom, since its NAT allows it.
+pub const LONGEST_LIFETIME: Duration = Duration::from_secs(300);
 /// How long the later of two machines that use one key at the same time is refused.
 pub const QUARANTINE: Duration = Duration::from_secs(600);
 /// Life of a tunnel that neither a request nor a registration of its ends touches.

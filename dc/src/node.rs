@@ -4,6 +4,7 @@ use crate::direction::{Reach, V4};
 use crate::limits::{LIFETIME, QUARANTINE};
 use crate::rate::Bucket;
 use crate::record::{GatewayRecord, Record, RelayRecord};
+use crate::registry::lifetime;
 use ntm_proto::Path;
 use ntm_proto::address::is_global;
 use ntm_proto::id::{DeviceKey, Label, NodeId};
@@ -94,7 +95,7 @@ struct Seen {
     local: Option<SocketAddr>,
     outside: SocketAddr,
     mapping: Mapping,
-    at: Instant,
+    until: Instant,
 }
 
 impl Node {
@@ -314,7 +315,7 @@ impl Live {
                 local,
                 outside,
                 mapping: said.mapping,
-                at: now,
+                until: now + lifetime(said.next),
             },
         );
     }
@@ -322,7 +323,7 @@ impl Live {
     /// A registration arrived from `outside`; it does not say from which socket.
     pub(crate) fn see_registration(&mut self, outside: SocketAddr, now: Instant) {
         if let Some(known) = self.seen.values_mut().find(|seen| seen.outside == outside) {
-            known.at = now;
+            known.until = known.until.max(now + LIFETIME);
             return;
         }
         let family = |a: &&WanAddress| a.address.is_ipv4() == outside.is_ipv4();
@@ -337,14 +338,14 @@ impl Live {
                 local,
                 outside,
                 mapping: Mapping::Unknown,
-                at: now,
+                until: now + LIFETIME,
             },
         );
     }
 
     /// What the sightings of the last while add up to. The primary WAN goes before others, no NAT before NAT.
     pub(crate) fn reach(&self, now: Instant) -> Reach {
-        let fresh = |seen: &&Seen| now.saturating_duration_since(seen.at) < LIFETIME;
+        let fresh = |seen: &&Seen| now < seen.until;
         let best = |v6: bool| {
             let of_family = self
                 .seen
@@ -409,6 +410,7 @@ mod tests {
             local: address(local),
             primary: false,
             mapping: Mapping::Unknown,
+            next: 0,
         }
     }
 

@@ -16,8 +16,8 @@ use ntm_proto::Path;
 use ntm_proto::address::{canonical, is_candidate};
 use ntm_proto::id::{NodeId, PathId};
 use ntm_proto::message::{
-    DirectionRefused, KeepAlive, KeepAliveResponse, Message, Refusal, RegistrationRequest,
-    RegistrationResponse, RelayRegistration, WanAddress,
+    DirectionRefused, KeepAlive, KeepAliveResponse, MappingProbe, MappingProbeResponse, Message,
+    Refusal, RegistrationRequest, RegistrationResponse, RelayRegistration, WanAddress,
 };
 use ntm_proto::wire::notice;
 use std::net::SocketAddr;
@@ -120,7 +120,7 @@ impl Coordinator {
             self.answer(id, reply, &Message::DirectionRefused(refused), now);
             return Err(Reject::NotRegistered);
         }
-        self.registry.heard(id, now);
+        self.registry.heard(id, message.next, now);
         let is_real = self.is_real(message.local) && self.is_real(observed);
         let mut moved = None;
         if let Some(live) = self
@@ -197,6 +197,29 @@ impl Coordinator {
         if returns {
             self.tell_clone(id, path.remote, now);
         }
+    }
+
+    /// Answers to where it came from, and to another socket behind the same outside address: nobody can be aimed at
+    /// anybody else.
+    pub(crate) fn handle_mapping_probe(
+        &mut self,
+        id: NodeId,
+        message: MappingProbe,
+        reply: ReplyTo,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        let observed = reply.path.remote;
+        let (request, response) = (message.request, Message::MappingProbeResponse);
+        let response = response(MappingProbeResponse { request, observed });
+        self.answer(id, reply, &response, now);
+        if let Some(remote) = message.also.filter(|also| also.ip() == observed.ip()) {
+            let path = Path {
+                remote,
+                ..reply.path
+            };
+            self.answer(id, ReplyTo { path, ..reply }, &response, now);
+        }
+        Ok(())
     }
 
     /// Nodes silent for too long are offline.
@@ -297,7 +320,7 @@ impl Coordinator {
             _ => Live::new(reply.path, addresses, false, now),
         };
         self.registry.set_live(id, live);
-        self.registry.heard(id, now);
+        self.registry.heard(id, 0, now);
         if let Some(live) = self
             .registry
             .node_mut(id)

@@ -5,6 +5,7 @@
 
 use crate::allot::Allotment;
 use crate::guests::{Guests, Party};
+use crate::limits::{LIFETIME, LONGEST_LIFETIME};
 use crate::node::{GatewayRole, Live, Node, RelayRole};
 use crate::record::{DeviceRecord, Record, Snapshot};
 use ntm_proto::id::{DeviceKey, Fqdn, Identity, Label, NodeId, VirtualPrefixes};
@@ -12,7 +13,7 @@ use ntm_proto::key::PublicKey;
 use ntm_proto::message::Target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) struct Registry {
     pub(crate) domain: Fqdn,
@@ -41,6 +42,12 @@ pub(crate) struct Device {
     /// The ticket under which it is being saved.
     pub(crate) saving: Option<u64>,
     pub(crate) online: bool,
+}
+
+/// How long a node that speaks every `next` seconds may be silent: two of its messages may be lost.
+pub(crate) fn lifetime(next: u16) -> Duration {
+    let wanted = Duration::from_secs(2 * u64::from(next) + 30);
+    wanted.clamp(LIFETIME, LONGEST_LIFETIME)
 }
 
 impl Registry {
@@ -377,13 +384,13 @@ impl Registry {
         Some(live)
     }
 
-    /// A registered node said something.
-    pub(crate) fn heard(&mut self, id: NodeId, now: Instant) {
+    /// A registered node said something, and will again within `next` seconds.
+    pub(crate) fn heard(&mut self, id: NodeId, next: u16, now: Instant) {
         let Some(live) = self.nodes.get_mut(&id).and_then(|node| node.live.as_mut()) else {
             return;
         };
         self.ends.remove(&(live.until, id));
-        live.until = now + crate::limits::LIFETIME;
+        live.until = live.until.max(now + lifetime(next));
         self.ends.insert((live.until, id));
     }
 

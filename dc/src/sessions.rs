@@ -273,7 +273,7 @@ impl Sessions {
             .ok_or(Reject::Busy)?;
         let (peer, ephemeral) = (request.sender, request.ephemeral);
         let (keys, response) = request.accept(id)?;
-        let session = Session::new(&keys, 0, false, now);
+        let session = Session::control(&keys, false, now);
         self.ends.insert((session.expires_at(), id));
         self.entries.insert(
             id,

@@ -162,6 +162,7 @@ fn a_recorded_registration_does_not_move_a_node_back() {
         local: HOME.parse().unwrap(),
         primary: true,
         mapping: ntm_proto::message::Mapping::Unknown,
+        next: 0,
     });
     let recorded = world.clients[home].link.seal(&message, world.now).unwrap();
     world

@@ -5,12 +5,14 @@
 //! Keep Alive from every socket, so that the DC (and we) know how each WAN looks from outside. Requests are
 //! repeated until answered; two Keep Alives without an answer, or a request nobody answers, start a new handshake.
 
+mod mapping_life;
 mod request;
 mod work;
 
 use crate::outside::Outside;
 use crate::status::{DcStatus, WanStatus};
 use crate::{Event, Output, Reject, Setup, Wan};
+use mapping_life::MappingLife;
 use ntm_proto::Path;
 use ntm_proto::address::canonical;
 use ntm_proto::link::{Link, LinkReject, Received};
@@ -21,9 +23,6 @@ use request::Requests;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-
-/// Pause between Keep Alives of one socket: below the 30 s after which the least patient NATs forget.
-pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// Pause after the DC refused us for another machine with our key.
 const REFUSED: Duration = Duration::from_secs(30);
@@ -50,6 +49,8 @@ pub(crate) struct Coordination {
     keep_alive: Option<Instant>,
     /// Sockets that have not been announced since the WANs changed or the time came.
     unannounced: Vec<(u8, SocketAddr)>,
+    /// How seldom we may speak.
+    life: MappingLife,
     /// How the DC and relays see our sockets.
     pub(crate) outside: Outside,
     rtt: Option<Duration>,
@@ -65,7 +66,7 @@ enum State {
 }
 
 impl Coordination {
-    pub(crate) fn new(setup: &Setup, random: Random) -> Self {
+    pub(crate) fn new(setup: &Setup, random: Random, now: Instant) -> Self {
         Self {
             link: Link::new(setup.key.clone(), setup.dc_key, random),
             dc_addresses: setup.dc_addresses.clone(),
@@ -82,6 +83,7 @@ impl Coordination {
             refused_until: None,
             keep_alive: None,
             unannounced: Vec::new(),
+            life: MappingLife::new(now),
             outside: Outside::default(),
             rtt: None,
             inbox: VecDeque::new(),
@@ -130,6 +132,7 @@ impl Coordination {
             .retain(|local| sockets.clone().any(|(_, socket)| socket == local));
         self.unannounced = sockets.collect();
         self.unregistered = true;
+        self.life = MappingLife::new(now);
         if self.routes.is_empty() {
             self.state = State::NoWan;
             return;
@@ -218,7 +221,7 @@ impl Coordination {
                     .answered(answer.request)
                     .map(|sent| now.duration_since(sent))
                     .or(self.rtt);
-                self.outside.note(path.local, path.remote, answer.observed);
+                self.noted(path, answer.observed, now);
             }
             Message::DirectionRefused(answer) if answer.refusal == Refusal::KeyInUse => {
                 self.requests.answered(answer.request);
@@ -226,6 +229,10 @@ impl Coordination {
                 self.state = State::Connecting;
                 self.key_in_use.get_or_insert(false);
                 self.refused_until = Some(now + REFUSED);
+            }
+            Message::MappingProbeResponse(answer) => {
+                let at_spare = !self.routes.iter().any(|route| route.local == path.local);
+                self.life.answered(at_spare, answer.observed, now);
             }
             Message::DeviceResponse(_)
             | Message::RouteDirection(_)
@@ -243,16 +250,31 @@ impl Coordination {
             | Message::DirectionAck(_)
             | Message::PathChallenge(_)
             | Message::PathResponse(_)
+            | Message::MappingProbe(_)
             | Message::Peer(_) => return Err(Reject::UnexpectedMessage),
         }
         Ok(())
+    }
+
+    /// How long we may be silent without being forgotten by a NAT.
+    pub(crate) fn interval(&self) -> Duration {
+        self.life.interval()
+    }
+
+    /// The DC sees us as `observed`.
+    fn noted(&mut self, path: Path, observed: SocketAddr, now: Instant) {
+        let before = self.outside.observed(path.local);
+        self.outside.note(path.local, path.remote, observed);
+        if before.is_some_and(|before| before != observed) {
+            self.life = MappingLife::new(now);
+        }
     }
 
     fn registered(&mut self, path: Path, answer: &RegistrationResponse, now: Instant) {
         if let Some(sent) = self.requests.answered(answer.request) {
             self.rtt = Some(now.duration_since(sent));
             self.epoch = answer.epoch;
-            self.outside.note(path.local, path.remote, answer.observed);
+            self.noted(path, answer.observed, now);
             self.inbox
                 .push_back(Message::RegistrationResponse(answer.clone()));
             self.state = State::Registered;

@@ -127,6 +127,8 @@ pub struct Wan {
     pub name: String,
     /// The local address and port of each socket, at most one of a family.
     pub sockets: Vec<SocketAddr>,
+    /// Further sockets, at most one of a family, on which nothing comes but what measures the NAT.
+    pub spares: Vec<SocketAddr>,
     /// Whether traffic on it costs money.
     pub metered: bool,
 }
@@ -328,7 +330,7 @@ impl Gateway {
     /// A gateway that knows no WAN and no device yet.
     pub fn new(setup: Setup, seed: [u8; 32], now: Instant) -> Self {
         let mut random = Random::from_seed(seed);
-        let coordination = Coordination::new(&setup, Random::from_seed(random.bytes()));
+        let coordination = Coordination::new(&setup, Random::from_seed(random.bytes()), now);
         let devices = Devices::new(&setup);
         let peers = Peers::new(&setup, &mut random, now);
         Self {
@@ -419,6 +421,7 @@ impl Gateway {
             random: &mut self.random,
             output: &mut self.output,
             epoch: self.coordination.epoch(),
+            keep_warm: self.coordination.interval(),
             outside: &mut self.coordination.outside,
             offers: &mut self.offers,
         };

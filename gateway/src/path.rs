@@ -25,7 +25,7 @@ use way::Way;
 /// Most ways to one peer, relayed one included.
 const LIMIT: usize = 12;
 /// How long a proof holds without a sign of life on the way: a little longer than ways are kept warm.
-const PROOF_LIFE: Duration = Duration::from_secs(60);
+const PROOF_LIFE: Duration = Duration::from_secs(150);
 /// Challenges without an answer after which a way is dead.
 pub(crate) const GIVE_UP_AFTER: u32 = 4;
 

@@ -81,7 +81,7 @@ impl Peer {
             remotes: BTreeMap::new(),
             example: (direction.local, direction.remote.vip4),
             traffic: Traffic::new(now),
-            watch: Watch::new(now),
+            watch: Watch::new(env.keep_warm, now),
             key: direction.peer_key,
             epoch: direction.peer_epoch,
             peer_path: direction.peer_path,

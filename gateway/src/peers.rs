@@ -22,6 +22,8 @@ pub(crate) struct Env<'a> {
     pub(crate) output: &'a mut VecDeque<Output>,
     /// How others see our sockets.
     pub(crate) outside: &'a mut Outside,
+    /// How long a silent way keeps its NAT mapping.
+    pub(crate) keep_warm: Duration,
     /// Our boot epoch.
     pub(crate) epoch: u32,
     /// Our Tunnel Requests in this epoch, to all peers.

@@ -257,7 +257,7 @@ impl Link {
             .filter(|p| p.path == receiver)
             .ok_or(LinkReject::UnknownSession)?;
         let (keys, peer) = pending.initiator.finish(datagram)?;
-        let session = Session::new(&keys, 0, true, now);
+        let session = Session::control(&keys, true, now);
         let renewed = pending.renewal && self.is_up(now);
         self.previous = self.current.take();
         self.current = Some(Established {
@@ -353,7 +353,7 @@ mod tests {
             let request = Request::read(context, init, &mut self.random).unwrap();
             let peer = request.sender;
             let (keys, response) = request.accept(PathId(42)).unwrap();
-            self.session = Some((Session::new(&keys, 0, false, now), peer));
+            self.session = Some((Session::control(&keys, false, now), peer));
             response
         }
     }
@@ -392,6 +392,7 @@ mod tests {
             local,
             primary: true,
             mapping: crate::message::Mapping::Unknown,
+            next: 0,
         });
         let sealed = link.seal(&message, now).unwrap();
         let (session, peer) = dc.session.as_mut().unwrap();

@@ -61,6 +61,10 @@ pub enum Message {
     PathChallenge(PathChallenge),
     /// Gateway to gateway: the challenge arrived, from this address.
     PathResponse(PathResponse),
+    /// Gateway to DC: answer here, or there.
+    MappingProbe(MappingProbe),
+    /// DC to gateway: here.
+    MappingProbeResponse(MappingProbeResponse),
     /// DC to gateway: names in these domains are worth a Direction Request.
     Domains(Domains),
     /// DC to the DC of another domain.
@@ -152,6 +156,26 @@ pub struct KeepAlive {
     pub primary: bool,
     /// How the NAT in front of this socket maps, as far as the sender knows.
     pub mapping: Mapping,
+    /// Seconds until the next one, at most: the DC does not take the sender for gone before two of them are missed.
+    pub next: u16,
+}
+
+/// Gateway to DC: is the NAT's mapping for another socket of mine still there (RFC 5780 section 4.6)?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MappingProbe {
+    /// The request's number.
+    pub request: u32,
+    /// Where to answer besides; only at the IP address that this request comes from.
+    pub also: Option<SocketAddr>,
+}
+
+/// DC's answer: to where the probe came from, and to where it asked for besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MappingProbeResponse {
+    /// The request's number.
+    pub request: u32,
+    /// The sender's address as the DC saw it.
+    pub observed: SocketAddr,
 }
 
 /// How a NAT maps one inside socket (RFC 4787 section 4.1), told from how two servers see it.
@@ -317,6 +341,8 @@ impl Message {
             Self::PathResponse(m) => m.put_as(15, w),
             Self::Domains(m) => m.put_as(16, w),
             Self::Peer(m) => m.put_as(17, w),
+            Self::MappingProbe(m) => m.put_as(18, w),
+            Self::MappingProbeResponse(m) => m.put_as(19, w),
         }
         bytes
     }
@@ -343,6 +369,8 @@ impl Message {
             15 => Self::PathResponse(Field::get(r)?),
             16 => Self::Domains(Field::get(r)?),
             17 => Self::Peer(Field::get(r)?),
+            18 => Self::MappingProbe(Field::get(r)?),
+            19 => Self::MappingProbeResponse(Field::get(r)?),
             _ => return Err(DecodeError::Unknown),
         })
     }
@@ -383,8 +411,11 @@ codec::fields!(KeepAlive {
     wan,
     local,
     primary,
-    mapping
+    mapping,
+    next
 });
+codec::fields!(MappingProbe { request, also });
+codec::fields!(MappingProbeResponse { request, observed });
 impl Mapping {
     /// For people.
     pub fn text(self) -> &'static str {

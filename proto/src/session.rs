@@ -18,6 +18,10 @@ use std::time::{Duration, Instant};
 pub const REKEY_AFTER: Duration = Duration::from_secs(120);
 /// Age at which a session seals and opens nothing any more.
 pub const REJECT_AFTER: Duration = Duration::from_secs(180);
+/// As [`REKEY_AFTER`], for control sessions: little is said in them, and an idle gateway shall cost little.
+pub const CONTROL_REKEY_AFTER: Duration = Duration::from_secs(3600);
+/// As [`REJECT_AFTER`], for control sessions.
+pub const CONTROL_REJECT_AFTER: Duration = Duration::from_secs(4200);
 /// Sealed messages after which the next handshake starts.
 pub const REKEY_AFTER_MESSAGES: u64 = 1 << 60;
 /// Sealed messages after which a session seals nothing any more.
@@ -53,6 +57,8 @@ pub struct Session {
     /// Whether this end started the handshake; it is the one that renews.
     pub initiator: bool,
     born: Instant,
+    /// After how long it is renewed, and refused.
+    life: (Duration, Duration),
     sent: u64,
     window: ReplayWindow,
 }
@@ -66,8 +72,17 @@ impl Session {
             generation,
             initiator,
             born: now,
+            life: (REKEY_AFTER, REJECT_AFTER),
             sent: 0,
             window: ReplayWindow::new(),
+        }
+    }
+
+    /// A session with a DC, which lives longer.
+    pub fn control(keys: &Keys, initiator: bool, now: Instant) -> Self {
+        Self {
+            life: (CONTROL_REKEY_AFTER, CONTROL_REJECT_AFTER),
+            ..Self::new(keys, 0, initiator, now)
         }
     }
 
@@ -155,12 +170,12 @@ impl Session {
 
     /// When renewal is due by age.
     pub fn renew_at(&self) -> Instant {
-        self.born + REKEY_AFTER
+        self.born + self.life.0
     }
 
     /// When it ends by age.
     pub fn expires_at(&self) -> Instant {
-        self.born + REJECT_AFTER
+        self.born + self.life.1
     }
 
     /// Whether its life is over.

@@ -67,6 +67,7 @@ fn message() -> Message {
         local,
         primary: true,
         mapping: Mapping::Unknown,
+        next: 0,
     })
 }
 

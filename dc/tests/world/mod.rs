@@ -276,6 +276,7 @@ impl World {
             local,
             primary,
             mapping: self.mapping,
+            next: 0,
         });
         self.say_from(at, outside.parse().unwrap(), &message)
     }

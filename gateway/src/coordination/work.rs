@@ -1,10 +1,15 @@
 //! What coordination does on its own: everything that is due towards the DC, in one pass.
 
-use super::{Coordination, KEEP_ALIVE, State};
+use super::mapping_life::Probe;
+use super::{Coordination, State};
 use crate::device::Devices;
 use crate::{Event, Output, Wan};
-use ntm_proto::message::{DeviceRequest, KeepAlive, Message, RegistrationRequest, WanAddress};
+use ntm_proto::Path;
+use ntm_proto::message::{
+    DeviceRequest, KeepAlive, MappingProbe, Message, RegistrationRequest, WanAddress,
+};
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 /// Device Requests made in one pass; the next pass follows with the answers.
@@ -29,7 +34,9 @@ impl Coordination {
         } else {
             None
         };
-        let parts = [self.link.poll_timeout(), requests, keep_alive];
+        let life = self.life.poll_timeout();
+        let life = life.filter(|_| self.state == State::Registered);
+        let parts = [self.link.poll_timeout(), requests, keep_alive, life];
         let due = parts.into_iter().flatten().min();
         // Nothing is said before then, whatever is due.
         self.refused_until.or(due)
@@ -74,6 +81,7 @@ impl Coordination {
         if self.state == State::Registered {
             self.announce_sockets(wans, devices, output, now);
             self.tell_devices(devices, now);
+            self.probe_mapping(wans, output, now);
         }
         for message in self.requests.due(now) {
             self.say(&message, output, now);
@@ -139,7 +147,7 @@ impl Coordination {
         now: Instant,
     ) {
         if self.keep_alive.is_some_and(|due| due <= now) {
-            self.keep_alive = Some(now + KEEP_ALIVE);
+            self.keep_alive = Some(now + self.life.interval());
             // A device the DC could not store a moment ago may have better luck now.
             devices.mark_unnamed_stale();
             self.unannounced = wans
@@ -157,6 +165,7 @@ impl Coordination {
         let in_use = self.routes[self.route % self.routes.len()].local;
         for (wan, local) in std::mem::take(&mut self.unannounced) {
             let mapping = self.outside.mapping(local);
+            let next = self.life.interval().as_secs() as u16;
             if local == in_use {
                 let make = |request| {
                     Message::KeepAlive(KeepAlive {
@@ -165,6 +174,7 @@ impl Coordination {
                         local,
                         primary: true,
                         mapping,
+                        next,
                     })
                 };
                 self.requests.add(make, now);
@@ -176,6 +186,7 @@ impl Coordination {
                 local,
                 primary: false,
                 mapping,
+                next,
             });
             let route = self
                 .routes
@@ -185,6 +196,28 @@ impl Coordination {
             if let (Some(path), Some(datagram)) = (route, self.link.seal(&message, now)) {
                 output.push_back(Output::Send { path, datagram });
             }
+        }
+    }
+
+    /// Measures how long the NAT in front of the way in use remembers.
+    fn probe_mapping(&mut self, wans: &[Wan], output: &mut VecDeque<Output>, now: Instant) {
+        let in_use = self.routes[self.route % self.routes.len()];
+        let wan = wans.iter().find(|wan| wan.sockets.contains(&in_use.local));
+        let spares = wan.into_iter().flat_map(|wan| &wan.spares);
+        let same_family = |spare: &&SocketAddr| spare.is_ipv4() == in_use.local.is_ipv4();
+        let spare = spares.into_iter().find(same_family).copied();
+        let Some(probe) = self.life.due(now) else {
+            return;
+        };
+        let (local, also) = match (probe, spare) {
+            (_, None) => return,
+            (Probe::Open, Some(spare)) => (spare, None),
+            (Probe::Ask(outside), Some(_)) => (in_use.local, Some(outside)),
+        };
+        let message = Message::MappingProbe(MappingProbe { request: 0, also });
+        if let Some(datagram) = self.link.seal(&message, now) {
+            let path = Path { local, ..in_use };
+            output.push_back(Output::Send { path, datagram });
         }
     }
 
@@ -248,6 +281,8 @@ impl Coordination {
             | Message::PathChallenge(_)
             | Message::PathResponse(_)
             | Message::Domains(_)
+            | Message::MappingProbe(_)
+            | Message::MappingProbeResponse(_)
             | Message::Peer(_) => None,
         }
     }

@@ -31,6 +31,8 @@ impl Gateway {
                 | Message::DirectionAck(_)
                 | Message::PathChallenge(_)
                 | Message::PathResponse(_)
+                | Message::MappingProbe(_)
+                | Message::MappingProbeResponse(_)
                 | Message::Peer(_) => self.note(&message),
             }
         }

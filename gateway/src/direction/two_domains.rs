@@ -59,6 +59,7 @@ fn wan(number: u8) -> Wan {
         id: 0,
         name: "wan0".to_owned(),
         sockets: vec![socket(number)],
+        spares: Vec::new(),
         metered: false,
     }
 }

@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 
 /// How long the end that does not begin waits before it helps.
 const HELP_AFTER: Duration = Duration::from_millis(1000);
-/// Silence in both directions after which the way is challenged to keep NAT mappings.
-const KEEP_WARM: Duration = Duration::from_secs(20);
 /// Pause between questions to the DC about one peer.
 const ASK_PAUSE: Duration = Duration::from_secs(3);
 /// How long a peer without any way is kept.
@@ -22,6 +20,8 @@ pub(crate) struct Watch {
     /// The first thing sent since something was heard.
     unanswered_since: Option<Instant>,
     last_sent: Instant,
+    /// Silence after which the way is challenged to keep NAT mappings.
+    keep_warm: Duration,
     probed: Option<Instant>,
     /// When what is due was last looked at.
     checked: Instant,
@@ -35,11 +35,12 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new(keep_warm: Duration, now: Instant) -> Self {
         Self {
             heard: None,
             unanswered_since: None,
             last_sent: now,
+            keep_warm,
             probed: None,
             checked: now,
             lost_since: Some(now),
@@ -154,6 +155,8 @@ impl Peer {
             | Message::DirectionAck(_)
             | Message::TunnelClosed(_)
             | Message::Domains(_)
+            | Message::MappingProbe(_)
+            | Message::MappingProbeResponse(_)
             | Message::Peer(_) => return false,
         }
         true
@@ -162,6 +165,7 @@ impl Peer {
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, env: &mut Env<'_>, now: Instant) {
         self.watch.checked = now;
+        self.watch.keep_warm = env.keep_warm;
         self.handshake_timeout(env, now);
         self.bind(env, now);
         if self.keys.wants_renewal(now) && self.outgoing.is_none() {
@@ -186,7 +190,7 @@ impl Peer {
             (Some(_), _, _) => watch.checked + self.paths.pace(),
             (None, Some(probed), _) => probed + self.paths.pace(),
             (None, None, Some(since)) => since + self.paths.patience(),
-            (None, None, None) => watch.last_sent + KEEP_WARM,
+            (None, None, None) => watch.last_sent + watch.keep_warm,
         };
         let outgoing = self.outgoing.as_ref().map(|outgoing| outgoing.again);
         let relay = self.relay.as_ref().and_then(super::RelayEnd::poll_timeout);
@@ -290,7 +294,7 @@ impl Peer {
             .watch
             .unanswered_since
             .is_some_and(|since| now.duration_since(since) >= self.paths.patience());
-        let quiet = now.duration_since(self.watch.last_sent) >= KEEP_WARM;
+        let quiet = now.duration_since(self.watch.last_sent) >= self.watch.keep_warm;
         let rested = self
             .watch
             .probed

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// How long a NAT remembers a mapping without traffic.
+/// How long a NAT remembers a mapping without traffic, unless told otherwise.
 const MAPPING_LIFE: Duration = Duration::from_secs(120);
 
 /// Which outside port a NAT gives to an inside socket (RFC 4787 section 4.1).
@@ -21,6 +21,8 @@ pub enum Mapping {
 /// An IPv4 NAT. It lets in only what answers something that went out (address and port dependent filtering).
 pub struct Nat {
     pub outside: IpAddr,
+    /// How long it remembers a mapping without traffic.
+    pub life: Duration,
     mapping: Mapping,
     next_port: u16,
     /// (inside socket, destination if it matters) to the outside port.
@@ -33,6 +35,7 @@ impl Nat {
     pub fn new(outside: &str, mapping: Mapping) -> Self {
         Self {
             outside: outside.parse().unwrap(),
+            life: MAPPING_LIFE,
             mapping,
             next_port: 40_000,
             ports: BTreeMap::new(),
@@ -61,7 +64,7 @@ impl Nat {
     /// A datagram arrives from `from` at our `port`: the inside socket, if something went out to there lately.
     fn back(&mut self, from: SocketAddr, port: u16, now: Instant) -> Option<SocketAddr> {
         let (inside, last) = self.flows.get_mut(&(port, from))?;
-        if now.duration_since(*last) > MAPPING_LIFE {
+        if now.duration_since(*last) > self.life {
             return None;
         }
         *last = now;

@@ -173,6 +173,7 @@ impl World {
             id: 0,
             name: "wan0".to_owned(),
             sockets,
+            spares: vec![SocketAddr::new(ip, 4799)],
             metered: false,
         }];
         let (site, now) = (self.sites.get_mut(&number).unwrap(), self.now);

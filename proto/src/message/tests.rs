@@ -122,6 +122,15 @@ fn samples() -> Vec<Message> {
             local: address,
             primary: true,
             mapping: Mapping::Dependent,
+            next: 100,
+        }),
+        Message::MappingProbe(MappingProbe {
+            request,
+            also: Some(address),
+        }),
+        Message::MappingProbeResponse(MappingProbeResponse {
+            request,
+            observed: address,
         }),
         Message::KeepAliveResponse(KeepAliveResponse {
             request,

@@ -20,6 +20,8 @@ const BUFFER: usize = 1 << 20;
 struct Bound {
     wan: WanKey,
     local: SocketAddr,
+    /// Whether it only measures the NAT.
+    spare: bool,
     socket: UdpSocket,
 }
 
@@ -69,20 +71,27 @@ impl Sockets {
                 .map(IpAddr::V4)
                 .into_iter()
                 .chain(interface.v6.map(IpAddr::V6));
-            let mut sockets = Vec::new();
-            for address in addresses {
-                let kept = old
-                    .iter()
-                    .position(|bound| bound.wan == key && bound.local.ip() == address);
-                let bound = match kept {
+            let (mut sockets, mut spares) = (Vec::new(), Vec::new());
+            // Spare sockets come last, and a WAN without one is as good.
+            let wanted = addresses.clone().map(|address| (address, false));
+            for (address, spare) in wanted.chain(addresses.map(|address| (address, true))) {
+                let fits = |bound: &Bound| {
+                    bound.wan == key && bound.local.ip() == address && bound.spare == spare
+                };
+                let bound = match old.iter().position(fits) {
                     Some(at) => Ok(old.swap_remove(at)),
-                    None => open(&key, address, self.port),
+                    None => open(&key, address, if spare { 0 } else { self.port }),
                 };
                 match bound {
+                    Ok(bound) if spare => {
+                        spares.push(bound.local);
+                        self.bound.push(Bound { spare, ..bound });
+                    }
                     Ok(bound) => {
                         sockets.push(bound.local);
                         self.bound.push(bound);
                     }
+                    Err(error) if spare => debug!(%error, %address, "no spare socket"),
                     Err(error) => {
                         let which = (interface.name.clone(), address);
                         if !known.contains(&which) {
@@ -102,6 +111,7 @@ impl Sockets {
                     id,
                     name: interface.name.clone(),
                     sockets,
+                    spares,
                     metered: false,
                 });
             }
@@ -114,9 +124,10 @@ impl Sockets {
         !self.missing.is_empty()
     }
 
-    /// Where the sockets are bound, best WAN first.
+    /// Where the sockets for peers are bound, best WAN first.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.bound.iter().map(|bound| bound.local).collect()
+        let main = self.bound.iter().filter(|bound| !bound.spare);
+        main.map(|bound| bound.local).collect()
     }
 
     fn number(&mut self, list: &[WanInterface]) {
@@ -161,7 +172,7 @@ impl Sockets {
     /// take is lost, as on any network: waiting for one WAN would hold up the others.
     pub(crate) fn send(&self, path: Path, datagram: &[u8]) {
         let fits = |bound: &&Bound| match path.local.ip().is_unspecified() {
-            true => bound.local.is_ipv4() == path.remote.is_ipv4(),
+            true => !bound.spare && bound.local.is_ipv4() == path.remote.is_ipv4(),
             false => bound.local == path.local,
         };
         let Some(bound) = self.bound.iter().find(fits) else {
@@ -204,6 +215,7 @@ fn open(wan: &WanKey, address: IpAddr, port: u16) -> Result<Bound> {
     Ok(Bound {
         wan: wan.clone(),
         local,
+        spare: false,
         socket,
     })
 }

@@ -64,9 +64,13 @@ check: ## format, lints, licences, documentation: all without a warning
 	then $(CARGO) deny check licenses bans sources; \
 	else echo '!!! SKIPPED: cargo deny is not installed, so licences, bans and sources were NOT checked !!!' >&2; fi
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
-	@for f in .ci/run $$(find qemu-tests -name '*.sh'); do bash -n $$f; done
-	@if command -v shellcheck >/dev/null; then shellcheck -x $$(find qemu-tests -name '*.sh') .ci/run; \
+	@for f in .ci/run fuzz/run.sh fuzz/rustc-wrapper $$(find qemu-tests -name '*.sh'); do bash -n $$f; done
+	@if command -v shellcheck >/dev/null; then shellcheck -x $$(find qemu-tests -name '*.sh') .ci/run fuzz/run.sh fuzz/rustc-wrapper; \
 	else echo 'shellcheck is not installed: scripts were only parsed' >&2; fi
+
+fuzz: ## TARGET=NAME SECONDS=N RUNS=N: coverage-guided search for inputs that break something, and a table
+	@fuzz/run.sh $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS)) \
+	  $(if $(filter command,$(origin TARGET)),--target $(TARGET))
 
 bench-datapath: ## packets per second through one gateway's data path
 	$(CARGO) run --release -p ntm-gateway --example bench-datapath
@@ -75,4 +79,4 @@ clean: ## removes what was built, and worlds left over
 	$(CARGO) clean
 	rm -rf qemu-tests/out
 
-.PHONY: help demo demo-play test test-rust sim scenario scenarios daemons build size check bench-datapath clean
+.PHONY: help demo demo-play test test-rust sim scenario scenarios daemons build size check fuzz bench-datapath clean

@@ -81,6 +81,7 @@ impl World {
             id: 0,
             name: "wan0".to_owned(),
             sockets: vec![GATEWAY.parse().unwrap()],
+            spares: Vec::new(),
             metered: false,
         };
         world.gateway.wans_changed(vec![wan], now);

@@ -516,6 +516,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
                 local,
                 primary: true,
                 mapping: Mapping::Unknown,
+                next: 20,
             }),
         )
     };

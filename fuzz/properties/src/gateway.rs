@@ -332,6 +332,7 @@ impl Car {
             name: format!("wan{id}"),
             sockets: vec![parse(address)],
             metered: false,
+            spares: Vec::new(),
         };
         let all = [wan(0, WAN4), wan(1, WAN6), wan(2, "10.0.0.2:4750")];
         let chosen = (0..3).filter(|bit| which & 1 << bit != 0);

@@ -92,6 +92,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
             local: address6,
             primary: true,
             mapping: Mapping::Independent,
+            next: 20,
         }),
         Message::KeepAliveResponse(KeepAliveResponse {
             request,

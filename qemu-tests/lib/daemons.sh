@@ -92,8 +92,9 @@ gw_config() { # SIDE KIND
     cat >"$dir/ntm-gateway.toml" <<EOF
 [lan]
 interface = "lan0"
-address = "${LAN4[$1]}.1/24"
+address = "${LAN4[$1]}.${ROUTER4[$1]:-1}/24"
 dhcp = "server"
+${RANGE4[$1]:+range = "${RANGE4[$1]}"}
 [wan]
 interfaces = ["wan0"]
 masquerade = true
@@ -116,6 +117,21 @@ gw_up() { # SIDE KIND
     gw_config "$1" "$2"
     gw_enrol "$1"
     gw_start "$1"
+}
+
+# gw_anew SIDE KIND HOST...: instead of the side's gateway a new one of the same name that nobody has met.
+gw_anew() {
+    local s=$1 kind=$2 h dir=$OUT/${GATEWAY[$1]}
+    shift 2
+    for h in "$@"; do host_unplugged "$h"; done
+    side_net_down "$s"
+    if [ -e "$dir" ]; then
+        dc node remove "${GATEWAY[$s]}" >>"$OUT/dc-init.log" 2>&1 || fail "ntm-dc node remove ${GATEWAY[$s]}"
+        rm -rf "$dir" "$dir".*
+    fi
+    gw_net_up "$s" "$kind"
+    gw_up "$s" "$kind"
+    for h in "$@"; do host_plug "$h"; done
 }
 
 # The router loses power: its daemon dies, its namespace goes, both come back, its hosts ask DHCP again.
@@ -161,10 +177,14 @@ world_up() {
     gw_up b "$b"
     for h in "$@"; do host_up "$h"; done
     for h in "$@"; do
-        wait_until 20 "$h has a DHCP lease" has_lease "$h"
-        wait_until 20 "$h has an identity" has_identity "$h"
+        ready "$h"
         say "$h: $(lan_address "$h") on its LAN, $(vip4 "$h") everywhere"
     done
+}
+
+ready() { # HOST
+    wait_until 20 "$1 has a DHCP lease" has_lease "$1"
+    wait_until 20 "$1 has an identity" has_identity "$1"
 }
 
 # resolves HOST NAME: the host's own resolver, by DHCP, knows the name.

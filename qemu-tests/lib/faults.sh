@@ -17,7 +17,13 @@ fault() {
     } | on inet nft -f - || fail "no such fault: $name $*"
 }
 
-heal() { on inet nft delete table inet "fault-$1"; }
+# heal [NAME]: the fault is over, or all are.
+heal() {
+    local t
+    for t in $(on inet nft list tables inet | awk '{ print $3 }'); do
+        [ "$t" != "fault-${1:-${t#fault-}}" ] || on inet nft delete table inet "$t"
+    done
+}
 
 # break_family SIDE 4|6: nothing of that family gets through to or from this side.
 break_family() {

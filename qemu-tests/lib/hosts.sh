@@ -9,9 +9,14 @@ declare -A LABEL=()
 
 # host_up NAME: plugs it into its router and starts its DHCP client; it serves HTTP and echoes.
 host_up() {
+    host_make "$1"
+    host_plug "$1"
+}
+
+# host_make NAME: all of it but the cable.
+host_make() {
     local h=$1
     ns_exists "$h" || ns_add "$h" 127.0.0.1
-    host_plug "$h"
     mkdir -p "$OUT/$h"
     big_bin "$OUT/$h/big.bin"
     background "$h-serves" "$h" "$PYTHON" "$QT/tools/host.py" --dir "$OUT/$h" --log "$OUT/$h.seen"
@@ -41,7 +46,7 @@ host_plug() {
 
 # The host's cable goes, or has gone with its router.
 host_unplugged() {
-    kill -KILL "$(cat "$OUT/$1-dhcp.pid")" 2>/dev/null || true
+    { kill -KILL "$(cat "$OUT/$1-dhcp.pid")" && rm "$OUT/$1-dhcp.pid"; } 2>/dev/null || true
     on "$1" ip link del eth0 2>/dev/null || true
 }
 

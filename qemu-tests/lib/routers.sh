@@ -11,6 +11,9 @@
 #   within    on side b's LAN
 
 KINDS='global v6 dual nat symnat hairpin dual4 cgn symcgn shared samecgn within'
+# The router's number on its LAN if not 1, and its DHCP range.
+# shellcheck disable=SC2034 # used in the other files
+declare -A ROUTER4=() RANGE4=()
 declare -A KIND=() # of each side's WAN
 declare -A PLUG=() # where the other end of each side's wan0 is: NODE IFACE
 
@@ -30,7 +33,7 @@ gw_net_up() { # SIDE KIND
     within) within_lan "$s" ;;
     *) fail "no such kind of WAN: $kind ($KINDS)" ;;
     esac
-    bridge "$g" lan0 "${LAN4[$s]}.1/24"
+    bridge "$g" lan0 "${LAN4[$s]}.${ROUTER4[$s]:-1}/24"
 }
 
 behind_nat() { # SIDE NAT HOST_NUMBER
@@ -85,8 +88,7 @@ gw_net_down() {
 
 # side_net_down SIDE: router, NATs and all they remember.
 side_net_down() {
-    [ -n "${KIND[$1]:-}" ] || return 0
-    gw_net_down "$1"
+    ns_gone "gw-$1"
     nats_down "$1"
     wait_until 5 "side $1's cable is gone" has_no_link inet "to-$1"
     unset "KIND[$1]"

@@ -77,6 +77,7 @@ def udp():
     s.connect(to)
     s.setblocking(False)
     sent, got, altered = [], {}, 0
+    newest, reordered, twice = -1, 0, 0
     due = time.time()
     pad = b"x" * opts.size
     end = None
@@ -101,6 +102,9 @@ def udp():
                 break
             head = data[len(markers.DATAGRAM) :][:8]
             if data.startswith(markers.DATAGRAM) and head.isdigit() and int(head) < len(sent):
+                twice += int(head) in got
+                reordered += int(head) < newest and int(head) not in got
+                newest = max(newest, int(head))
                 got.setdefault(int(head), time.time())
             else:
                 altered += 1
@@ -109,7 +113,7 @@ def udp():
             for seq, at in enumerate(sent):
                 f.write(f"{at:.6f} {got.get(seq, 0):.6f}\n")
     trips = [at - sent[seq] for seq, at in got.items()]
-    report(ok=bool(got) and not altered, sent=len(sent), received=len(got), altered=altered,
+    report(ok=bool(got) and not altered, sent=len(sent), received=len(got), altered=altered, reordered=reordered, twice=twice,
            rtt_ms=percentile(trips, 0.5), longest_ms=percentile(trips, 1))
 
 

@@ -307,10 +307,11 @@ impl Peer {
             .seal(Kind::Control, self.peer_path, &mut datagram, now)
             .is_ok()
         {
-            // Nobody answers an answer, so its silence means nothing.
-            if matches!(message, Message::PathResponse(_)) {
+            // What happens on another way tells nothing of the one in use, and nobody answers an answer.
+            let in_use = self.paths.active_path().is_none_or(|active| active == path);
+            if in_use && matches!(message, Message::PathResponse(_)) {
                 self.watch.replied(now);
-            } else {
+            } else if in_use {
                 self.watch.sent(now);
             }
             env.output.push_back(Output::Send { path, datagram });

@@ -36,12 +36,6 @@ table ip hairpin {
         timeout 120s
         size 4096
     }
-    map inside {
-        typeof ip saddr . udp sport : udp sport
-        flags dynamic, timeout
-        timeout 120s
-        size 4096
-    }
     chain learn {
         type filter hook postrouting priority 300;
         oifname "out0" meta l4proto udp update @outside { udp sport : ct original ip saddr . ct original proto-src }
@@ -52,7 +46,7 @@ table ip hairpin {
     }
     chain own {
         type nat hook postrouting priority 99;
-        iifname "in0" oifname "in0" ct status dnat meta l4proto udp snat to $2
+        ip saddr 10.0.0.0/24 oifname "in0" ct status dnat meta l4proto udp snat to $2
     }
 }
 EOF

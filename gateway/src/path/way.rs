@@ -25,6 +25,8 @@ pub(crate) struct Way {
     since: Option<Instant>,
     /// The challenges under way, oldest first: their tokens and when they left.
     challenges: [Option<(u64, Instant)>; UNDER_WAY],
+    /// When the last challenge left, answered or not.
+    challenged: Option<Instant>,
     /// Challenges sent since the last answer, but for the first.
     pub(super) unanswered: u32,
     /// Smoothed over the last few answers.
@@ -43,6 +45,7 @@ impl Way {
             proven: false,
             since: None,
             challenges: [None; UNDER_WAY],
+            challenged: None,
             unanswered: 0,
             rtt: None,
             heard: None,
@@ -63,17 +66,19 @@ impl Way {
         self.proven = false;
         self.since = None;
         self.challenges = [None; UNDER_WAY];
+        self.challenged = None;
         self.unanswered = 0;
     }
 
     /// Whether the last challenge is so old that another may follow.
     pub(super) fn has_rested(&self, pause: Duration, now: Instant) -> bool {
-        let last = self.challenges.iter().flatten().map(|(_, at)| *at).max();
-        last.is_none_or(|at| now.duration_since(at) >= pause)
+        self.challenged
+            .is_none_or(|at| now.duration_since(at) >= pause)
     }
 
     /// A challenge with this token leaves.
     pub(super) fn challenge(&mut self, token: u64, now: Instant) {
+        self.challenged = Some(now);
         if self.challenges.iter().any(Option::is_some) {
             self.unanswered += 1;
         }

@@ -477,3 +477,24 @@ fn an_idle_gateway_is_cheap_and_still_found() {
         check(&world);
     }
 }
+
+#[test]
+fn an_idle_tunnel_says_little() {
+    for (seed, car, home, one_way) in [(61, NAT, NAT, 1), (62, NAT, WanKind::Global, 20)] {
+        let mut world = settled(seed, car, home);
+        world.net.one_way = Duration::from_millis(one_way);
+        let (camera, _) = first_contact(&mut world);
+        for n in 2..30 {
+            world.send_packet(CAR, &udp(lan(LAPTOP), camera.vip4, n));
+            world.run_for(Duration::from_millis(100));
+        }
+        world.run_for(10 * SECOND);
+        let before = world.net.wire.len();
+        world.run_for(75 * SECOND);
+        let said = world.net.wire.len() - before;
+        assert!(
+            said < 80,
+            "{said} datagrams in 75 s of idleness, {car:?} to {home:?}"
+        );
+    }
+}

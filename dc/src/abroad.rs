@@ -280,6 +280,10 @@ impl Coordinator {
             }
         }
         match message {
+            Message::Peer(PeerMessage::Hello(hello)) => {
+                self.handle_hello(peer, hello, now);
+                Ok(())
+            }
             Message::Peer(PeerMessage::Request(request)) => {
                 self.handle_guest_request(peer, &request, via, now)
             }

@@ -107,6 +107,20 @@ impl Coordinator {
         ends.into_iter().for_each(|end| self.say(end, &closed, now));
     }
 
+    /// A guest is told of all its tunnels again.
+    pub(crate) fn tell_all_again(&mut self, guest: NodeId, now: Instant) {
+        for id in self.tunnels.of(guest) {
+            let Some(tunnel) = self.tunnels.get_mut(id) else {
+                continue;
+            };
+            if let Some(side) = tunnel.side_of(guest) {
+                let told = tunnel.pairs.iter_mut().map(|pair| &mut pair.told[side]);
+                told.for_each(|told| *told = Told::Due);
+            }
+            self.advance(id, now);
+        }
+    }
+
     /// Whether the groups still allow a tunnel.
     pub(crate) fn may_stay(&self, id: TunnelId) -> bool {
         let ends = self.tunnels.get(id).map(|tunnel| tunnel.ends);

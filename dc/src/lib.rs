@@ -157,6 +157,8 @@ pub struct Coordinator {
     registry: Registry,
     tunnels: tunnel::Tunnels,
     peers: peers::Peers,
+    /// Which run of ours this is, for peers.
+    instance: [u8; 8],
     /// Questions to other domains.
     asked: abroad::AllAsked,
     /// Tunnels of other domains with gateways of ours.
@@ -190,6 +192,7 @@ impl Coordinator {
         let mut random = Random::from_seed(seed);
         let mut peers = peers::Peers::new(key.clone(), limits.messages_per_second);
         let _ = peers.set(snapshot.domains.clone(), &domain, &mut random, now);
+        let instance = random.bytes();
         Self {
             public: key.public(),
             prefixes,
@@ -199,6 +202,7 @@ impl Coordinator {
             registry: Registry::new(domain, prefixes, snapshot),
             tunnels: tunnel::Tunnels::default(),
             peers,
+            instance,
             asked: BTreeMap::new(),
             visits: visits::Visits::default(),
             told: BTreeMap::new(),
@@ -341,7 +345,8 @@ impl Coordinator {
     }
 
     /// Starts to tell all nodes where they were last seen that their sessions are gone, a few at a time: they
-    /// connect at once instead of when they next miss an answer. For the start of the process.
+    /// connect at once instead of when they next miss an answer; other domains are greeted, too. For the start of the
+    /// process.
     pub fn greetings(&mut self, now: Instant) {
         self.to_greet = self
             .registry
@@ -350,6 +355,7 @@ impl Coordinator {
             .collect();
         self.greet_at = now;
         self.greet(now);
+        self.greet_peers(now);
     }
 
     fn take_datagram(&mut self, path: Path, datagram: &[u8], now: Instant) -> Result<(), Reject> {

@@ -9,7 +9,7 @@ use crate::{Coordinator, Event, Output, Reject};
 use ntm_proto::Path;
 use ntm_proto::id::{Fqdn, NodeId};
 use ntm_proto::link::{LinkReject, Received};
-use ntm_proto::message::Message;
+use ntm_proto::message::{Hello, Message, PeerMessage};
 use ntm_proto::wire::Kind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -74,6 +74,10 @@ impl Coordinator {
         if peer.link.is_up(now) {
             self.say_over_link(id, &message, now);
         } else if let Some(reply) = peer.incoming(now) {
+            if !std::mem::replace(&mut peer.greeted, true) {
+                let hello = self.hello();
+                self.answer(id, reply, &hello, now);
+            }
             self.answer(id, reply, &message, now);
         } else {
             peer.keep(message);
@@ -87,6 +91,31 @@ impl Coordinator {
             Via::Session(reply) => self.answer(id, reply, message, now),
             Via::Link => self.say_over_link(id, message, now),
         }
+    }
+
+    /// Lets all peers know that we have just started, and have forgotten what they told us.
+    pub(crate) fn greet_peers(&mut self, now: Instant) {
+        let peers: Vec<NodeId> = self.peers.iter().map(|peer| peer.id).collect();
+        peers.into_iter().for_each(|id| self.dial(id, now));
+        self.flush_links(now);
+    }
+
+    /// A peer says which run of it this is. One that started anew is told again of all tunnels with its gateways.
+    pub(crate) fn handle_hello(&mut self, id: NodeId, hello: Hello, now: Instant) {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        let old = peer.instance.replace(hello.instance);
+        if old.is_some_and(|old| old != hello.instance) {
+            for guest in self.registry.guests.of(id) {
+                self.tell_all_again(guest, now);
+            }
+        }
+    }
+
+    fn hello(&self) -> Message {
+        let instance = self.instance;
+        Message::Peer(PeerMessage::Hello(Hello { instance }))
     }
 
     /// What came for one of our links, from `path.remote`.
@@ -242,7 +271,10 @@ impl Coordinator {
             self.output
                 .push_back(Output::Event(Event::DomainLinked { domain, address }));
         }
-        for message in waiting {
+        peer.greeted = true;
+        // At once, so that it knows that its answer arrived, and whether to tell us again what we may have forgotten.
+        let hello = self.hello();
+        for message in std::iter::once(hello).chain(waiting) {
             self.say_over_link(id, &message, now);
         }
     }

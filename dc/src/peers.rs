@@ -44,6 +44,10 @@ pub(crate) struct Peer {
     pub(crate) heard: Option<Instant>,
     /// When we last said something.
     pub(crate) used: Instant,
+    /// Which run of it we heard of.
+    pub(crate) instance: Option<[u8; 8]>,
+    /// Whether it heard of ours.
+    pub(crate) greeted: bool,
     pub(crate) outbox: VecDeque<Message>,
     pub(crate) pause: Duration,
     /// No attempt before.
@@ -90,6 +94,8 @@ impl Peer {
             incoming: None,
             heard: None,
             used: now,
+            instance: None,
+            greeted: false,
             outbox: VecDeque::new(),
             pause: FIRST_PAUSE,
             not_before: None,

@@ -269,6 +269,26 @@ fn after_a_restart_of_either_coordinator_the_next_question_works() {
 }
 
 #[test]
+fn a_coordinator_that_started_anew_learns_its_part_of_the_tunnels() {
+    let mut two = Two::allowed();
+    two.ask();
+    let told = two.told();
+    two.b.restart_dc();
+    two.b.dc.greetings(two.b.now);
+    two.b.connect(two.home);
+    two.run();
+    two.b.register(two.home);
+    two.pass(seconds(5));
+    assert!(two.told()[1] > told[1], "the owner tells it again");
+    let moved = "203.0.113.77:4750".parse().unwrap();
+    two.b.clients[two.home].outside = moved;
+    two.b.clients[two.home].addresses = vec![moved];
+    two.b.register(two.home);
+    two.run();
+    assert_eq!(two.car().candidates, [moved], "though nobody asked again");
+}
+
+#[test]
 fn what_was_lost_between_the_coordinators_is_said_again() {
     let mut two = Two::allowed();
     two.ask();

@@ -132,6 +132,14 @@ impl Peers {
         Some(slot)
     }
 
+    /// Whether another peer has the ids of this direction's tunnel: two domains' DCs know nothing of each other's.
+    pub(crate) fn is_taken(&self, direction: &RouteDirection) -> bool {
+        let node = node_key(&direction.peer_name, direction.peer);
+        let own = self.by_node.get(&node);
+        let other = self.by_path.get(&direction.local_path);
+        other.is_some() && other != own
+    }
+
     /// Forgets the peers that are over; their slots.
     pub(crate) fn take_over(
         &mut self,

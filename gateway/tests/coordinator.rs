@@ -278,7 +278,7 @@ fn a_direction_that_cannot_be_taken_is_refused_in_its_acknowledgement() {
     world.direct(strange);
     let refused = [
         (5, None),
-        (6, Some(Refusal::Limit)),
+        (6, Some(Refusal::PathTaken)),
         (7, Some(Refusal::NotAllowed)),
     ];
     assert_eq!(world.acks(), refused);

@@ -11,7 +11,7 @@ mod peer;
 
 pub use direction::{Leg, RelayDirection, RelayLeg, RouteDirection, Why};
 pub use peer::{
-    Guest, GuestAnswer, GuestDirection, GuestRefused, GuestRequest, GuestUpdate, PeerMessage,
+    Guest, GuestAnswer, GuestDirection, GuestRefused, GuestRequest, GuestUpdate, Hello, PeerMessage,
 };
 
 use crate::id::{DeviceKey, Fqdn, Identity, Label, NodeId, TunnelId};

@@ -35,10 +35,13 @@ impl Two {
 
     /// Nobody trusts anybody.
     pub fn strangers() -> Self {
-        let limits = Limits {
+        Self::with_limits(Limits {
             messages_per_second: 100_000,
             ..Limits::default()
-        };
+        })
+    }
+
+    pub fn with_limits(limits: Limits) -> Self {
         let mut a = World::of("a.test", A, 11, limits);
         let mut b = World::of("b.test", B, 12, limits);
         // The second is born later, and time never runs back.
@@ -110,6 +113,34 @@ impl Two {
         let request = self.b.ask(self.home, self.camera.node, "laptop.car.a.test");
         self.run();
         request
+    }
+
+    /// Somebody who has the key of b.test's coordinator and its address, and is linked with A.
+    pub fn impostor(&mut self) -> Link {
+        let key = (self.b.key.clone(), self.a.key.public());
+        let mut link = Link::new(key.0, key.1, Random::from_seed([66; 32]));
+        link.connect(self.a.now);
+        let init = link.poll_output().unwrap();
+        self.hand_to_a(&init).unwrap();
+        let (_, response) = self.a.strays.pop().unwrap();
+        let _ = link.handle_datagram(&response, self.a.now).unwrap();
+        link
+    }
+
+    /// What A says to `message` of the impostor; what it answers waits in `a.strays`.
+    pub fn hear(&mut self, link: &mut Link, message: &Message) -> Result<(), Reject> {
+        let datagram = link.seal(message, self.a.now).unwrap();
+        self.hand_to_a(&datagram)
+    }
+
+    fn hand_to_a(&mut self, datagram: &[u8]) -> Result<(), Reject> {
+        let path = Path {
+            local: A.parse().unwrap(),
+            remote: B.parse().unwrap(),
+        };
+        let handled = self.a.dc.handle_datagram(path, datagram, self.a.now);
+        self.a.run();
+        handled
     }
 
     /// Lets everybody finish what there is to say at this moment.

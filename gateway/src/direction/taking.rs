@@ -59,6 +59,11 @@ impl Gateway {
             return;
         };
         let taken = self.take_direction(direction, local, now);
+        if taken == Err(Reject::QueueFull) && self.peers.is_taken(direction) {
+            // Whoever waits goes on waiting: the direction comes again with other ids.
+            self.count(Reject::QueueFull);
+            return self.acknowledge(direction.sequence, Some(Refusal::PathTaken), now);
+        }
         let refusal = taken.err().map(refusal);
         self.acknowledge(direction.sequence, refusal, now);
         if let (Err(reject), Some(refusal)) = (taken, refusal) {

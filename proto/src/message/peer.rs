@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 /// [`super::TunnelClosed`], as in one domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerMessage {
+    /// First on each link.
+    Hello(Hello),
     /// My gateway asks for a device of yours.
     Request(Box<GuestRequest>),
     /// This is the device; the tunnel is yours to make.
@@ -24,6 +26,13 @@ pub enum PeerMessage {
     Update(GuestUpdate),
     /// Tell your gateway this.
     Direction(Box<GuestDirection>),
+}
+
+/// Tells a DC that started anew, and has forgotten its part of the tunnels, from one that renews its link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// Random, made when the process starts.
+    pub instance: [u8; 8],
 }
 
 /// A gateway as its own DC knows it.
@@ -106,6 +115,7 @@ pub struct GuestDirection {
     pub direction: RouteDirection,
 }
 
+codec::fields!(Hello { instance });
 codec::fields!(Guest {
     node,
     name,
@@ -146,6 +156,7 @@ impl Field for PeerMessage {
             Self::Refused(m) => m.put_as(3, writer),
             Self::Update(m) => m.put_as(4, writer),
             Self::Direction(m) => m.put_as(5, writer),
+            Self::Hello(m) => m.put_as(6, writer),
         }
     }
     fn get(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -155,6 +166,7 @@ impl Field for PeerMessage {
             3 => Self::Refused(Field::get(reader)?),
             4 => Self::Update(Field::get(reader)?),
             5 => Self::Direction(Box::new(Field::get(reader)?)),
+            6 => Self::Hello(Field::get(reader)?),
             _ => return Err(DecodeError::Unknown),
         })
     }

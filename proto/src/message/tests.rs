@@ -57,6 +57,7 @@ fn samples() -> Vec<Message> {
         v6: None,
     };
     let peer = [
+        PeerMessage::Hello(Hello { instance: [7; 8] }),
         PeerMessage::Request(Box::new(GuestRequest {
             request,
             guest: guest.clone(),

@@ -160,13 +160,15 @@ impl Paths {
         self.drop_lost_active();
     }
 
-    /// Something authentic came by `path`. Whether that way wants a challenge: it is new, or the peer speaks by it
-    /// and we use another.
-    pub(crate) fn heard(&mut self, path: Path, now: Instant) -> bool {
+    /// Something authentic came by `path`. Whether that way wants a challenge: it is not proven yet, or the peer
+    /// sends its traffic by it and we use another. A mere challenge on a proven way asks for nothing but its answer,
+    /// or two ends that use different ways would challenge each other for ever.
+    pub(crate) fn heard(&mut self, path: Path, is_traffic: bool, now: Instant) -> bool {
         let (active, pace) = (self.active, self.pace());
         if let Some(way) = self.ways.iter_mut().find(|way| way.path == path) {
             way.heard = Some(now);
-            return active != Some(path) && way.has_rested(pace, now);
+            let asks = is_traffic || !way.proven;
+            return active != Some(path) && asks && way.has_rested(pace, now);
         }
         if self.ways.len() >= LIMIT {
             let spare = |way: &&Way| !way.relayed && Some(way.path) != active;

@@ -119,6 +119,10 @@ impl Gateway {
             return;
         };
         let Some(peer) = self.peers.get(slot).filter(|peer| peer.is_up(now)) else {
+            // Challenges that left are lost with the way; the next one goes when there is another.
+            if let Some(ping) = self.pings.0.get_mut(&query) {
+                ping.tokens.clear();
+            }
             return;
         };
         if let Some((token, way, rtt)) = peer.watch.answered

@@ -123,6 +123,11 @@ impl Link {
             .is_some_and(|established| !established.session.is_expired(now))
     }
 
+    /// Whether there is a session, expired or not: an expired one ends at the next [`Self::handle_timeout`].
+    pub fn has_keys(&self) -> bool {
+        self.current.is_some()
+    }
+
     /// Whether a handshake is under way.
     pub fn is_connecting(&self) -> bool {
         self.pending.is_some()

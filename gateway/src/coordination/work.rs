@@ -24,18 +24,12 @@ impl Coordination {
         if self.routes.is_empty() {
             return None;
         }
-        let requests = if self.link_has_keys() {
-            self.requests.poll_timeout()
-        } else {
-            None
-        };
-        let keep_alive = if self.state == State::Registered {
-            self.keep_alive
-        } else {
-            None
-        };
-        let life = self.life.poll_timeout();
-        let life = life.filter(|_| self.state == State::Registered);
+        // What is due is sent only while there are keys; without any, the link's own next step is what counts.
+        let has_keys = self.link.has_keys();
+        let is_registered = has_keys && self.state == State::Registered;
+        let requests = self.requests.poll_timeout().filter(|_| has_keys);
+        let keep_alive = self.keep_alive.filter(|_| is_registered);
+        let life = self.life.poll_timeout().filter(|_| is_registered);
         let parts = [self.link.poll_timeout(), requests, keep_alive, life];
         let due = parts.into_iter().flatten().min();
         // Nothing is said before then, whatever is due.
@@ -67,7 +61,7 @@ impl Coordination {
             self.link.connect(now);
         }
         let expired = self.state == State::Registered && !self.link.is_up(now);
-        if (self.requests.is_doubtful() || expired) && !self.searching {
+        if expired || (self.requests.is_doubtful() && !self.searching) {
             self.lost(output, now);
         }
         self.send_handshakes(output);
@@ -92,10 +86,6 @@ impl Coordination {
         if self.requests.is_slow() && !testing {
             self.keep_alive = Some(now);
         }
-    }
-
-    fn link_has_keys(&self) -> bool {
-        self.state == State::Registered || !self.link.is_connecting()
     }
 
     /// Each attempt of a handshake goes another way, so that one dead WAN or DC address costs one pause.

@@ -62,7 +62,8 @@ fn a_copied_datagram_alone_moves_nothing() {
     paths.direct(&sockets(), &[home.remote]);
     paths.prove(home, now, now);
     for port in 1..100 {
-        paths.heard(path("10.0.0.2:4750", &format!("192.0.2.66:{port}")), now);
+        let stranger = path("10.0.0.2:4750", &format!("192.0.2.66:{port}"));
+        paths.heard(stranger, true, now);
     }
     assert_eq!(paths.active_path(), Some(home));
     assert!(paths.all().count() <= LIMIT);
@@ -100,7 +101,7 @@ fn the_end_that_follows_goes_where_it_hears_the_other() {
     assert_eq!(paths.active_path(), Some(ways[0]));
     let mut random = Random::from_seed([2; 32]);
     let later = start + Duration::from_secs(1);
-    assert!(paths.heard(ways[1], later), "the other speaks by it");
+    assert!(paths.heard(ways[1], true, later), "the other speaks by it");
     let token = paths.challenge(ways[1], &mut random, later).unwrap();
     assert!(
         paths

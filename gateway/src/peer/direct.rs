@@ -44,6 +44,11 @@ impl Trial {
         (self.again, self.made) = (Some(now + pause(AFTER_FAILURE)), AFTER_FAILURE);
     }
 
+    /// Nothing can be tried without keys; new ones begin anew.
+    pub(super) fn rest(&mut self) {
+        self.again = None;
+    }
+
     pub(super) fn relay_rests(&mut self, now: Instant) {
         self.relay_rests = Some(now);
     }

@@ -193,7 +193,7 @@ impl Peer {
             .confirmed(Session::new(&keys, outgoing.generation, true, now));
         let asked = outgoing.started;
         self.outgoing = None;
-        self.paths.heard(path, now);
+        self.paths.heard(path, false, now);
         self.watch.heard(now);
         // The answer to our fresh ephemeral key came by this way: that is its proof. The challenge that follows
         // tells the peer that we have the keys, and measures the round trip.

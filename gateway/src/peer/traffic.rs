@@ -69,7 +69,8 @@ impl Peer {
             Some(active) if active != path => self.watch.heard = Some(now),
             Some(_) | None => self.watch.heard(now),
         }
-        let wants_challenge = self.paths.heard(path, now);
+        let is_traffic = datagram.first() == Some(&Kind::Data.byte());
+        let wants_challenge = self.paths.heard(path, is_traffic, now);
         Ok(Opened {
             confirmed,
             wants_challenge,

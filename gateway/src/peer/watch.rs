@@ -102,7 +102,7 @@ impl Peer {
             match asked {
                 Some(answered) => self.way_proven(path, answered.at, env, now),
                 None => {
-                    self.paths.heard(path, now);
+                    self.paths.heard(path, false, now);
                 }
             }
         }
@@ -173,6 +173,7 @@ impl Peer {
         }
         if !self.keys.is_up(now) {
             self.note_lost(now);
+            self.trial.rest();
             if self.outgoing.is_none() {
                 self.begin_or_help(env, now);
             }

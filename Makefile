@@ -31,8 +31,9 @@ test: ## unit tests, in-process worlds, namespace scenarios
 test-rust:
 	$(CARGO) test --workspace
 
-sim: ## the in-process worlds only
-	$(CARGO) test -p ntm-gateway --test sim
+sim: ## N=1000 [SEED=1]: so many worlds drawn from seeds, each judged by what must hold in all
+	@$(CARGO) build --quiet --profile sim -p ntm-sim
+	$(TARGET)/sim/sim $(or $(N),1000) $(SEED)
 
 scenario: daemons ## S=NAME: one namespace scenario; its last line is one JSON object
 	@test -n "$(S)" || { echo "which one? make scenario S=NAME, NAME one of: $(SCENARIOS)" >&2; exit 2; }

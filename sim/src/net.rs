@@ -1,0 +1,423 @@
+//! Everything between the nodes' sockets: networks, the boxes between them, lines with their faults.
+
+use crate::nat::{Nat, NatSpec};
+use crate::spec::{Dice, LinkSpec, V4Kind, V6Kind, WanSpec};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+/// The Internet, as a network among networks.
+const INTERNET: usize = 0;
+/// Boxes a datagram passes at most: a home's and a carrier's on both sides, twice for hairpins.
+const MOST_BOXES: usize = 10;
+
+/// A network: who is in it, and the boxes that lead out of it.
+#[derive(Default)]
+struct Realm {
+    hosts: BTreeMap<IpAddr, usize>,
+    up4: Option<usize>,
+    up6: Option<usize>,
+}
+
+/// A box and the networks on its sides.
+struct Gate {
+    nat: Nat,
+    inside: usize,
+    outside: usize,
+}
+
+/// What became of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is under way to this node.
+    Sent(usize),
+    /// The line lost it, or it was too long for it.
+    Lost,
+    /// A box did not let it pass, or it had nowhere to go.
+    Blocked,
+}
+
+/// A datagram on its way.
+pub struct Delivery {
+    /// As its receiver sees it.
+    pub from: SocketAddr,
+    /// The receiver's socket.
+    pub to: SocketAddr,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    realm: usize,
+}
+
+/// One address of a node.
+struct Attachment {
+    realm: usize,
+    link: LinkSpec,
+}
+
+/// The network.
+pub struct Net {
+    core: Duration,
+    realms: Vec<Realm>,
+    gates: Vec<Gate>,
+    /// The inside networks of the world's shared NATs.
+    shared: Vec<usize>,
+    /// A node's addresses.
+    attached: BTreeMap<(usize, IpAddr), Attachment>,
+    queue: BTreeMap<(Instant, u64), (usize, Delivery)>,
+    sequence: u64,
+    next_public: u32,
+    dice: Dice,
+    /// Until when which nodes' lines lose so many of a hundred datagrams: `None` is all nodes.
+    pub bursts: Vec<(Option<usize>, u64, Instant)>,
+    /// Datagrams sent so far.
+    pub sent: u64,
+    /// A running hash of all that was sent, by whom, when.
+    hash: u64,
+    born: Option<Instant>,
+}
+
+impl Net {
+    /// The Internet with its shared NATs.
+    pub fn new(core_ms: u64, shared: &[NatSpec], mut dice: Dice) -> Self {
+        let mut net = Self {
+            core: Duration::from_millis(core_ms),
+            realms: vec![Realm::default()],
+            gates: Vec::new(),
+            shared: Vec::new(),
+            attached: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            sequence: 0,
+            next_public: 0,
+            dice: Dice::new(u64::from_be_bytes(dice.bytes()), 0),
+            bursts: Vec::new(),
+            sent: 0,
+            hash: 0xcbf2_9ce4_8422_2325,
+            born: None,
+        };
+        for spec in shared {
+            let realm = net.behind(*spec, INTERNET);
+            net.shared.push(realm);
+        }
+        net
+    }
+
+    /// A public host with a good line.
+    pub fn host(&mut self, node: usize, address: IpAddr) {
+        self.attach(
+            node,
+            address,
+            INTERNET,
+            LinkSpec {
+                up_ms: 1,
+                down_ms: 1,
+                ..LinkSpec::GOOD
+            },
+        );
+    }
+
+    /// `node` gets this WAN as its number `index`; the addresses it has there.
+    pub fn plug(&mut self, node: usize, index: usize, wan: &WanSpec) -> Vec<IpAddr> {
+        let mut addresses = Vec::new();
+        if let Some((realm, address)) = self.place_v4(node, index, wan) {
+            self.attach(node, address, realm, wan.link);
+            addresses.push(address);
+        }
+        if let Some((realm, address)) = self.place_v6(wan) {
+            self.attach(node, address, realm, wan.link);
+            addresses.push(address);
+        }
+        addresses
+    }
+
+    /// `node` has none of its addresses any more.
+    pub fn unplug(&mut self, node: usize) {
+        self.attached.retain(|(owner, _), _| *owner != node);
+        for realm in &mut self.realms {
+            realm.hosts.retain(|_, owner| *owner != node);
+        }
+    }
+
+    /// The boxes in front of `node` reboot; with `readdress` they come back with other outside addresses.
+    pub fn reboot_boxes(&mut self, node: usize, readdress: bool) {
+        for gate in self.boxes_of(node) {
+            self.gates[gate].nat.forget();
+            let old = self.gates[gate].nat.outside;
+            let Some(old) = old.filter(|_| readdress) else {
+                continue;
+            };
+            let fresh = if is_private(old) {
+                old
+            } else {
+                self.public_v4()
+            };
+            let outside = self.gates[gate].outside;
+            if !is_private(old) || !self.realms[outside].hosts.contains_key(&fresh) {
+                self.gates[gate].nat.outside = Some(fresh);
+            }
+        }
+    }
+
+    /// `node` sends from its socket `from`; what becomes of it.
+    pub fn send(
+        &mut self,
+        node: usize,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+        now: Instant,
+    ) -> Fate {
+        self.sent += 1;
+        self.remember(node, &bytes, now);
+        let Some(attachment) = self.attached.get(&(node, from.ip())) else {
+            return Fate::Blocked;
+        };
+        let (realm, up) = (attachment.realm, attachment.link);
+        if self.is_lost(node, &up, bytes.len(), to.is_ipv4(), now) {
+            return Fate::Lost;
+        }
+        let Some((realm, owner, from, to)) = self.route(realm, from, to, now) else {
+            return Fate::Blocked;
+        };
+        let Some(down) = self
+            .attached
+            .get(&(owner, to.ip()))
+            .map(|attached| attached.link)
+        else {
+            return Fate::Blocked;
+        };
+        if self.is_lost(owner, &down, bytes.len(), to.is_ipv4(), now) {
+            return Fate::Lost;
+        }
+        let twice = self.dice.between(0, 1000) < up.twice + down.twice;
+        let delay = self.core + Duration::from_millis(up.up_ms + down.down_ms);
+        for _ in 0..=usize::from(twice) {
+            let late = self
+                .dice
+                .between(0, (up.jitter_ms + down.jitter_ms) * 1000 + 1);
+            let delivery = Delivery {
+                from,
+                to,
+                bytes: bytes.clone(),
+                realm,
+            };
+            self.sequence += 1;
+            let at = now + delay + Duration::from_micros(late);
+            self.queue.insert((at, self.sequence), (owner, delivery));
+        }
+        Fate::Sent(owner)
+    }
+
+    /// A number that differs when anything that was ever sent does.
+    pub fn fingerprint(&self) -> u64 {
+        self.hash
+    }
+
+    fn remember(&mut self, node: usize, bytes: &[u8], now: Instant) {
+        let at = now.duration_since(*self.born.get_or_insert(now)).as_nanos() as u64;
+        let head = bytes.iter().take(40).map(|byte| u64::from(*byte));
+        for part in head.chain([at, node as u64, bytes.len() as u64]) {
+            self.hash = (self.hash ^ part).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    /// When the next datagram arrives.
+    pub fn next_at(&self) -> Option<Instant> {
+        self.queue.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// The next datagram that has arrived by `now`, whose receiver is still there.
+    pub fn arrived(&mut self, now: Instant) -> Option<(usize, Delivery)> {
+        loop {
+            let entry = self.queue.first_entry()?;
+            if entry.key().0 > now {
+                return None;
+            }
+            let (node, delivery) = entry.remove();
+            let there = self.attached.get(&(node, delivery.to.ip()));
+            if there.is_some_and(|attached| attached.realm == delivery.realm) {
+                return Some((node, delivery));
+            }
+        }
+    }
+
+    fn route(
+        &mut self,
+        mut realm: usize,
+        mut from: SocketAddr,
+        mut to: SocketAddr,
+        now: Instant,
+    ) -> Option<(usize, usize, SocketAddr, SocketAddr)> {
+        for _ in 0..MOST_BOXES {
+            if let Some(&owner) = self.realms[realm].hosts.get(&to.ip()) {
+                return Some((realm, owner, from, to));
+            }
+            if let Some(gate) = self.gate_into(realm, to.ip()) {
+                to = self.gates[gate].nat.back(from, to, now)?;
+                realm = self.gates[gate].inside;
+                continue;
+            }
+            let up = if to.is_ipv4() {
+                self.realms[realm].up4
+            } else {
+                self.realms[realm].up6
+            };
+            let gate = &mut self.gates[up?];
+            let hairpin = gate.nat.outside == Some(to.ip());
+            if hairpin && !gate.nat.hairpins() {
+                return None;
+            }
+            from = gate.nat.out(from, to, now);
+            realm = gate.outside;
+        }
+        None
+    }
+
+    /// The box by which `address` is reached from `realm`.
+    fn gate_into(&self, realm: usize, address: IpAddr) -> Option<usize> {
+        self.gates.iter().position(|gate| {
+            gate.outside == realm
+                && match gate.nat.outside {
+                    Some(outside) => outside == address,
+                    None => self.realms[gate.inside].hosts.contains_key(&address),
+                }
+        })
+    }
+
+    fn is_lost(
+        &mut self,
+        node: usize,
+        link: &LinkSpec,
+        length: usize,
+        v4: bool,
+        now: Instant,
+    ) -> bool {
+        let headers = if v4 { 28 } else { 48 };
+        let blocked = if v4 { link.blocked.0 } else { link.blocked.1 };
+        self.bursts.retain(|(_, _, until)| *until > now);
+        let mine =
+            |burst: &&(Option<usize>, u64, Instant)| burst.0.is_none_or(|whose| whose == node);
+        let burst = self
+            .bursts
+            .iter()
+            .filter(mine)
+            .map(|burst| burst.1)
+            .max()
+            .unwrap_or(0);
+        blocked
+            || length + headers > link.mtu
+            || (link.loss > 0 && self.dice.between(0, 1000) < link.loss)
+            || (burst > 0 && self.dice.chance(burst))
+    }
+
+    fn attach(&mut self, node: usize, address: IpAddr, realm: usize, link: LinkSpec) {
+        self.realms[realm].hosts.insert(address, node);
+        self.attached
+            .insert((node, address), Attachment { realm, link });
+    }
+
+    fn place_v4(&mut self, node: usize, index: usize, wan: &WanSpec) -> Option<(usize, IpAddr)> {
+        // Inside addresses are the same everywhere on purpose, but for those who meet behind one NAT.
+        let usual = IpAddr::from(Ipv4Addr::new(10, 0, index as u8, 2));
+        let own = |shared: usize| {
+            IpAddr::from(Ipv4Addr::new(
+                10,
+                64 + shared as u8,
+                index as u8,
+                2 + node as u8,
+            ))
+        };
+        Some(match wan.v4 {
+            V4Kind::None => return None,
+            V4Kind::Global => (INTERNET, self.public_v4()),
+            V4Kind::Firewall(spec) => {
+                let random = self.dice.fork();
+                let inside = self.realm(Nat::new(spec, None, random), INTERNET);
+                (inside, self.public_v4())
+            }
+            V4Kind::Nat(spec) => (self.behind(spec, INTERNET), usual),
+            V4Kind::Carrier(spec, carrier) => {
+                let carrier = self.behind(carrier, INTERNET);
+                (self.behind(spec, carrier), usual)
+            }
+            V4Kind::Shared(number) => (self.shared[number], own(number)),
+            V4Kind::BehindShared(spec, number) => {
+                let outer = self.shared[number];
+                (self.behind(spec, outer), usual)
+            }
+        })
+    }
+
+    fn place_v6(&mut self, wan: &WanSpec) -> Option<(usize, IpAddr)> {
+        Some(match wan.v6 {
+            V6Kind::None => return None,
+            V6Kind::Global => (INTERNET, self.public_v6()),
+            V6Kind::Firewall(spec) => {
+                let random = self.dice.fork();
+                let inside = self.realm(Nat::new(spec, None, random), INTERNET);
+                (inside, self.public_v6())
+            }
+        })
+    }
+
+    /// A new network behind a new NAT.
+    fn behind(&mut self, spec: NatSpec, outer: usize) -> usize {
+        let outside = if outer == INTERNET {
+            self.public_v4()
+        } else {
+            self.carrier_v4()
+        };
+        let random = self.dice.fork();
+        self.realm(Nat::new(spec, Some(outside), random), outer)
+    }
+
+    fn realm(&mut self, nat: Nat, outside: usize) -> usize {
+        let (inside, gate) = (self.realms.len(), self.gates.len());
+        let is_v4_only = nat.outside.is_some();
+        self.gates.push(Gate {
+            nat,
+            inside,
+            outside,
+        });
+        let up6 = (!is_v4_only).then_some(gate);
+        self.realms.push(Realm {
+            up4: Some(gate),
+            up6,
+            ..Realm::default()
+        });
+        inside
+    }
+
+    fn boxes_of(&self, node: usize) -> Vec<usize> {
+        let mut boxes = Vec::new();
+        for ((owner, _), attached) in &self.attached {
+            let mut realm = attached.realm;
+            while let (true, Some(gate)) = (*owner == node, self.realms[realm].up4) {
+                boxes.push(gate);
+                realm = self.gates[gate].outside;
+            }
+        }
+        boxes
+    }
+
+    fn public_v4(&mut self) -> IpAddr {
+        self.next_public += 1;
+        let [_, _, high, low] = self.next_public.to_be_bytes();
+        // The benchmark network's neighbour: public by every rule, and nobody's.
+        Ipv4Addr::new(192, 0, 16 + high, low).into()
+    }
+
+    fn carrier_v4(&mut self) -> IpAddr {
+        self.next_public += 1;
+        let [_, _, high, low] = self.next_public.to_be_bytes();
+        Ipv4Addr::new(100, 64, high, low).into()
+    }
+
+    fn public_v6(&mut self) -> IpAddr {
+        self.next_public += 1;
+        Ipv6Addr::new(0x2001, 0xdb8, 0xffff, self.next_public as u16, 0, 0, 0, 2).into()
+    }
+}
+
+fn is_private(address: IpAddr) -> bool {
+    !ntm_proto::address::is_global(address)
+}

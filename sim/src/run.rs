@@ -1,0 +1,256 @@
+//! One world from its start to its verdict.
+
+use crate::act::{DeviceAt, Step, draw};
+use crate::spec::WorldSpec;
+use crate::tally::Tally;
+use crate::trace::Trace;
+use crate::watch::Failure;
+use crate::world::World;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+/// After the last act, before anything must work again.
+const SETTLE: Duration = Duration::from_secs(45);
+/// Within this each pair exchanges packets after that.
+const WHOLE: Duration = Duration::from_secs(15);
+/// The same where lines lose datagrams.
+const WHOLE_LOSSY: Duration = Duration::from_secs(45);
+/// Pause between the packets of a pair.
+const BEAT: Duration = Duration::from_millis(400);
+/// How long nothing is asked of the world, to see that it is quiet and that its tunnels hold.
+const IDLE: Duration = Duration::from_secs(150);
+/// Most pairs of devices that are tried.
+const PAIRS: usize = 14;
+/// Longest packet that fits every line: the smallest MTU without the headers of IPv6, UDP and our own.
+const FITS: usize = 1280 - 40 - 8 - 32;
+
+/// A world and what happens in it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its seed.
+    pub seed: u64,
+    /// What it is made of.
+    pub spec: WorldSpec,
+    /// What happens.
+    pub steps: Vec<Step>,
+}
+
+/// What came of it.
+pub struct Outcome {
+    /// The rule that was broken, if any.
+    pub failure: Option<Failure>,
+    /// What was seen.
+    pub tally: Tally,
+    /// Everything that happened, if it was wanted.
+    pub trace: Option<Trace>,
+    /// A number that differs when anything on the wire does.
+    pub fingerprint: u64,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn draw(seed: u64) -> Self {
+        let spec = WorldSpec::draw(seed);
+        let steps = draw(seed, &spec);
+        Self { seed, spec, steps }
+    }
+
+    /// Plays it. A panic of a machine is a broken rule too.
+    pub fn run(&self, traced: bool) -> Outcome {
+        let mut world = World::new(self.spec.clone(), self.seed, traced);
+        let played = catch_unwind(AssertUnwindSafe(|| play(&mut world, &self.steps)));
+        if let Err(panic) = played {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            world.watch.failure = None;
+            world.fail(format!("panic: {}", text.unwrap_or_default()));
+        }
+        Outcome {
+            tally: Tally::of(&world, &self.steps),
+            failure: world.watch.failure.take(),
+            fingerprint: world.net.fingerprint(),
+            trace: world.trace.take(),
+        }
+    }
+}
+
+fn play(world: &mut World, steps: &[Step]) {
+    steps.iter().for_each(|step| world.take(step));
+    // Whatever is under way ends: outages, restarts, bursts.
+    while let (Some(((at, _), _)), None) = (world.later.last_key_value(), &world.watch.failure) {
+        let rest = at.saturating_duration_since(world.now);
+        world.run_for(rest + Duration::from_millis(1));
+    }
+    world.net.bursts.clear();
+    world.run_for(SETTLE);
+    let pairs = pairs(world);
+    let limit = if is_lossy(world) { WHOLE_LOSSY } else { WHOLE };
+    exchange(world, &pairs, limit, "once all is quiet");
+    // Tunnels that direct and relayed ways compete for come to rest.
+    world.run_for(IDLE / 2);
+    let before = world.net.sent;
+    world.run_for(IDLE);
+    check_quiet(world, world.net.sent - before);
+    exchange(world, &pairs, limit, "after an idle while");
+    check_end(world);
+}
+
+/// The pairs of devices that are tried: one of each pair of gateways at least, those who may not talk included.
+fn pairs(world: &mut World) -> Vec<(DeviceAt, DeviceAt)> {
+    let sites = world.sites.len();
+    let mut pairs = Vec::new();
+    for one in 0..sites {
+        for other in one..sites {
+            let from = present(world, one);
+            let to = present(world, other);
+            pairs.extend(from.zip(to).filter(|(from, to)| from != to));
+        }
+    }
+    pairs.truncate(PAIRS);
+    pairs
+}
+
+fn present(world: &mut World, site: usize) -> Option<DeviceAt> {
+    let devices = &world.sites[site].devices;
+    let there: Vec<usize> = (0..devices.len())
+        .filter(|device| devices[*device].present)
+        .collect();
+    (!there.is_empty()).then(|| (site, there[world.dice.index(there.len())]))
+}
+
+fn is_lossy(world: &World) -> bool {
+    world
+        .sites
+        .iter()
+        .flat_map(|site| &site.specs)
+        .any(|wan| wan.link.loss > 0)
+}
+
+/// Each pair sends both ways until something arrived both ways. Those who must not talk send as well.
+fn exchange(world: &mut World, pairs: &[(DeviceAt, DeviceAt)], limit: Duration, when: &str) {
+    let ways = pairs
+        .iter()
+        .flat_map(|(one, other)| [(*one, *other), (*other, *one)]);
+    let must = |world: &World, from: DeviceAt, to: DeviceAt| {
+        from.0 == to.0 && world.sites[from.0].removed.is_none()
+            || from.0 != to.0 && world.must_talk(from.0, to.0)
+    };
+    let mut open: Vec<(DeviceAt, DeviceAt, Vec<u32>)> =
+        ways.map(|(from, to)| (from, to, Vec::new())).collect();
+    let end = world.now + limit;
+    let mut beats = 0;
+    while world.now < end && world.watch.failure.is_none() {
+        for (from, to, sent) in &mut open {
+            let length = if beats % 2 == 0 { 60 } else { FITS };
+            // Who must not talk need not try all the time.
+            if must(world, *from, *to) || beats % 8 == 0 {
+                sent.extend(world.send_packet(*from, *to, length));
+            }
+        }
+        beats += 1;
+        world.run_for(BEAT);
+        let arrived = |world: &World, sent: &[u32]| {
+            sent.iter().any(|number| world.watch.has_arrived(*number))
+        };
+        open.retain(|(_, _, sent)| !arrived(world, sent));
+        if !open.iter().any(|(from, to, _)| must(world, *from, *to)) {
+            return;
+        }
+    }
+    let stuck = open.iter().find(|(from, to, _)| must(world, *from, *to));
+    if let Some((from, to, sent)) = stuck {
+        let tries = sent.len();
+        let text = format!(
+            "{when} {from:?} does not reach {to:?} within {limit:?}, {tries} packets: {}",
+            reason(world, *from, *to)
+        );
+        world.fail(text);
+    }
+}
+
+fn reason(world: &World, from: DeviceAt, to: DeviceAt) -> String {
+    let state = |site: usize| {
+        let machine = &world.sites[site].machine;
+        let tunnels = machine.tunnels(world.now);
+        let tunnels = tunnels
+            .iter()
+            .map(|tunnel| format!("{} {} {}", tunnel.peer, tunnel.state, tunnel.path));
+        format!(
+            "GW{site} is {}, tunnels {:?}",
+            machine.status(world.now).dc.state,
+            tunnels.collect::<Vec<_>>()
+        )
+    };
+    let named = |at: DeviceAt| world.sites[at.0].devices[at.1].vip.is_some();
+    format!(
+        "{}; {}; named {} {}",
+        state(from.0),
+        state(to.0),
+        named(from),
+        named(to)
+    )
+}
+
+/// In a world where nothing happens little is sent.
+fn check_quiet(world: &mut World, sent: u64) {
+    let sockets: u64 = world
+        .sites
+        .iter()
+        .flat_map(|site| &site.wans)
+        .map(|wan| wan.sockets.len() as u64)
+        .sum();
+    let tunnels: usize = world
+        .sites
+        .iter()
+        .map(|site| site.machine.tunnels(world.now).len())
+        .sum();
+    let per_minute = sent * 60 / IDLE.as_secs();
+    let bound = 20 * world.sites.len() as u64
+        + 20 * sockets
+        + 40 * tunnels as u64
+        + 30 * world.relays.len() as u64;
+    if per_minute > bound {
+        world.fail(format!(
+            "an idle world sends {per_minute} datagrams a minute; {bound} would be plenty"
+        ));
+    }
+}
+
+fn check_end(world: &mut World) {
+    let sites = world.sites.len();
+    for number in 0..sites {
+        let tunnels = world.sites[number].machine.tunnels(world.now);
+        let mut peers: Vec<&String> = tunnels.iter().map(|tunnel| &tunnel.peer).collect();
+        peers.sort();
+        peers.dedup();
+        if peers.len() != tunnels.len() {
+            world.fail(format!(
+                "GW{number} has two tunnels with one gateway: {peers:?}"
+            ));
+        }
+    }
+    let mut ends: Vec<[String; 2]> = world.dcs[0]
+        .machine
+        .tunnels()
+        .into_iter()
+        .map(|tunnel| {
+            let mut ends = [tunnel.one, tunnel.other];
+            ends.sort();
+            ends
+        })
+        .collect();
+    let count = ends.len();
+    ends.sort();
+    ends.dedup();
+    if ends.len() != count {
+        world.fail(format!("the DC has two tunnels for one pair: {ends:?}"));
+    }
+    for number in 0..world.relays.len() {
+        let paths = world.relays[number].machine.status(world.now).paths.len();
+        if paths > sites * sites {
+            world.fail(format!(
+                "RS{number} holds {paths} paths for {sites} gateways"
+            ));
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! What must hold in every world at every moment, whatever happens in it.
+
+use crate::act::DeviceAt;
+use crate::packets::{MARKER, read};
+use crate::spec::Dice;
+use crate::world::{Node, World, stranger_addresses};
+use ntm_gateway::Unresolved;
+use ntm_gateway::status::PingReport;
+use ntm_proto::id::Identity;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// A question or a ping is answered within this.
+const PATIENCE: Duration = Duration::from_millis(5100);
+/// Datagrams kept for the stranger.
+const CAPTURED: usize = 48;
+/// Sealed bytes look like a LAN address by chance; so many different datagrams of one world do not.
+const CHANCE_HITS: usize = 2;
+/// Calls at one moment after which a machine spins.
+const SPIN: u32 = 12;
+/// Timeouts of one machine in one minute after which it hardly sleeps.
+const RESTLESS: u32 = 6000;
+/// How long after its removal a gateway's last datagrams may still arrive.
+const REMOVED_FOR: Duration = Duration::from_secs(30);
+
+/// A rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// When, from the world's start.
+    pub at: Duration,
+    /// Which.
+    pub what: String,
+}
+
+/// Why a machine was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Its timeout was due.
+    Due,
+}
+
+struct Sent {
+    from: DeviceAt,
+    to: DeviceAt,
+    arrived: bool,
+}
+
+struct Question {
+    site: usize,
+    about: Option<DeviceAt>,
+    deadline: Instant,
+    is_ping: bool,
+}
+
+/// What is remembered in order to judge.
+pub struct Watch {
+    /// The first rule that was broken.
+    pub failure: Option<Failure>,
+    /// Things that machines did.
+    pub outputs: u64,
+    /// Bytes that the stranger sent, and got.
+    pub stranger_sent: usize,
+    stranger_got: usize,
+    packets: Vec<Sent>,
+    questions: BTreeMap<u64, Question>,
+    next_question: u64,
+    captured: VecDeque<(SocketAddr, Vec<u8>)>,
+    lan_hits: Vec<Vec<u8>>,
+    /// For each node: calls at one moment, calls in one minute.
+    spinning: Vec<(Instant, u32)>,
+    restless: Vec<(Instant, u32)>,
+    /// Answers: good, and not.
+    pub answers: (u64, u64),
+    /// Packets that arrived.
+    pub arrived: u64,
+}
+
+impl Watch {
+    pub(crate) fn new(nodes: usize, now: Instant) -> Self {
+        Self {
+            failure: None,
+            outputs: 0,
+            stranger_sent: 0,
+            stranger_got: 0,
+            packets: Vec::new(),
+            questions: BTreeMap::new(),
+            next_question: 1,
+            captured: VecDeque::new(),
+            lan_hits: Vec::new(),
+            spinning: vec![(now, 0); nodes],
+            restless: vec![(now, 0); nodes],
+            answers: (0, 0),
+            arrived: 0,
+        }
+    }
+
+    pub(crate) fn sent(&mut self, from: DeviceAt, to: DeviceAt) -> u32 {
+        let arrived = false;
+        self.packets.push(Sent { from, to, arrived });
+        self.packets.len() as u32 - 1
+    }
+
+    /// Whether packet `number` arrived.
+    pub fn has_arrived(&self, number: u32) -> bool {
+        self.packets
+            .get(number as usize)
+            .is_some_and(|sent| sent.arrived)
+    }
+
+    pub(crate) fn asked(&mut self, site: usize, about: Option<DeviceAt>, now: Instant) -> u64 {
+        self.question(site, about, false, now)
+    }
+
+    pub(crate) fn pinged(&mut self, site: usize, about: Option<DeviceAt>, now: Instant) -> u64 {
+        self.question(site, about, true, now)
+    }
+
+    fn question(
+        &mut self,
+        site: usize,
+        about: Option<DeviceAt>,
+        is_ping: bool,
+        now: Instant,
+    ) -> u64 {
+        let number = self.next_question;
+        self.next_question += 1;
+        let deadline = now + PATIENCE;
+        self.questions.insert(
+            number,
+            Question {
+                site,
+                about,
+                deadline,
+                is_ping,
+            },
+        );
+        number
+    }
+
+    /// The process that was asked is gone.
+    pub(crate) fn forget_questions(&mut self, site: usize) {
+        self.questions.retain(|_, question| question.site != site);
+    }
+
+    /// The process that was asked is stopped.
+    pub(crate) fn put_off(&mut self, site: usize, by: Duration) {
+        let of_it = self
+            .questions
+            .values_mut()
+            .filter(|question| question.site == site);
+        of_it.for_each(|question| question.deadline += by);
+    }
+
+    pub(crate) fn some_captured(&self, dice: &mut Dice) -> Option<(SocketAddr, Vec<u8>)> {
+        if self.captured.is_empty() {
+            return None;
+        }
+        // The newest are the ones whose originals may still be under way.
+        let length = self.captured.len();
+        let at = if dice.chance(60) {
+            length - 1 - dice.index(length.min(4))
+        } else {
+            dice.index(length)
+        };
+        self.captured.get(at).cloned()
+    }
+
+    /// Notes that a machine was called, and that it is due next at `due`.
+    pub(crate) fn called(&mut self, _: Call, node: usize, due: Option<Instant>, now: Instant) {
+        let spinning = &mut self.spinning[node];
+        if spinning.0 != now {
+            *spinning = (now, 0);
+        }
+        spinning.1 += u32::from(due.is_some_and(|due| due <= now));
+        let restless = &mut self.restless[node];
+        if now.duration_since(restless.0) >= Duration::from_secs(60) {
+            *restless = (now, 0);
+        }
+        restless.1 += 1;
+    }
+}
+
+impl World {
+    /// Notes that a rule is broken.
+    pub fn fail(&mut self, what: String) {
+        let at = self.now - self.born;
+        self.watch.failure.get_or_insert(Failure { at, what });
+    }
+
+    /// Whether the groups let devices of these gateways talk, now or a moment ago.
+    pub fn is_allowed(&self, one: usize, other: usize) -> bool {
+        let (one, other) = (&self.sites[one], &self.sites[other]);
+        let removed =
+            |at: Option<Instant>| at.is_some_and(|at| self.now.duration_since(at) > REMOVED_FOR);
+        let friends = one.account == other.account || !self.dcs[0].groups.is_empty();
+        friends && !removed(one.removed) && !removed(other.removed)
+    }
+
+    /// What people call it.
+    pub fn name(&self, node: Node) -> String {
+        match node {
+            Node::Dc(_) => "DC".to_owned(),
+            Node::Relay(number) => format!("RS{number}"),
+            Node::Site(number) => format!("GW{number}"),
+            Node::Stranger => "stranger".to_owned(),
+        }
+    }
+
+    pub(crate) fn check_wire(
+        &mut self,
+        node: Node,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &[u8],
+    ) {
+        if let Node::Site(number) = node {
+            let site = &self.sites[number];
+            let mut own = site
+                .wans
+                .iter()
+                .flat_map(|wan| wan.sockets.iter().chain(&wan.spares));
+            let owns = own.any(|socket| *socket == from);
+            if !owns || from.is_ipv4() != to.is_ipv4() {
+                self.fail(format!(
+                    "GW{number} sends from {from}, which it does not have, to {to}"
+                ));
+            }
+        }
+        if node == Node::Stranger {
+            return;
+        }
+        if bytes.windows(MARKER.len()).any(|window| window == MARKER) {
+            let node = self.name(node);
+            self.fail(format!("{node} sends inner bytes in clear to {to}"));
+        }
+        let lan = |window: &[u8]| window[..3] == [192, 168, 1] && (10..16).contains(&window[3]);
+        if bytes.windows(4).any(lan) && !self.watch.lan_hits.iter().any(|hit| hit == bytes) {
+            self.watch.lan_hits.push(bytes.to_vec());
+            if self.watch.lan_hits.len() > CHANCE_HITS {
+                let node = self.name(node);
+                self.fail(format!("{node} sends a LAN address in clear to {to}"));
+            }
+        }
+        if stranger_addresses().contains(&to.ip()) {
+            self.watch.stranger_got += bytes.len();
+            if self.watch.stranger_got > self.watch.stranger_sent {
+                let node = self.name(node);
+                let (got, sent) = (self.watch.stranger_got, self.watch.stranger_sent);
+                self.fail(format!("{node} answers a stranger: {got} bytes for {sent}"));
+            }
+        }
+        if self.watch.captured.len() == CAPTURED {
+            self.watch.captured.pop_front();
+        }
+        self.watch.captured.push_back((to, bytes.to_vec()));
+    }
+
+    pub(crate) fn arrived_on_lan(&mut self, number: usize, packet: &[u8]) {
+        self.watch.outputs += 1;
+        let (source, target, serial) = match read(packet) {
+            Ok(read) => read,
+            Err(what) => return self.fail(format!("GW{number} delivers a packet that is {what}")),
+        };
+        let Some(sent) = self.watch.packets.get_mut(serial as usize) else {
+            return self.fail(format!(
+                "GW{number} delivers packet {serial}, which nobody sent"
+            ));
+        };
+        let (from, to, twice) = (sent.from, sent.to, sent.arrived);
+        sent.arrived = true;
+        self.watch.arrived += 1;
+        self.note(Node::Site(number), || {
+            format!("packet {serial} of {from:?} arrives")
+        });
+        let device = &self.sites[to.0].devices[to.1];
+        let meant = to.0 == number && device.present && device.lan.address == target;
+        if !meant {
+            self.fail(format!(
+                "packet {serial} from {from:?} for {to:?} is delivered at GW{number} to {target}"
+            ));
+        }
+        if self.sites[from.0].devices[from.1].vip != Some(source) {
+            self.fail(format!(
+                "packet {serial} from {from:?} says it is from {source}"
+            ));
+        }
+        if twice {
+            self.fail(format!(
+                "packet {serial} from {from:?} to {to:?} is delivered twice"
+            ));
+        }
+        if from.0 != to.0 && !self.is_allowed(from.0, to.0) {
+            self.fail(format!(
+                "packet {serial} from {from:?} to {to:?} is delivered, and they may not talk"
+            ));
+        }
+    }
+
+    pub(crate) fn named(&mut self, number: usize, identity: &Identity) {
+        let found = self.sites[number].machine.devices();
+        for status in found {
+            let (vip, name) = (status.vip4.parse().ok(), status.name);
+            let mut devices = self.sites[number].devices.iter_mut();
+            let device = devices.find(|device| device_mac(device.lan.mac) == status.mac);
+            let (Some(device), true) = (device, vip.is_some()) else {
+                continue;
+            };
+            if device.vip.is_some() && device.vip != vip {
+                let old = device.vip;
+                return self.fail(format!(
+                    "a device of GW{number} had {old:?} and is now {identity:?}"
+                ));
+            }
+            device.vip = vip;
+            device.name = name;
+        }
+    }
+
+    pub(crate) fn answered(
+        &mut self,
+        number: usize,
+        query: u64,
+        result: Result<Identity, Unresolved>,
+    ) {
+        self.watch.outputs += 1;
+        let Some(about) = self.take_question(number, query, false) else {
+            return;
+        };
+        match (result, about) {
+            (Ok(identity), Some((site, device))) => {
+                self.watch.answers.0 += 1;
+                if self.sites[site].devices[device].vip != Some(identity.vip4) {
+                    self.fail(format!(
+                        "GW{number} asked for {site}.{device} and was told {identity:?}"
+                    ));
+                }
+                if site != number && !self.is_allowed(number, site) {
+                    self.fail(format!(
+                        "GW{number} was told of {site}.{device}, whom it may not reach"
+                    ));
+                }
+            }
+            (Ok(_), None) | (Err(_), _) => self.watch.answers.1 += 1,
+        }
+    }
+
+    pub(crate) fn pong(
+        &mut self,
+        number: usize,
+        query: u64,
+        result: Result<PingReport, Unresolved>,
+    ) {
+        self.watch.outputs += 1;
+        let Some(about) = self.take_question(number, query, true) else {
+            return;
+        };
+        match (result, about) {
+            (Ok(report), Some((site, device))) => {
+                self.watch.answers.0 += 1;
+                let vip = self.sites[site].devices[device]
+                    .vip
+                    .map(|vip| vip.to_string());
+                if vip.as_ref() != Some(&report.vip4) {
+                    self.fail(format!(
+                        "GW{number} pinged {site}.{device} and reached {}",
+                        report.vip4
+                    ));
+                }
+            }
+            (Ok(_), None) | (Err(_), _) => self.watch.answers.1 += 1,
+        }
+    }
+
+    fn take_question(
+        &mut self,
+        number: usize,
+        query: u64,
+        is_ping: bool,
+    ) -> Option<Option<DeviceAt>> {
+        let found = self.watch.questions.remove(&query);
+        match found {
+            Some(question) if question.site == number && question.is_ping == is_ping => {
+                Some(question.about)
+            }
+            Some(_) | None => {
+                self.fail(format!(
+                    "GW{number} answers question {query}, which was not asked or is answered"
+                ));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn check_questions(&mut self) {
+        let late = self
+            .watch
+            .questions
+            .iter()
+            .find(|(_, question)| question.deadline < self.now);
+        if let Some((query, question)) = late {
+            let kind = if question.is_ping { "ping" } else { "question" };
+            let what = format!(
+                "GW{} leaves {kind} {query} without an answer",
+                question.site
+            );
+            self.fail(what);
+        }
+        for number in 0..self.nodes.len() {
+            let (spins, calls) = (self.watch.spinning[number].1, self.watch.restless[number].1);
+            if spins > SPIN || calls > RESTLESS {
+                let node = self.name(self.nodes[number]);
+                self.fail(format!(
+                    "{node} spins: {spins} calls at one moment, {calls} in a minute"
+                ));
+            }
+        }
+    }
+}
+
+fn device_mac([a, b, c, d, e, f]: [u8; 6]) -> String {
+    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
+}

@@ -150,8 +150,10 @@ impl Source<'_> {
         before.iter().filter(|byte| **byte == b'\n').count() + 1
     }
 
+    /// One line, and nothing that a terminal would obey: it quotes what somebody wrote.
     fn error(self, line: usize, what: String) -> ConfigError {
         let file = self.file.to_owned();
+        let what = what.replace(char::is_control, " ");
         ConfigError { file, line, what }
     }
 }
@@ -257,6 +259,18 @@ mod tests {
         ] {
             let error = error(text);
             assert!(error.starts_with(start) && error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_fault_is_one_line_without_control_characters() {
+        for text in [
+            "listen = [\"2\u{1b}[31m\"]",
+            "\"a\\u001b\\n\" = 1",
+            "x = [\n\r",
+        ] {
+            let error = error(text);
+            assert!(!error.contains(char::is_control), "{error:?}");
         }
     }
 

@@ -24,6 +24,8 @@ struct Pending {
     again: Instant,
     pause: Duration,
     tries: u32,
+    /// Its slowness has made the link be tested.
+    tested: bool,
 }
 
 impl Requests {
@@ -37,6 +39,7 @@ impl Requests {
                 again: now,
                 pause: FIRST_PAUSE,
                 tries: 0,
+                tested: false,
             };
             self.pending.insert(self.next, pending);
         }
@@ -54,6 +57,7 @@ impl Requests {
     pub(super) fn connected(&mut self, now: Instant) {
         for pending in self.pending.values_mut() {
             (pending.again, pending.pause, pending.tries) = (now, FIRST_PAUSE, 0);
+            pending.tested = false;
         }
     }
 
@@ -101,14 +105,43 @@ impl Requests {
         pending.any(|pending| pending.tries > DOUBT_AFTER && plain(&pending.message))
     }
 
-    /// Whether a question has been repeated so often that the link should be tested.
-    pub(super) fn is_slow(&self) -> bool {
-        self.pending
-            .values()
-            .any(|pending| pending.tries == DOUBT_AFTER)
+    /// Whether a question has been repeated so often that the link should be tested; says so once for each.
+    pub(super) fn take_slow(&mut self) -> bool {
+        let slow = |pending: &&mut Pending| pending.tries >= DOUBT_AFTER && !pending.tested;
+        let slow = self.pending.values_mut().filter(slow);
+        slow.map(|pending| pending.tested = true).count() > 0
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.pending.values().map(|pending| pending.again).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ntm_proto::id::NodeId;
+    use ntm_proto::message::{DirectionRequest, Target};
+
+    #[test]
+    fn a_slow_question_makes_the_link_be_tested_once() {
+        let (mut requests, start) = (Requests::default(), Instant::now());
+        let question = |request| {
+            Message::DirectionRequest(DirectionRequest {
+                request,
+                device: NodeId::from_random([1; 16]),
+                target: Target::V4([198, 18, 0, 5].into()),
+            })
+        };
+        requests.add(question, start);
+        let mut tests = 0;
+        for ms in (0..20_000).step_by(10) {
+            requests.due(start + Duration::from_millis(ms));
+            // The test is answered at once each time.
+            tests += u32::from(requests.take_slow());
+        }
+        assert_eq!(tests, 1);
+        requests.connected(start);
+        assert!(!requests.take_slow());
     }
 }

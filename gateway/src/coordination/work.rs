@@ -83,7 +83,7 @@ impl Coordination {
         let testing = self
             .requests
             .has(|message| matches!(message, Message::KeepAlive(_)));
-        if self.requests.is_slow() && !testing {
+        if !testing && self.requests.take_slow() {
             self.keep_alive = Some(now);
         }
     }

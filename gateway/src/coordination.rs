@@ -263,10 +263,10 @@ impl Coordination {
 
     /// The DC sees us as `observed`.
     fn noted(&mut self, path: Path, observed: SocketAddr, now: Instant) {
-        let before = self.outside.observed(path.local);
-        self.outside.note(path.local, path.remote, observed);
-        if before.is_some_and(|before| before != observed) {
-            self.life = MappingLife::new(now);
+        if self.outside.note(path.local, path.remote, observed) {
+            self.life.renumbered(now);
+            let soon = now + self.life.interval();
+            self.keep_alive = self.keep_alive.map(|due| due.min(soon));
         }
     }
 

@@ -20,14 +20,21 @@ pub(crate) struct Outside {
 }
 
 impl Outside {
-    /// The server at `teller` sees the socket `local` as `observed`.
-    pub(crate) fn note(&mut self, local: SocketAddr, teller: SocketAddr, observed: SocketAddr) {
+    /// The server at `teller` sees the socket `local` as `observed`. Whether it saw it as something else before.
+    pub(crate) fn note(
+        &mut self,
+        local: SocketAddr,
+        teller: SocketAddr,
+        observed: SocketAddr,
+    ) -> bool {
         let before = self.mapping(local);
         let told = self.told.entry(local).or_default();
         let old = told.iter().position(|(who, _)| *who == teller);
-        match old.map(|at| told.remove(at)) {
+        let old = old.map(|at| told.remove(at).1);
+        let renumbered = old.is_some_and(|was| was != observed);
+        match old {
             // The NAT has given us another address: what others saw before does not hold any more.
-            Some((_, was)) if was != observed => told.clear(),
+            Some(_) if renumbered => told.clear(),
             Some(_) => {}
             None if told.len() >= TELLERS => {
                 told.remove(0);
@@ -38,6 +45,7 @@ impl Outside {
         if self.mapping(local) != before {
             self.changed.insert(local);
         }
+        renumbered
     }
 
     /// The address under which the last teller saw the socket.
@@ -84,19 +92,23 @@ mod tests {
             address("203.0.113.10:4750"),
             address("203.0.113.20:4750"),
         );
-        outside.note(local, dc, address("198.51.100.2:4750"));
+        assert!(!outside.note(local, dc, address("198.51.100.2:4750")));
         assert_eq!(outside.mapping(local), Mapping::Unknown);
-        outside.note(local, relay, address("198.51.100.2:4750"));
+        assert!(!outside.note(local, relay, address("198.51.100.2:4750")));
         assert_eq!(outside.mapping(local), Mapping::Independent);
         assert_eq!(outside.take_changed().len(), 1);
-        outside.note(local, relay, address("198.51.100.2:61000"));
+        assert!(outside.note(local, relay, address("198.51.100.2:61000")));
         assert_eq!(
             outside.mapping(local),
             Mapping::Unknown,
             "the DC may see it so too by now"
         );
-        outside.note(local, dc, address("198.51.100.2:4750"));
+        assert!(!outside.note(local, dc, address("198.51.100.2:4750")));
         assert_eq!(outside.mapping(local), Mapping::Dependent);
+        assert!(
+            !outside.note(local, dc, address("198.51.100.2:4750")),
+            "what the relay sees is no change of what the DC sees"
+        );
         outside.retain(|_| false);
         assert_eq!(outside.observed(local), None);
     }

@@ -29,6 +29,8 @@ pub(super) struct MappingLife {
     step: usize,
     failures: u32,
     interval: Duration,
+    /// How often our outside address has changed since a silence was last proven.
+    renumbered: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -66,6 +68,18 @@ impl MappingLife {
             step: 0,
             failures: 0,
             interval: UNKNOWN,
+            renumbered: 0,
+        }
+    }
+
+    /// Our outside address is another, though our WAN is not: all begins anew. If that goes on, our own silence makes
+    /// the NAT forget us, and no measurement would ever come to its end.
+    pub(super) fn renumbered(&mut self, now: Instant) {
+        let renumbered = self.renumbered.saturating_add(1);
+        *self = Self::new(now);
+        self.renumbered = renumbered;
+        if renumbered >= FAILURES {
+            self.interval = SHORT;
         }
     }
 
@@ -147,6 +161,7 @@ impl MappingLife {
             Stage::Asking { .. } if at_spare => {
                 self.interval = Duration::from_secs(STEPS[self.step]) - MARGIN;
                 self.failures = 0;
+                self.renumbered = 0;
                 self.step += 1;
                 let more = self.step < STEPS.len();
                 self.stage = if more { Stage::Rest(now) } else { Stage::Done };
@@ -206,6 +221,16 @@ mod tests {
             assert_eq!(found.as_secs(), interval, "{life} s");
             assert!(took < Duration::from_secs(600), "{took:?}");
         }
+    }
+
+    #[test]
+    fn a_nat_that_forgets_before_each_keep_alive_is_spoken_to_more_often() {
+        let start = Instant::now();
+        let mut machine = MappingLife::new(start);
+        machine.renumbered(start);
+        assert_eq!(machine.interval(), UNKNOWN, "it may have been restarted");
+        machine.renumbered(start + UNKNOWN);
+        assert_eq!(machine.interval(), SHORT);
     }
 
     #[test]

@@ -96,8 +96,12 @@ impl Gateway {
             destination: (lan != destination).then_some(lan),
         };
         translate::rewrite(out, ends);
-        if let Some(peer) = self.peers.get(slot) {
-            peer.delivered(length, now);
+        if self
+            .peers
+            .get(slot)
+            .is_some_and(|peer| peer.delivered(length, now))
+        {
+            self.peers.hasten(slot, now);
         }
         Ok(Forward::Tun)
     }

@@ -26,6 +26,8 @@ use way::Way;
 const LIMIT: usize = 12;
 /// How long a proof holds without a sign of life on the way: a little longer than ways are kept warm.
 const PROOF_LIFE: Duration = Duration::from_secs(150);
+/// Most relay addresses remembered: of the relay we use, and of those we used.
+const RELAYS: usize = 8;
 /// Challenges without an answer after which a way is dead.
 pub(crate) const GIVE_UP_AFTER: u32 = 4;
 
@@ -34,6 +36,8 @@ pub(crate) const GIVE_UP_AFTER: u32 = 4;
 pub(crate) struct Paths {
     ways: Vec<Way>,
     active: Option<Path>,
+    /// Addresses of relays, the newest first: what comes from there is no direct way.
+    relays: Vec<SocketAddr>,
     /// Whether this end chooses between direct ways; the other follows.
     leads: bool,
 }
@@ -43,6 +47,7 @@ impl Paths {
         Self {
             ways: Vec::new(),
             active: None,
+            relays: Vec::new(),
             leads,
         }
     }
@@ -61,6 +66,23 @@ impl Paths {
     /// Whether bulk traffic goes straight to the peer.
     pub(crate) fn is_direct(&self) -> bool {
         self.active().is_some_and(|way| !way.relayed)
+    }
+
+    /// Whether bulk traffic goes through a relay.
+    pub(crate) fn is_relayed(&self) -> bool {
+        self.active().is_some_and(|way| way.relayed)
+    }
+
+    /// The relay has these addresses.
+    pub(crate) fn know_relay(&mut self, addresses: &[SocketAddr]) {
+        self.relays.retain(|known| !addresses.contains(known));
+        self.relays.splice(0..0, addresses.iter().copied());
+        self.relays.truncate(RELAYS);
+    }
+
+    /// Whether `path` leads to a relay that we use or used.
+    pub(crate) fn is_relay(&self, path: Path) -> bool {
+        self.relays.contains(&path.remote)
     }
 
     /// Every way there is, for handshakes.
@@ -93,7 +115,7 @@ impl Paths {
         let pairs: Vec<Path> = candidates
             .iter()
             // Two homes behind one carrier's NAT may have the same inside address: that one is ours.
-            .filter(|remote| !sockets.contains(remote))
+            .filter(|remote| !sockets.contains(remote) && !self.relays.contains(remote))
             .flat_map(|remote| {
                 sockets.iter().map(|local| Path {
                     local: *local,
@@ -163,6 +185,7 @@ impl Paths {
     /// Something authentic came by `path`. Whether that way wants a challenge: it is not proven yet, or the peer
     /// sends its traffic by it and we use another. A mere challenge on a proven way asks for nothing but its answer,
     /// or two ends that use different ways would challenge each other for ever.
+    /// It does too if it comes by a relay where we are not bound.
     pub(crate) fn heard(&mut self, path: Path, is_traffic: bool, now: Instant) -> bool {
         let (active, pace) = (self.active, self.pace());
         if let Some(way) = self.ways.iter_mut().find(|way| way.path == path) {
@@ -170,13 +193,16 @@ impl Paths {
             let asks = is_traffic || !way.proven;
             return active != Some(path) && asks && way.has_rested(pace, now);
         }
+        if self.relays.contains(&path.remote) {
+            return true;
+        }
         if self.ways.len() >= LIMIT {
             let spare = |way: &&Way| !way.relayed && Some(way.path) != active;
             let oldest = self
                 .ways
                 .iter()
                 .filter(spare)
-                .min_by_key(|way| (way.directed, way.heard));
+                .min_by_key(|way| (way.directed, way.proven, way.heard));
             let Some(oldest) = oldest.map(|way| way.path) else {
                 return false;
             };

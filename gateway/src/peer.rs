@@ -180,16 +180,18 @@ impl Peer {
             Step::Send(path, datagram) => env.output.push_back(Output::Send { path, datagram }),
             Step::Bound(path, observed) => {
                 if let Some(observed) = observed {
-                    env.outside.note(path.local, path.remote, observed);
+                    let _ = env.outside.note(path.local, path.remote, observed);
                 }
                 self.paths.relay_bound(Some(path));
-                // A handshake under way has waited for this; a tunnel without a way may use it after a challenge.
+                // A handshake under way has waited for this; a tunnel without a sure way may use it after a challenge.
                 if let Some(outgoing) = &self.outgoing {
                     env.output.push_back(Output::Send {
                         path,
                         datagram: outgoing.datagram.clone(),
                     });
-                } else if self.paths.active_path().is_none() && self.keys.is_up(now) {
+                } else if self.keys.is_up(now)
+                    && (self.paths.active_path().is_none() || self.watch.is_doubtful())
+                {
                     self.send_challenge(path, env, now);
                 }
             }
@@ -252,24 +254,19 @@ impl Peer {
     }
 
     fn use_relay(&mut self, direction: &RouteDirection, env: &mut Env<'_>, now: Instant) {
-        match &direction.relay {
-            Some(leg)
-                if self
-                    .relay
-                    .as_ref()
-                    .is_some_and(|relay| relay.is_for(leg, direction.local_path)) =>
-            {
-                // The DC says it again when the relay restarted: bind at once.
-                self.relay.iter_mut().for_each(|relay| {
-                    relay.wake(now);
-                    relay.probe(now);
-                });
-            }
+        let path = direction.local_path;
+        let mut leg = direction.relay.clone();
+        if let Some(leg) = &mut leg {
+            leg.addresses
+                .retain(|address| is_usable(*address, env.setup));
+            self.paths.know_relay(&leg.addresses);
+        }
+        let is_for = |relay: &RelayEnd| leg.as_ref().is_some_and(|leg| relay.is_for(leg, path));
+        let is_known = self.relay.as_ref().is_some_and(is_for);
+        match leg {
+            // The DC says it again when the relay restarted, or when the other end has asked: bind at once.
+            Some(_) if is_known => self.want_relay(now),
             Some(leg) => {
-                let mut leg = leg.clone();
-                leg.addresses
-                    .retain(|address| is_usable(*address, env.setup));
-                let path = direction.local_path;
                 let mut relay = RelayEnd::new(leg, path, env.sockets, env.random, now);
                 if !self.why.needs_relay() && !self.candidates.is_empty() {
                     relay.rest();
@@ -278,6 +275,8 @@ impl Peer {
                 self.relay = Some(relay);
                 self.paths.relay_bound(None);
             }
+            // The DC may have lost sight of a relay that works: one that carries our traffic does so until it is silent.
+            None if self.paths.is_relayed() => {}
             None => {
                 self.relay = None;
                 self.paths.relay_bound(None);

@@ -31,6 +31,8 @@ pub(super) struct Trial {
     made: usize,
     /// Since when the relay has not been needed.
     relay_rests: Option<Instant>,
+    /// When it was last asked for by something else than traffic: a doubt, the DC, or the peer who uses it.
+    relay_wanted: Option<Instant>,
 }
 
 impl Trial {
@@ -102,13 +104,25 @@ impl Peer {
     /// Lets the relay go when the tunnel is direct and idle; asks for it when it is not.
     pub(super) fn rest_or_wake_relay(&mut self, now: Instant) {
         let wanted = self.relay_due().is_some_and(|due| due <= now);
-        let idle = self.paths.is_direct() && now.duration_since(self.traffic.last) >= STANDBY_FOR;
+        let old = |at: Instant| now.duration_since(at) >= STANDBY_FOR;
+        let idle = self.paths.is_direct()
+            && old(self.traffic.last)
+            && self.trial.relay_wanted.is_none_or(old);
         let Some(relay) = &mut self.relay else { return };
         if wanted {
             relay.wake(now);
         } else if idle && !relay.is_asleep() {
             relay.rest();
             self.trial.relay_rests(now);
+        }
+    }
+
+    /// The way in use may be lost, or the other end goes by the relay: be there, and stay for a while.
+    pub(super) fn want_relay(&mut self, now: Instant) {
+        self.trial.relay_wanted = Some(now);
+        if let Some(relay) = &mut self.relay {
+            relay.wake(now);
+            relay.probe(now);
         }
     }
 

@@ -56,6 +56,7 @@ impl Peer {
         self.paths.forget_proofs();
         self.outgoing = None;
         self.answered = None;
+        self.note_lost(now);
         self.begin(env, now);
     }
 

@@ -1,15 +1,17 @@
 //! Packets through the tunnel: sealed, opened, counted, and held while there is no way yet.
 
-use super::Peer;
+use super::{Peer, RelayEnd};
 use crate::peers::Env;
 use crate::translate::{self, Ends};
 use crate::{Output, Reject};
 use ntm_proto::Path;
 use ntm_proto::wire::{HEADER_LEN, Kind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Longest packet worth holding: the longest the TUN interface gives.
 const LONGEST_WAITING: usize = 2048;
+/// Silence after which a packet is the beginning of something.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Bytes and times of inner packets.
 pub(crate) struct Traffic {
@@ -77,10 +79,13 @@ impl Peer {
         })
     }
 
-    /// Notes an inner packet that was delivered.
-    pub(crate) fn delivered(&mut self, bytes: usize, now: Instant) {
+    /// Notes an inner packet that was delivered. Whether something may be due earlier for it: trials and the relay
+    /// rest while there is no traffic.
+    pub(crate) fn delivered(&mut self, bytes: usize, now: Instant) -> bool {
+        let idle = now.duration_since(self.traffic.last) >= IDLE;
         self.traffic.received += bytes as u64;
         self.traffic.last = now;
+        idle || self.relay.as_ref().is_some_and(RelayEnd::is_asleep)
     }
 
     /// Sends what waited. Called when the tunnel has come up.

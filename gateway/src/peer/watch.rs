@@ -23,6 +23,8 @@ pub(crate) struct Watch {
     /// Silence after which the way is challenged to keep NAT mappings.
     keep_warm: Duration,
     probed: Option<Instant>,
+    /// Challenges in a row for silence.
+    probes: u32,
     /// When what is due was last looked at.
     checked: Instant,
     /// Since when there has been no way.
@@ -42,6 +44,7 @@ impl Watch {
             last_sent: now,
             keep_warm,
             probed: None,
+            probes: 0,
             checked: now,
             lost_since: Some(now),
             asked: None,
@@ -64,6 +67,12 @@ impl Watch {
         self.heard = Some(now);
         self.unanswered_since = None;
         self.probed = None;
+        self.probes = 0;
+    }
+
+    /// Whether a challenge of the way in use has gone unanswered for a while.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.probes > 1
     }
 
     pub(crate) fn directed(&mut self, now: Instant) {
@@ -110,6 +119,11 @@ impl Peer {
             // Everything else that may work is tried now that there are keys to try it with.
             self.challenge_all(env, now);
             self.trial.begin(now);
+            self.release(env, now);
+        } else if opened.wants_challenge && self.paths.is_relay(path) && !self.is_relayed(path) {
+            // The other end has gone to the relay, where we are not bound any more.
+            self.want_relay(now);
+            self.bind(env, now);
         } else if opened.wants_challenge {
             self.send_challenge(path, env, now);
         }
@@ -187,11 +201,14 @@ impl Peer {
     /// When [`Self::handle_timeout`] is due.
     pub(crate) fn poll_timeout(&self) -> Instant {
         let watch = &self.watch;
-        let probe = match (watch.lost_since, watch.probed, watch.unanswered_since) {
-            (Some(_), _, _) => watch.checked + self.paths.pace(),
-            (None, Some(probed), _) => probed + self.paths.pace(),
-            (None, None, Some(since)) => since + self.paths.patience(),
-            (None, None, None) => watch.last_sent + watch.keep_warm,
+        let is_lost = watch.lost_since.is_some() || self.paths.active_path().is_none();
+        let probe = match (watch.unanswered_since, watch.probed) {
+            _ if is_lost => watch.checked + self.paths.pace(),
+            (Some(since), None) => since + self.paths.patience(),
+            (Some(since), Some(probed)) => {
+                (since + self.paths.patience()).max(probed + self.paths.pace())
+            }
+            (None, _) => watch.last_sent + watch.keep_warm,
         };
         let outgoing = self.outgoing.as_ref().map(|outgoing| outgoing.again);
         let relay = self.relay.as_ref().and_then(super::RelayEnd::poll_timeout);
@@ -265,6 +282,8 @@ impl Peer {
     ) {
         if self.paths.prove(path, asked, now) || self.watch.lost_since.is_some() {
             self.way_changed(env, now);
+        } else {
+            self.release(env, now);
         }
     }
 
@@ -291,29 +310,33 @@ impl Peer {
     }
 
     fn probe(&mut self, env: &mut Env<'_>, now: Instant) {
-        let silent = self
-            .watch
-            .unanswered_since
-            .is_some_and(|since| now.duration_since(since) >= self.paths.patience());
+        let is_lost = self.paths.active_path().is_none() && !env.sockets.is_empty();
+        if is_lost {
+            self.note_lost(now);
+        }
+        let long = |since: Instant| now.duration_since(since) >= self.paths.patience();
+        let is_lost = is_lost && self.watch.lost_since.is_some_and(long);
+        let silent = self.watch.unanswered_since.is_some_and(long);
         let quiet = now.duration_since(self.watch.last_sent) >= self.watch.keep_warm;
         let rested = self
             .watch
             .probed
             .is_none_or(|probed| now.duration_since(probed) >= self.paths.pace());
-        if !(silent || quiet) || !rested {
+        if !(silent || quiet || is_lost) || !rested {
             return;
         }
-        if silent {
-            let first = self.watch.probed.replace(now).is_none();
-            self.relay.iter_mut().for_each(|relay| {
-                relay.wake(now);
-                relay.probe(now);
-            });
+        if silent || is_lost {
+            self.watch.probed = Some(now);
+            self.watch.probes = self.watch.probes.saturating_add(1);
+        }
+        // Traffic that goes one way only is silent all the time: the first challenge troubles nobody else.
+        if is_lost || self.watch.is_doubtful() {
+            self.want_relay(now);
             self.bind(env, now);
-            if first {
-                // If this way is dead, the others have proven themselves by the time that is certain.
-                self.challenge_others(env, now);
-            }
+        }
+        if self.watch.probes == 2 {
+            // If this way is dead, the others have proven themselves by the time that is certain.
+            self.challenge_others(env, now);
         }
         let given_up = self.paths.give_up_silent(now);
         if given_up {
@@ -353,7 +376,7 @@ impl Peer {
         self.begin(env, now);
     }
 
-    fn note_lost(&mut self, now: Instant) {
+    pub(super) fn note_lost(&mut self, now: Instant) {
         self.watch.lost_since.get_or_insert(now);
     }
 

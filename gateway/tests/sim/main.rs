@@ -9,5 +9,6 @@
 mod invariants;
 mod net;
 mod packets;
+mod routes;
 mod scenarios;
 mod world;

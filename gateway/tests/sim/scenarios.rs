@@ -12,20 +12,20 @@ use ntm_proto::random::Random;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-const LAPTOP: u8 = 10;
-const CAMERA: u8 = 20;
-const CAMERA_NAME: &str = "camera.home.ntm.test";
+pub(crate) const LAPTOP: u8 = 10;
+pub(crate) const CAMERA: u8 = 20;
+pub(crate) const CAMERA_NAME: &str = "camera.home.ntm.test";
 const LAPTOP_NAME: &str = "laptop.car.ntm.test";
 const NAT: WanKind = WanKind::Nat(EndpointIndependent);
 const SYMMETRIC: WanKind = WanKind::Nat(AddressAndPortDependent);
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-fn lan(host: u8) -> Ipv4Addr {
+pub(crate) fn lan(host: u8) -> Ipv4Addr {
     Ipv4Addr::new(192, 168, 1, host)
 }
 
 /// A world where laptop and camera have their identities.
-fn settled(seed: u8, car: WanKind, home: WanKind) -> World {
+pub(crate) fn settled(seed: u8, car: WanKind, home: WanKind) -> World {
     let mut world = World::new(seed, car, home);
     world.join(CAR, LAPTOP, "laptop");
     world.join(HOME, CAMERA, "camera");
@@ -67,7 +67,7 @@ fn first_contact(world: &mut World) -> (Identity, Duration) {
 }
 
 /// Sends numbered packets every 20 ms both ways until one more of each arrives; how long that took.
-fn until_whole(world: &mut World, limit: Duration, first: u32) -> Duration {
+pub(crate) fn until_whole(world: &mut World, limit: Duration, first: u32) -> Duration {
     let (laptop, camera) = (vip(world, CAR), vip(world, HOME));
     let start = world.now;
     let arrived = |world: &World, site: usize| {
@@ -92,7 +92,7 @@ fn until_whole(world: &mut World, limit: Duration, first: u32) -> Duration {
 }
 
 /// The virtual address of the first device at this site, as the DC's store has it.
-fn vip(world: &World, site: usize) -> Ipv4Addr {
+pub(crate) fn vip(world: &World, site: usize) -> Ipv4Addr {
     let label = if site == CAR { "laptop" } else { "camera" };
     let device = world.saved.values().find_map(|record| match record {
         Record::Device(device) if device.label.as_str() == label => Some(device.vip4),
@@ -101,7 +101,7 @@ fn vip(world: &World, site: usize) -> Ipv4Addr {
     device.expect("a stored device")
 }
 
-fn path_of(world: &World, site: usize) -> String {
+pub(crate) fn path_of(world: &World, site: usize) -> String {
     world.sites[&site].gateway.tunnels(world.now)[0]
         .path
         .clone()

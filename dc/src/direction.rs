@@ -19,6 +19,32 @@ pub struct Reach {
     pub v6: Option<SocketAddr>,
 }
 
+impl Reach {
+    /// Whether this gateway may be sent to `address` on another domain's word: to a private one only if we see the
+    /// gateway itself in such a network. Else the address is one of its own LAN's, which is nobody else's business.
+    pub(crate) fn may_be_sent_to(&self, address: SocketAddr) -> bool {
+        let seen = match address {
+            SocketAddr::V4(_) => self.v4.map(V4::outside),
+            SocketAddr::V6(_) => self.v6,
+        };
+        is_global(address.ip()) || seen.is_some_and(|seen| !is_global(seen.ip()))
+    }
+
+    /// Whether these addresses are of somebody behind the same NAT.
+    pub(crate) fn neighbours(&self, addresses: &[SocketAddr]) -> bool {
+        let ours = self.v4.filter(|v4| matches!(v4, V4::Nat { .. }));
+        let ours = ours.map(|v4| v4.outside().ip());
+        addresses.iter().any(|address| Some(address.ip()) == ours)
+    }
+}
+
+impl V4 {
+    fn outside(self) -> SocketAddr {
+        let (Self::Global(outside) | Self::Nat { outside, .. }) = self;
+        outside
+    }
+}
+
 /// How an IPv4 network shows a gateway to the outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum V4 {

@@ -77,7 +77,9 @@ impl Guests {
             epoch: guest.epoch,
             reach: reach(guest),
         };
-        if self.devices.contains_key(&guest.node) {
+        // A gateway is a device, too, behind itself.
+        let behind = self.devices.get(&guest.node);
+        if behind.is_some_and(|at| *at != guest.node) {
             return Err(Refusal::Unknown);
         }
         if let Some(known) = self.by_id.get_mut(&guest.node) {

@@ -234,7 +234,10 @@ impl Coordinator {
         now: Instant,
     ) -> Result<TunnelId, Refusal> {
         let full = |id| self.tunnels.count(id) >= self.limits.tunnels_per_gateway;
-        if full(gateway) || full(peer) {
+        let is_guest = |id| self.registry.guests.peer(id).is_some();
+        let full_abroad =
+            |own, other| !is_guest(own) && is_guest(other) && self.is_full_abroad(own);
+        if full(gateway) || full(peer) || full_abroad(gateway, peer) || full_abroad(peer, gateway) {
             return Err(Refusal::Limit);
         }
         let ends = if gateway < peer {

@@ -207,7 +207,7 @@ impl Coordinator {
         if self.tunnels.between(gateway, guest).is_some() {
             return true;
         }
-        if self.visits.between(gateway, guest).is_some() {
+        if self.visits.between(gateway, (peer, guest)).is_some() {
             return false;
         }
         match (self.has_relay(), message.relays) {

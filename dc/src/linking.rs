@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A link that nobody used for this long is dropped.
 const IDLE: Duration = Duration::from_secs(600);
+/// A peer that says again and again that it started anew is told again once in this time.
+const STARTS: Duration = Duration::from_secs(5);
 /// Bounds of how long an answer of DNS holds.
 const TTL: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(3600));
 
@@ -107,6 +109,22 @@ impl Coordinator {
         };
         let old = peer.instance.replace(hello.instance);
         if old.is_some_and(|old| old != hello.instance) {
+            let pause = peer.told_again.map(|at| at + STARTS);
+            peer.tell_again = Some(pause.unwrap_or(now).max(now));
+            self.tell_peers_again(now);
+        }
+    }
+
+    /// Tells peers that started anew again, when their time has come.
+    fn tell_peers_again(&mut self, now: Instant) {
+        let mut started = Vec::new();
+        for peer in self.peers.iter_mut() {
+            if peer.tell_again.is_some_and(|at| at <= now) {
+                (peer.tell_again, peer.told_again) = (None, Some(now));
+                started.push(peer.id);
+            }
+        }
+        for id in started {
             for guest in self.registry.guests.of(id) {
                 self.tell_all_again(guest, now);
             }
@@ -160,6 +178,7 @@ impl Coordinator {
 
     /// Makes, repeats, renews and drops links as time wants it.
     pub(crate) fn links_timeout(&mut self, now: Instant) {
+        self.tell_peers_again(now);
         let mut failed = Vec::new();
         for peer in self.peers.iter_mut() {
             if peer.dialing.deadline().is_some_and(|at| at <= now) {
@@ -190,7 +209,7 @@ impl Coordinator {
         let of = |peer: &Peer| {
             let link = peer.link.poll_timeout();
             let idle = peer.link.poll_timeout().map(|_| peer.used + IDLE);
-            [peer.dialing.deadline(), link, idle]
+            [peer.dialing.deadline(), link, idle, peer.tell_again]
         };
         self.peers.iter().flat_map(of).flatten().min()
     }

@@ -46,6 +46,9 @@ pub(crate) struct Peer {
     pub(crate) used: Instant,
     /// Which run of it we heard of.
     pub(crate) instance: Option<[u8; 8]>,
+    /// When it is told of its gateways' tunnels again, and when it last was.
+    pub(crate) tell_again: Option<Instant>,
+    pub(crate) told_again: Option<Instant>,
     /// Whether it heard of ours.
     pub(crate) greeted: bool,
     pub(crate) outbox: VecDeque<Message>,
@@ -95,6 +98,8 @@ impl Peer {
             heard: None,
             used: now,
             instance: None,
+            tell_again: None,
+            told_again: None,
             greeted: false,
             outbox: VecDeque::new(),
             pause: FIRST_PAUSE,
@@ -118,6 +123,19 @@ impl Peer {
             }
         }
         all
+    }
+
+    /// The operator says where it is. What was known of that is worth nothing if it is news.
+    fn move_to(&mut self, address: Option<SocketAddr>) {
+        if self.record.address != address {
+            self.record.address = address;
+            self.link.disconnect();
+            self.dialing = Dialing::No;
+            self.address = None;
+            self.found = None;
+            self.not_before = None;
+            self.pause = FIRST_PAUSE;
+        }
     }
 
     /// The other side's link, while it is fresh.
@@ -170,6 +188,15 @@ impl Peers {
             if is_new && apart(own) && record.key != self.key.public() && wanted.len() < MAX_DOMAINS
             {
                 wanted.push(record);
+            }
+        }
+        // Where a coordinator is says nothing of who it is: its tunnels go on.
+        for record in &wanted {
+            let is_it = |peer: &&mut Peer| {
+                (&peer.record.domain, &peer.record.key) == (&record.domain, &record.key)
+            };
+            if let Some(peer) = self.iter_mut().find(is_it) {
+                peer.move_to(record.address);
             }
         }
         let is_gone = |peer: &Peer| !wanted.contains(&peer.record);

@@ -7,14 +7,17 @@ use crate::guests::is_behind;
 use crate::limits::TUNNEL_LIFE;
 use crate::push::About;
 use crate::{Coordinator, Reject};
-use ntm_proto::id::{NodeId, TunnelId};
+use ntm_proto::id::{NodeId, PathId, TunnelId};
 use ntm_proto::message::{
     DirectionAck, GuestDirection, GuestUpdate, Message, PeerMessage, Refusal, RouteDirection,
     TunnelClosed,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Instant;
 
+/// Candidates of one direction: an honest coordinator names an IPv6 address, an inside and an outside one.
+const CANDIDATES: usize = 3;
 /// Directions of one peer that are on their way to gateways of ours.
 const UNDER_WAY: usize = 1024;
 
@@ -42,11 +45,16 @@ pub(crate) struct Visits {
 }
 
 impl Visits {
-    /// The visit of this pair of gateways.
-    pub(crate) fn between(&self, gateway: NodeId, guest: NodeId) -> Option<TunnelId> {
+    /// The visit of this pair of gateways, the other one of this peer's domain.
+    pub(crate) fn between(
+        &self,
+        gateway: NodeId,
+        (peer, guest): (NodeId, NodeId),
+    ) -> Option<TunnelId> {
+        let wanted = (peer, gateway, guest);
         let mut visits = self.by_tunnel.iter();
         visits
-            .find(|(_, visit)| visit.gateway == gateway && visit.guest == guest)
+            .find(|(_, visit)| (visit.peer, visit.gateway, visit.guest) == wanted)
             .map(|(id, _)| *id)
     }
 
@@ -84,10 +92,10 @@ impl Coordinator {
         }
         let direction = self.ours(peer, gateway, direction);
         // A tunnel takes the place of the one before; its owner has forgotten that, or given it up.
-        if let Some(old) = self.visits.between(gateway, direction.peer)
+        if let Some(old) = self.visits.between(gateway, (peer, direction.peer))
             && old != direction.tunnel
         {
-            self.visits.by_tunnel.remove(&old);
+            self.drop_visit(old);
         }
         let visit = Visit {
             peer,
@@ -149,10 +157,11 @@ impl Coordinator {
         now: Instant,
     ) -> Result<(), Reject> {
         let id = closed.tunnel;
-        if let Some(visit) = self.visits.by_tunnel.get(&id).filter(|v| v.peer == peer) {
-            let gateway = visit.gateway;
-            self.visits.by_tunnel.remove(&id);
-            self.say(gateway, &Message::TunnelClosed(closed), now);
+        let is_its_own = |visit: &Visit| visit.peer == peer;
+        if self.visits.by_tunnel.get(&id).is_some_and(is_its_own) {
+            if let Some(visit) = self.drop_visit(id) {
+                self.say(visit.gateway, &Message::TunnelClosed(closed), now);
+            }
             return Ok(());
         }
         let ends = self.tunnels.get(id).map(|tunnel| tunnel.ends);
@@ -223,7 +232,7 @@ impl Coordinator {
         // As tunnels of ours do, old ones go without a word.
         let is_old = |visit: &Visit| now.saturating_duration_since(visit.touched) >= TUNNEL_LIFE;
         for id in self.visits.of(is_old) {
-            self.visits.by_tunnel.remove(&id);
+            self.drop_visit(id);
         }
     }
 
@@ -244,10 +253,9 @@ impl Coordinator {
         self.told.retain(|(_, of), _| *of != peer);
     }
 
-    fn end_visit(&mut self, id: TunnelId, now: Instant) {
-        let Some(visit) = self.visits.by_tunnel.remove(&id) else {
-            return;
-        };
+    /// Forgets a visit, and what its gateway was still to be told: it would build the tunnel again.
+    fn drop_visit(&mut self, id: TunnelId) -> Option<Visit> {
+        let visit = self.visits.by_tunnel.remove(&id)?;
         let pairs: Vec<Passed> = self.visits.passed.keys().copied().collect();
         for (tunnel, local, remote) in pairs.into_iter().filter(|passed| passed.0 == id) {
             self.visits.passed.remove(&(tunnel, local, remote));
@@ -257,6 +265,22 @@ impl Coordinator {
                 remote,
             });
         }
+        Some(visit)
+    }
+
+    /// Whether a gateway has as many tunnels with other domains as it may: half of all, so that its own domain has
+    /// places left whatever others do.
+    pub(crate) fn is_full_abroad(&self, gateway: NodeId) -> bool {
+        let visits = self.visits.of(|visit| visit.gateway == gateway).len();
+        let hosted = self.tunnels.of(gateway);
+        let hosted = hosted.into_iter().filter(|id| self.has_guest(*id)).count();
+        visits + hosted >= self.limits.tunnels_per_gateway.div_ceil(2)
+    }
+
+    fn end_visit(&mut self, id: TunnelId, now: Instant) {
+        let Some(visit) = self.drop_visit(id) else {
+            return;
+        };
         let closed = Message::TunnelClosed(TunnelClosed { tunnel: id });
         self.say(visit.gateway, &closed, now);
         self.say_peer(visit.peer, closed, now);
@@ -286,7 +310,8 @@ impl Coordinator {
             && is_foreign(direction.peer)
             && is_foreign(remote.node)
             && self.registry.owner_of(&direction.peer_key).is_none()
-            && direction.peer_key != self.public;
+            && direction.peer_key != self.public
+            && ![direction.local_path, direction.peer_path].contains(&PathId::NONE);
         if !is_theirs {
             return Err(Reject::NotTheirs);
         }
@@ -299,10 +324,8 @@ impl Coordinator {
         if !(is_ours && may && fits) || self.tunnels.get(direction.tunnel).is_some() {
             return Err(Reject::NotYours);
         }
-        let visits = self.visits.of(|visit| visit.gateway == gateway).len();
-        if visit.is_none()
-            && visits + self.tunnels.count(gateway) >= self.limits.tunnels_per_gateway
-        {
+        let replaced = self.visits.between(gateway, (peer, direction.peer));
+        if visit.is_none() && replaced.is_none() && self.is_full_abroad(gateway) {
             return Err(Reject::Busy);
         }
         Ok(())
@@ -326,11 +349,16 @@ impl Coordinator {
         } else {
             direction.request = 0;
         }
-        direction
-            .candidates
-            .retain(|address| self.is_real(*address));
+        let reach = self.registry.party(gateway).map(|party| party.reach);
+        let reach = reach.unwrap_or_default();
+        let near = reach.neighbours(&direction.candidates);
+        let may = |address: &SocketAddr, near| {
+            self.is_real(*address) && (near || reach.may_be_sent_to(*address))
+        };
+        direction.candidates.retain(|address| may(address, near));
+        direction.candidates.truncate(CANDIDATES);
         if let Some(relay) = &mut direction.relay {
-            relay.addresses.retain(|address| self.is_real(*address));
+            relay.addresses.retain(|address| may(address, false));
         }
         direction.within_limits()
     }

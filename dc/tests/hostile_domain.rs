@@ -10,11 +10,12 @@
 
 mod world;
 
-use ntm_dc::{Limits, Reject};
+use ntm_dc::{DomainRecord, Limits, Reject};
 use ntm_proto::bind::LegKey;
 use ntm_proto::id::{Fqdn, Identity, NodeId, PathId, TunnelId};
-use ntm_proto::key::PublicKey;
+use ntm_proto::key::{PublicKey, SecretKey};
 use ntm_proto::message::*;
+use ntm_proto::random::Random;
 use world::two::Two;
 
 fn name(text: &str) -> Fqdn {
@@ -181,6 +182,16 @@ fn it_directs_our_gateways_to_its_own_that_our_groups_allow() {
             Box::new(move |d| d.direction.peer_key = key),
         ),
         (
+            "a path without a number",
+            Reject::NotTheirs,
+            Box::new(|d| d.direction.local_path = PathId::NONE),
+        ),
+        (
+            "a path without a number there",
+            Reject::NotTheirs,
+            Box::new(|d| d.direction.peer_path = PathId::NONE),
+        ),
+        (
             "a gateway that is not there",
             Reject::NotYours,
             Box::new(|d| d.gateway = id(99)),
@@ -238,12 +249,20 @@ fn it_answers_no_question_that_was_not_asked_and_aims_at_nobody() {
     }
     let mut aimed = direction(&two);
     aimed.direction.request = 1;
-    aimed.direction.candidates = ["127.0.0.1:53", "198.18.0.1:4750", "203.0.113.2:4750"]
-        .map(|text| text.parse().unwrap())
-        .to_vec();
+    aimed.direction.candidates = [
+        "127.0.0.1:53",
+        "198.18.0.1:4750",
+        "192.168.1.1:53",
+        "[fd00::1]:53",
+        "203.0.113.2:4750",
+    ]
+    .map(|text| text.parse().unwrap())
+    .to_vec();
     aimed.direction.relay = Some(RelayLeg {
         relay: id(3),
-        addresses: vec!["127.0.0.1:53".parse().unwrap()],
+        addresses: ["127.0.0.1:53", "10.0.0.1:53"]
+            .map(|text| text.parse().unwrap())
+            .to_vec(),
         key: LegKey([1; 32]),
     });
     two.hear(&mut link, &said(aimed)).unwrap();
@@ -338,6 +357,108 @@ fn many_guests_and_tunnels_stay_within_their_bounds() {
     assert!(two.a.dc.tunnels().len() <= 8);
     assert!(two.a.dc.domains(two.a.now)[0].guests <= 1024);
     assert!(two.told()[0] <= 16, "{:?}", two.told());
+    let away = two
+        .a
+        .gateway("away", 1, "203.0.113.9:4750", &["203.0.113.9:4750"]);
+    two.a.connect(away);
+    two.a.device(away, 1, "tv").unwrap().unwrap();
+    let request = two.a.ask(two.car, two.laptop.node, "tv.away.a.test");
+    assert_eq!(two.car().request, request, "our own have room left");
+}
+
+#[test]
+fn a_neighbour_behind_the_same_nat_may_be_aimed_at() {
+    let mut two = Two::allowed();
+    two.a.clients[two.car].addresses = vec!["192.168.1.2:4750".parse().unwrap()];
+    two.a.register(two.car);
+    let mut link = two.impostor();
+    let candidates = ["192.168.1.3:4750", "203.0.113.1:61000"].map(|text| text.parse().unwrap());
+    let mut near = direction(&two);
+    near.direction.candidates = candidates.to_vec();
+    two.hear(&mut link, &said(near)).unwrap();
+    assert_eq!(two.car().candidates, candidates);
+    let mut far = direction(&two);
+    far.direction.sequence = 6;
+    far.direction.candidates = vec![candidates[0], "203.0.113.2:4750".parse().unwrap()];
+    two.hear(&mut link, &said(far)).unwrap();
+    assert_eq!(two.car().candidates, ["203.0.113.2:4750".parse().unwrap()]);
+}
+
+#[test]
+fn what_is_over_is_not_said_again() {
+    let mut two = Two::allowed();
+    let mut link = two.impostor();
+    two.a.clients[two.car].acks = false;
+    two.hear(&mut link, &said(direction(&two))).unwrap();
+    let tunnel = two.car().tunnel;
+    two.hear(&mut link, &Message::TunnelClosed(TunnelClosed { tunnel }))
+        .unwrap();
+    let told = two.told();
+    two.a.pass(std::time::Duration::from_secs(20));
+    assert_eq!(two.told(), told, "the gateway would build it again");
+    // Nor is what a newer tunnel of the pair has replaced.
+    two.a.connect(two.car);
+    for byte in [8, 9] {
+        let mut next = direction(&two);
+        next.direction.tunnel = TunnelId([byte; 16]);
+        two.hear(&mut link, &said(next)).unwrap();
+    }
+    two.a.clients[two.car].inbox.clear();
+    two.a.pass(std::time::Duration::from_secs(1));
+    let again = two.a.clients[two.car].routes();
+    assert!(!again.is_empty());
+    assert!(again.iter().all(|it| it.tunnel == TunnelId([9; 16])));
+}
+
+#[test]
+fn it_ends_no_tunnel_of_a_third_domain() {
+    let mut two = Two::allowed();
+    let key = SecretKey::generate(&mut Random::from_seed([78; 32]));
+    two.a.domains.push(DomainRecord {
+        domain: name("c.test"),
+        key: key.public(),
+        address: Some("192.0.2.3:4750".parse().unwrap()),
+    });
+    two.a.foreign.push(("friends".into(), name("c.test")));
+    two.reload();
+    let mut honest = two.impostor();
+    two.hear(&mut honest, &said(direction(&two))).unwrap();
+    let mut hostile = two.impostor_with(&key);
+    // The ids of gateways and devices are no secret among friends of friends.
+    let mut lie = direction(&two);
+    lie.direction.tunnel = TunnelId([8; 16]);
+    lie.direction.peer_name = name("home.c.test");
+    lie.direction.remote.name = name("camera.home.c.test");
+    let _ = two.hear(&mut hostile, &said(lie));
+    let closed = Message::TunnelClosed(TunnelClosed {
+        tunnel: TunnelId([7; 16]),
+    });
+    assert_eq!(two.hear(&mut hostile, &closed), Err(Reject::NotYours));
+    assert_eq!(two.hear(&mut honest, &closed), Ok(()), "it is still there");
+}
+
+#[test]
+fn starts_that_follow_each_other_fast_cost_one_repetition() {
+    let mut two = Two::allowed();
+    let mut link = two.impostor();
+    let hello = |byte| {
+        Message::Peer(PeerMessage::Hello(Hello {
+            instance: [byte; 8],
+        }))
+    };
+    two.hear(&mut link, &request(guest(), camera())).unwrap();
+    let tunnel = two.a.dc.tunnels();
+    assert_eq!(tunnel.len(), 1);
+    two.a.pass(std::time::Duration::from_secs(30));
+    two.a.strays.clear();
+    for byte in 0..100 {
+        two.hear(&mut link, &hello(byte)).unwrap();
+    }
+    let said = two.a.strays.len();
+    assert!((1..=2).contains(&said), "{said}");
+    two.a.strays.clear();
+    two.a.pass(std::time::Duration::from_secs(6));
+    assert!(!two.a.strays.is_empty(), "the last start is not forgotten");
 }
 
 fn numbered(number: u32) -> NodeId {

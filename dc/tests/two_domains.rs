@@ -355,3 +355,35 @@ fn groups_that_change_end_the_tunnel_at_both_ends() {
         assert!(two.a.dc.tunnels().is_empty());
     }
 }
+
+#[test]
+fn a_gateway_itself_is_reached_and_its_devices_still_are() {
+    let mut two = Two::allowed();
+    two.a.ask(two.car, two.laptop.node, "home.b.test");
+    two.run();
+    assert_eq!(two.car().remote.name.as_str(), "home.b.test");
+    let request = two.ask();
+    assert_eq!(two.a.clients[two.car].refused(), None);
+    assert_eq!(
+        (two.car().request, &two.car().remote),
+        (request, &two.camera)
+    );
+}
+
+#[test]
+fn another_address_of_a_trusted_domain_ends_no_tunnel() {
+    let mut two = Two::allowed();
+    two.ask();
+    two.a.domains[0].address = Some(B.parse().unwrap());
+    two.reload();
+    assert_eq!(two.a.dc.tunnels().len(), 1);
+    let closed = |message: &Message| matches!(message, Message::TunnelClosed(_));
+    assert!(!two.a.clients[two.car].inbox.iter().any(closed));
+    two.dns = false;
+    two.pass(seconds(700));
+    two.a.connect(two.car);
+    two.b.connect(two.home);
+    let told = two.told();
+    two.ask();
+    assert!(two.told()[0] > told[0], "it is found there without DNS");
+}

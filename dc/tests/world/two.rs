@@ -117,8 +117,14 @@ impl Two {
 
     /// Somebody who has the key of b.test's coordinator and its address, and is linked with A.
     pub fn impostor(&mut self) -> Link {
-        let key = (self.b.key.clone(), self.a.key.public());
-        let mut link = Link::new(key.0, key.1, Random::from_seed([66; 32]));
+        let key = self.b.key.clone();
+        self.impostor_with(&key)
+    }
+
+    /// Somebody who has this key, and is linked with A.
+    pub fn impostor_with(&mut self, key: &SecretKey) -> Link {
+        let seed = key.public().0;
+        let mut link = Link::new(key.clone(), self.a.key.public(), Random::from_seed(seed));
         link.connect(self.a.now);
         let init = link.poll_output().unwrap();
         self.hand_to_a(&init).unwrap();

@@ -4,7 +4,7 @@ use super::Sought;
 use crate::coordination::Coordination;
 use crate::{Event, Gateway, Output, Reject, Unresolved};
 use ntm_proto::Forward;
-use ntm_proto::id::{Fqdn, TunnelId};
+use ntm_proto::id::{Fqdn, PathId, TunnelId};
 use ntm_proto::message::{DirectionAck, Domains, Message, Refusal, RouteDirection};
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
@@ -87,7 +87,9 @@ impl Gateway {
         local: Ipv4Addr,
         now: Instant,
     ) -> Result<(), Reject> {
-        if direction.peer == self.setup.node {
+        // What comes without a path's number is the DC's.
+        let nameless = [direction.local_path, direction.peer_path].contains(&PathId::NONE);
+        if direction.peer == self.setup.node || nameless {
             return Err(Reject::UnexpectedMessage);
         }
         let (seen, real) = self.seen_from_here(direction)?;
@@ -152,12 +154,14 @@ impl Gateway {
 
     /// The DC says which other domains there are.
     pub(crate) fn handle_domains(&mut self, message: &Domains, now: Instant) {
-        self.acknowledge(message.sequence, None, now);
-        let (last, known) = &mut self.domains;
-        // One that another has overtaken on the way is old.
+        // One that another has overtaken on the way is old. Unless the DC has restarted, counts anew, and its answer to
+        // our registration is still on the way: so it goes without an acknowledgement, and comes again.
+        let last = self.domains.0;
         if last.is_some_and(|last| message.sequence.wrapping_sub(last) > u32::MAX / 2) {
             return;
         }
+        self.acknowledge(message.sequence, None, now);
+        let (last, known) = &mut self.domains;
         *last = Some(message.sequence);
         let mut domains = message.domains.clone();
         // Our own names are ours, whoever else claims them, and reverse names belong to no domain.

@@ -296,7 +296,6 @@ fn save(tx: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
     }
 }
 
-/// What went wrong, where, and what to do about it.
 /// Whether a fault is the store's, so that every record would meet it, and not one record's.
 fn is_of_the_store(error: &rusqlite::Error) -> bool {
     matches!(
@@ -315,6 +314,7 @@ fn is_of_the_store(error: &rusqlite::Error) -> bool {
     )
 }
 
+/// What went wrong, where, and what to do about it.
 fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
     if matches!(error, rusqlite::Error::QueryReturnedNoRows) {
         return anyhow!("{}: the node was removed meanwhile", path.display());

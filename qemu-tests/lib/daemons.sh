@@ -86,7 +86,8 @@ gw() {
 }
 
 gw_config() { # SIDE KIND
-    local dir=$OUT/${GATEWAY[$1]} dns=$DNS4
+    local dir=$OUT/${GATEWAY[$1]} dns=$DNS4 range=
+    [ -z "${RANGE4[$1]:-}" ] || range="range = \"${RANGE4[$1]}\""
     [ "$2" = v6 ] && dns=$DNS6
     mkdir -p "$dir"
     cat >"$dir/ntm-gateway.toml" <<EOF
@@ -94,7 +95,7 @@ gw_config() { # SIDE KIND
 interface = "lan0"
 address = "${LAN4[$1]}.${ROUTER4[$1]:-1}/24"
 dhcp = "server"
-${RANGE4[$1]:+range = "${RANGE4[$1]}"}
+$range
 [wan]
 interfaces = ["wan0"]
 masquerade = true

@@ -7,7 +7,8 @@ first_words() {
     t=$(now_ms)
     wait_until 20 "$from resolves $(fqdn "$to")" resolves "$from" "$(fqdn "$to")"
     act_figure "$from.lookup_ms" $(($(now_ms) - t))
-    [ "$(on "$from" dig +short "$(fqdn "$to")" A)" = "$(vip4 "$to")" ] || fail "$(fqdn "$to") is not $(vip4 "$to")"
+    local found; found=$(on "$from" dig +short "$(fqdn "$to")" A)
+    [ "$found" = "$(vip4 "$to")" ] || fail "$from: $(fqdn "$to") is ${found:-nothing}, not $(vip4 "$to")"
     t=$(now_ms)
     wait_until 20 "$from pings $(fqdn "$to")" on "$from" ping -qc 1 -W 1 "$(fqdn "$to")"
     act_figure "$from.first_ping_ms" $(($(now_ms) - t))

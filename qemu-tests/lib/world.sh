@@ -80,8 +80,10 @@ ns_gone() {
 has_no_link() { ! on "$1" ip link show "$2"; }
 
 # bridge NODE NAME [ADDRESS/LEN...]
+# Its hardware address stays what it is: left to itself, it changes as cables come and go.
 bridge() {
     on "$1" ip link add "$2" type bridge
+    on "$1" ip link set "$2" address "$(on "$1" cat "/sys/class/net/$2/address")"
     on "$1" ip link set "$2" up
     [ $# -le 2 ] || addr "$@"
 }

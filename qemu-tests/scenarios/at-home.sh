@@ -110,8 +110,9 @@ straight() {
     json - "d['received'] == d['sent']" <<<"$got" >/dev/null || fail "$1: UDP: $got"
     n=$(json - "str(d['sent'])" <<<"$got")
     most=$(paste <(echo "$before") <(frames) | awk '{ print $4 - $2, $1 }' | sort -rn)
-    # There and back is 2 n on each interface; a loop is a multiple. The bridge may see a datagram inside and outside.
-    at=$(awk -v most=$((n * 4 + 60)) '$1 > most { print $2 ": " $1 }' <<<"$most")
+    # There and back is 2 n in each tunnel, and twice that where a router sees a datagram inside and outside. A loop
+    # is a multiple.
+    at=$(awk -v n="$n" '$1 > ($2 ~ /ntm0/ ? 2 * n + 30 : 4 * n + 60) { print $2 ": " $1 }' <<<"$most")
     [ -z "$at" ] || fail "$n datagrams from $1 to $2 and back made this many packets: ${at//$'\n'/, }"
     say "$1 to $2: $n datagrams and their answers; most packets: $(head -n 1 <<<"$most")"
     act_figure "packets_of_$1_to_$2" "{\"datagrams\":$n,\"most\":$(head -n 1 <<<"$most" | cut -d' ' -f1)}"

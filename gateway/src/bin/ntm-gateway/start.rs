@@ -10,7 +10,7 @@ use crate::nft::Firewall;
 use crate::question::CHANNEL;
 use crate::shell::Shell;
 use crate::tun::Tun;
-use crate::udp::Sockets;
+use crate::udp::{LanSide, Sockets};
 use crate::wan;
 use anyhow::{Context, Result, bail, ensure};
 use ntm_enrolment::state::{self, Node};
@@ -164,7 +164,11 @@ async fn serve(
     tokio::spawn(wan::watch(config.clone(), netlink, changes, lists));
     info!("{} runs with the virtual address {vip4}", node.name);
 
-    let sockets = Sockets::new(config.wan.port);
+    let lan = LanSide {
+        interface: config.lan.interface.clone(),
+        net: config.lan.net,
+    };
+    let sockets = Sockets::new(config.wan.port, lan);
     let ended = Shell::new(gateway, tun, sockets, dhcp, asked, wans, domains)
         .run(&mut stop)
         .await;

@@ -1,7 +1,11 @@
 //! The UDP sockets: one for each WAN and IP version, tied to its interface, so that the way out is ours to choose.
+//!
+//! A peer may be on our own LAN: the car's router that came home. It knows our WAN's address, and what it sends there
+//! comes in by the LAN, where a socket tied to the WAN hears nothing. So each IPv4 socket has a twin there.
 
 use crate::wan::WanInterface;
 use anyhow::Result;
+use ipnet::Ipv4Net;
 use ntm_gateway::Wan;
 use ntm_proto::Path;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -20,9 +24,30 @@ const BUFFER: usize = 1 << 20;
 struct Bound {
     wan: WanKey,
     local: SocketAddr,
-    /// Whether it only measures the NAT.
-    spare: bool,
+    role: Role,
     socket: UdpSocket,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// For the DC, relays and peers.
+    Main,
+    /// Only measures the NAT.
+    Spare,
+    /// The main one's twin, with the same address, for peers on the LAN.
+    Inner,
+}
+
+/// The LAN, where peers may be, too.
+pub(crate) struct LanSide {
+    pub(crate) interface: String,
+    pub(crate) net: Ipv4Net,
+}
+
+impl LanSide {
+    fn holds(&self, address: SocketAddr) -> bool {
+        matches!(address.ip(), IpAddr::V4(v4) if self.net.contains(&v4))
+    }
 }
 
 /// Which interface a socket is tied to. The index tells an interface that was made anew under its old name.
@@ -35,6 +60,7 @@ struct WanKey {
 /// All sockets.
 pub(crate) struct Sockets {
     port: u16,
+    lan: LanSide,
     bound: Vec<Bound>,
     /// The numbers of the WANs by name; a WAN keeps its number while it is there.
     numbers: BTreeMap<String, u8>,
@@ -45,9 +71,10 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    pub(crate) fn new(port: u16) -> Self {
+    pub(crate) fn new(port: u16, lan: LanSide) -> Self {
         Self {
             port,
+            lan,
             bound: Vec::new(),
             numbers: BTreeMap::new(),
             missing: Vec::new(),
@@ -58,6 +85,8 @@ impl Sockets {
     /// Makes the sockets fit `list`: those that still fit stay as they are. Returns the WANs as the machine sees them.
     pub(crate) fn rebuild(&mut self, list: &[WanInterface]) -> Vec<Wan> {
         let mut old = std::mem::take(&mut self.bound);
+        // The LAN's interface may be a new one of the old name.
+        old.retain(|bound| bound.role != Role::Inner);
         let known = std::mem::take(&mut self.missing);
         self.number(list);
         let mut wans = Vec::new();
@@ -73,25 +102,29 @@ impl Sockets {
                 .chain(interface.v6.map(IpAddr::V6));
             let (mut sockets, mut spares) = (Vec::new(), Vec::new());
             // Spare sockets come last, and a WAN without one is as good.
-            let wanted = addresses.clone().map(|address| (address, false));
-            for (address, spare) in wanted.chain(addresses.map(|address| (address, true))) {
+            let wanted = addresses.clone().map(|address| (address, Role::Main));
+            let spare = addresses.map(|address| (address, Role::Spare));
+            for (address, role) in wanted.chain(spare) {
                 let fits = |bound: &Bound| {
-                    bound.wan == key && bound.local.ip() == address && bound.spare == spare
+                    bound.wan == key && bound.local.ip() == address && bound.role == role
                 };
+                let port = if role == Role::Main { self.port } else { 0 };
                 let bound = match old.iter().position(fits) {
                     Some(at) => Ok(old.swap_remove(at)),
-                    None => open(&key, address, if spare { 0 } else { self.port }),
+                    None => open(&key, SocketAddr::new(address, port), role),
                 };
                 match bound {
-                    Ok(bound) if spare => {
+                    Ok(bound) if role == Role::Spare => {
                         spares.push(bound.local);
-                        self.bound.push(Bound { spare, ..bound });
+                        self.bound.push(bound);
                     }
                     Ok(bound) => {
                         sockets.push(bound.local);
                         self.bound.push(bound);
                     }
-                    Err(error) if spare => debug!(%error, %address, "no spare socket"),
+                    Err(error) if role == Role::Spare => {
+                        debug!(%error, %address, "no spare socket")
+                    }
                     Err(error) => {
                         let which = (interface.name.clone(), address);
                         if !known.contains(&which) {
@@ -116,7 +149,24 @@ impl Sockets {
                 });
             }
         }
+        self.open_inner();
         wans
+    }
+
+    /// Opens the main sockets' twins on the LAN. Without one, peers there are reached by a relay.
+    fn open_inner(&mut self) {
+        let lan = WanKey {
+            index: 0,
+            name: self.lan.interface.clone(),
+        };
+        let mains: Vec<SocketAddr> = self.addresses();
+        for main in mains.into_iter().filter(SocketAddr::is_ipv4) {
+            match open(&lan, main, Role::Inner) {
+                Ok(bound) if bound.local == main => self.bound.push(bound),
+                Ok(_) => {}
+                Err(error) => debug!(%error, %main, "no socket on the LAN"),
+            }
+        }
     }
 
     /// Whether an address of the last list has no socket, as it was gone or not ready: the same list again may work.
@@ -126,7 +176,7 @@ impl Sockets {
 
     /// Where the sockets for peers are bound, best WAN first.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let main = self.bound.iter().filter(|bound| !bound.spare);
+        let main = self.bound.iter().filter(|bound| bound.role == Role::Main);
         main.map(|bound| bound.local).collect()
     }
 
@@ -171,9 +221,11 @@ impl Sockets {
     /// Sends from the socket `path.local`, or from the best WAN's if that is unspecified. What the kernel does not
     /// take is lost, as on any network: waiting for one WAN would hold up the others.
     pub(crate) fn send(&self, path: Path, datagram: &[u8]) {
+        // A WAN within the LAN's range is a muddle in which only the WAN can be meant.
+        let inner = self.lan.holds(path.remote) && !self.lan.holds(path.local);
         let fits = |bound: &&Bound| match path.local.ip().is_unspecified() {
-            true => !bound.spare && bound.local.is_ipv4() == path.remote.is_ipv4(),
-            false => bound.local == path.local,
+            true => bound.role == Role::Main && bound.local.is_ipv4() == path.remote.is_ipv4(),
+            false => bound.local == path.local && (bound.role == Role::Inner) == inner,
         };
         let Some(bound) = self.bound.iter().find(fits) else {
             debug!(local = %path.local, remote = %path.remote, "no such socket");
@@ -187,7 +239,7 @@ impl Sockets {
     }
 }
 
-fn open(wan: &WanKey, address: IpAddr, port: u16) -> Result<Bound> {
+fn open(wan: &WanKey, address: SocketAddr, role: Role) -> Result<Bound> {
     let domain = if address.is_ipv4() {
         Domain::IPV4
     } else {
@@ -203,19 +255,23 @@ fn open(wan: &WanKey, address: IpAddr, port: u16) -> Result<Bound> {
     // The kernel cuts these to its limit; more is a help, not a need.
     let _ = socket.set_recv_buffer_size(BUFFER);
     let _ = socket.set_send_buffer_size(BUFFER);
-    if let Err(error) = socket.bind(&SocketAddr::new(address, port).into()) {
+    if let Err(error) = socket.bind(&address.into()) {
         if error.kind() != io::ErrorKind::AddrInUse {
             return Err(error.into());
         }
-        info!("UDP port {port} on {address} is taken; using another one");
-        socket.bind(&SocketAddr::new(address, 0).into())?;
+        info!(
+            "UDP port {} on {} is taken; using another one",
+            address.port(),
+            address.ip()
+        );
+        socket.bind(&SocketAddr::new(address.ip(), 0).into())?;
     }
     let socket = UdpSocket::from_std(socket.into())?;
     let local = socket.local_addr()?;
     Ok(Bound {
         wan: wan.clone(),
         local,
-        spare: false,
+        role,
         socket,
     })
 }
@@ -250,9 +306,40 @@ pub(crate) const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIF
 mod tests {
     use super::*;
 
+    /// A LAN on the loopback interface, with the range `net`.
+    fn lan(net: &str) -> LanSide {
+        LanSide {
+            interface: "lo".into(),
+            net: net.parse().unwrap(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_on_the_lan_is_heard_and_answered_by_the_lan() {
+        let net = "127.0.5.0/24";
+        let mut sockets = Sockets::new(0, lan(net));
+        // Nothing of the loopback's own traffic gets to a socket that is tied to another interface.
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let lo = WanKey {
+            index: 0,
+            name: "lo".into(),
+        };
+        sockets.bound.push(open(&lo, address, Role::Inner).unwrap());
+        let local = sockets.bound[0].local;
+        let peer = std::net::UdpSocket::bind("127.0.5.1:0").unwrap();
+        peer.set_nonblocking(true).unwrap();
+        let path = |remote| Path { local, remote };
+        sockets.send(path(peer.local_addr().unwrap()), b"inside");
+        assert_eq!(peer.recv(&mut [0; 16]).unwrap(), 6);
+        let stranger = std::net::UdpSocket::bind("127.0.6.1:0").unwrap();
+        stranger.set_nonblocking(true).unwrap();
+        sockets.send(path(stranger.local_addr().unwrap()), b"outside");
+        assert!(stranger.recv(&mut [0; 16]).is_err(), "not by the LAN");
+    }
+
     #[tokio::test]
     async fn an_address_that_is_not_there_leaves_the_sockets_incomplete() {
-        let mut sockets = Sockets::new(0);
+        let mut sockets = Sockets::new(0, lan("192.168.1.0/24"));
         let mut list = [WanInterface {
             index: 1,
             name: "lo".into(),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// Pause between refreshes of a binding: holds the NAT's mapping and shows that the relay lives.
 const REFRESH: Duration = Duration::from_secs(20);
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Unanswered refreshes after which a binding counts as lost.
 const GIVE_UP_AFTER: u32 = 4;

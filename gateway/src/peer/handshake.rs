@@ -10,7 +10,7 @@ use ntm_proto::id::NodeId;
 use ntm_proto::session::Session;
 use std::time::{Duration, Instant};
 
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long one Tunnel Request is repeated before a new one is made.
 const ATTEMPT: Duration = Duration::from_secs(8);

@@ -54,6 +54,7 @@ mod node;
 mod peers;
 mod push;
 mod rate;
+mod reaching;
 mod receiving;
 pub mod record;
 mod registration;
@@ -166,6 +167,8 @@ pub struct Coordinator {
     told: BTreeMap<(NodeId, NodeId), Guest>,
     /// Gateways that may not know the trusted domains.
     untold: BTreeSet<NodeId>,
+    /// Gateways that change too fast.
+    restless: reaching::Restless,
     pushes: push::Pushes,
     saves: Saves,
     rejects: Counts,
@@ -206,6 +209,7 @@ impl Coordinator {
             visits: visits::Visits::default(),
             told: BTreeMap::new(),
             untold: BTreeSet::new(),
+            restless: reaching::Restless::default(),
             pushes: push::Pushes::default(),
             saves: Saves::default(),
             rejects: Counts::default(),
@@ -244,6 +248,7 @@ impl Coordinator {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.sessions.handle_timeout(now);
         self.expire_nodes(now);
+        self.restless_timeout(now);
         self.asked_timeout(now);
         self.links_timeout(now);
         self.push(now);
@@ -269,6 +274,7 @@ impl Coordinator {
             self.pushes.poll_timeout(),
             self.asked_due(),
             self.links_due(),
+            self.restless.poll_timeout(),
         ];
         parts.into_iter().chain([greet, sweep]).flatten().min()
     }

@@ -40,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) clone_told: Option<Instant>,
     /// Starts, each of which is a write to the disk.
     pub(crate) starts: Option<Bucket>,
+    /// Changes of its reach, each of which is told to all it has a tunnel with.
+    pub(crate) changes: Option<Bucket>,
     retired: VecDeque<Retired>,
     /// When two machines were last found to use its key at the same time.
     contested: Option<Instant>,
@@ -144,6 +146,7 @@ impl Node {
             address_saved: None,
             clone_told: None,
             starts: None,
+            changes: None,
             retired: VecDeque::new(),
             contested: None,
             messages: None,

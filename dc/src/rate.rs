@@ -1,13 +1,14 @@
-//! A rate with a burst of one second's worth.
+//! A rate with a burst: of one second's worth, unless told otherwise.
 
 use std::time::{Duration, Instant};
 
 const BURST: Duration = Duration::from_secs(1);
 
-/// Counts in time: each use costs its share of a second, and time pays back up to one second.
+/// Counts in time: each use costs its share of the span, and time pays back up to one span.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
     cost: Duration,
+    span: Duration,
     credit: Duration,
     at: Instant,
 }
@@ -15,10 +16,16 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// A full bucket for `per_second` uses a second; 0 allows none.
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
-        let cost = BURST.checked_div(per_second);
+        Self::of(per_second, BURST, now)
+    }
+
+    /// A full bucket for `uses` in a `span`.
+    pub(crate) fn of(uses: u32, span: Duration, now: Instant) -> Self {
+        let cost = span.checked_div(uses);
         Self {
             cost: cost.unwrap_or(Duration::MAX),
-            credit: BURST,
+            span,
+            credit: span,
             at: now,
         }
     }
@@ -27,7 +34,7 @@ impl Bucket {
     pub(crate) fn take(&mut self, now: Instant) -> bool {
         let earned = now.saturating_duration_since(self.at);
         self.at = self.at.max(now);
-        self.credit = self.credit.saturating_add(earned).min(BURST);
+        self.credit = self.credit.saturating_add(earned).min(self.span);
         match self.credit.checked_sub(self.cost) {
             Some(rest) => {
                 self.credit = rest;

@@ -436,20 +436,6 @@ impl Coordinator {
         }
     }
 
-    /// Computes a gateway's reach anew; if it differs, its tunnels may have to change.
-    fn reach_changed(&mut self, id: NodeId, now: Instant) {
-        let Some(node) = self.registry.node_mut(id) else {
-            return;
-        };
-        if node.as_gateway().is_none() {
-            return;
-        }
-        if let Some(live) = &node.live {
-            node.reach = live.reach(now);
-        }
-        self.reconsider_tunnels(id, now);
-    }
-
     /// Whether a peer may be sent to this address at all.
     pub(crate) fn is_real(&self, address: SocketAddr) -> bool {
         is_candidate(address) && !self.prefixes.contains(canonical(address.ip()))

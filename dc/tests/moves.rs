@@ -139,3 +139,24 @@ fn a_removed_gateway_is_forgotten_and_its_addresses_are_not_given_again() {
         assert_ne!(device.vip4, vip);
     }
 }
+
+#[test]
+fn a_gateway_that_changes_all_the_time_does_not_keep_its_peers_busy() {
+    let (mut p, _) = natted();
+    p.ask();
+    p.world.pass(Duration::from_secs(30));
+    let before = p.world.clients[p.home].routes().len();
+    for port in 0..300 {
+        p.world.mapping = [Mapping::Independent, Mapping::Dependent][port % 2];
+        let outside = format!("198.51.100.7:{}", 20_000 + port);
+        p.world.keep_alive(p.car, INSIDE, &outside, true).unwrap();
+        p.world.pass(Duration::from_millis(20));
+    }
+    let told = p.world.clients[p.home].routes().len() - before;
+    assert!((2..40).contains(&told), "told {told} times in 6 s");
+    // And in the end all know how it is, though nothing more is said.
+    p.world.pass(Duration::from_secs(5));
+    let last = p.last(p.home);
+    assert_eq!(last.why, Why::OneSymmetric);
+    assert_eq!(last.candidates, ["198.51.100.7:20299".parse().unwrap()]);
+}

@@ -103,11 +103,12 @@ impl Peers {
                 self.wake(slot, now);
                 return Some(slot);
             }
-            // The DC has made a new tunnel of the pair; what we know of the devices stays, the rest is gone.
+            // The DC has made a new tunnel of the pair; what we know of the devices and what waits stay, the rest is
+            // gone.
             self.by_path.remove(&peer.local_path);
-            let remotes = std::mem::take(&mut peer.remotes);
+            let (remotes, waiting) = peer.take_over();
             let mut fresh = Peer::new(direction, env, now);
-            fresh.remotes.extend(remotes);
+            fresh.inherit(remotes, waiting);
             self.by_path.insert(direction.local_path, slot);
             self.slots[slot] = Some(fresh);
             self.wake(slot, now);

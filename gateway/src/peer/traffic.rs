@@ -5,8 +5,14 @@ use crate::peers::Env;
 use crate::translate::{self, Ends};
 use crate::{Output, Reject};
 use ntm_proto::Path;
+use ntm_proto::id::Identity;
 use ntm_proto::wire::{HEADER_LEN, Kind};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
+
+/// The devices behind a peer, by their virtual addresses.
+type Remotes = BTreeMap<Ipv4Addr, Identity>;
 
 /// Longest packet worth holding: the longest the TUN interface gives.
 const LONGEST_WAITING: usize = 2048;
@@ -86,6 +92,20 @@ impl Peer {
         self.traffic.received += bytes as u64;
         self.traffic.last = now;
         idle || self.relay.as_ref().is_some_and(RelayEnd::is_asleep)
+    }
+
+    /// What another tunnel to the same gateway goes on with: its devices, and the packets that wait.
+    pub(crate) fn take_over(&mut self) -> (Remotes, VecDeque<Vec<u8>>) {
+        (
+            std::mem::take(&mut self.remotes),
+            std::mem::take(&mut self.waiting),
+        )
+    }
+
+    /// Goes on with what the tunnel before had.
+    pub(crate) fn inherit(&mut self, remotes: Remotes, waiting: VecDeque<Vec<u8>>) {
+        self.remotes.extend(remotes);
+        self.waiting = waiting;
     }
 
     /// Sends what waited. Called when the tunnel has come up.

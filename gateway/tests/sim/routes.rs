@@ -2,7 +2,7 @@
 
 use crate::invariants::check;
 use crate::net::Mapping::{AddressAndPortDependent, EndpointIndependent};
-use crate::packets::udp;
+use crate::packets::{number, udp};
 use crate::scenarios::{
     CAMERA, CAMERA_NAME, LAPTOP, SECOND, lan, path_of, settled, until_whole, vip,
 };
@@ -165,4 +165,33 @@ fn a_direct_way_that_breaks_in_one_direction_is_left_by_both() {
             check(&world);
         }
     }
+}
+
+#[test]
+fn packets_that_wait_outlive_a_new_tunnel_to_the_same_gateway() {
+    let mut world = settled(107, SYMMETRIC, SYMMETRIC);
+    until_whole(&mut world, 5 * SECOND, 1);
+    world.restart_dc();
+    world.run_for(5 * SECOND);
+    // The relay forgets all, and so has the DC: who asks next gets a new tunnel.
+    world.restart_relay();
+    let camera = vip(&world, HOME);
+    let before = world.sites[&HOME].delivered.len();
+    // Long enough to find that the way is lost; what leaves until then is gone.
+    for next in 1000..1040 {
+        world.send_packet(CAR, &udp(lan(LAPTOP), camera, next));
+        world.run_for(Duration::from_millis(50));
+        if path_of(&world, CAR) == "none" {
+            break;
+        }
+    }
+    assert_eq!(path_of(&world, CAR), "none");
+    for next in 2000..2010 {
+        world.send_packet(CAR, &udp(lan(LAPTOP), camera, next));
+    }
+    world.run_for(10 * SECOND);
+    let arrived = world.sites[&HOME].delivered[before..].iter();
+    let held = arrived.filter(|packet| (2000..2010).contains(&number(packet)));
+    assert_eq!(held.count(), 10);
+    check(&world);
 }

@@ -4,7 +4,8 @@
 //!
 //! One of the two coordinators makes the tunnel of a pair of gateways, decides its route and names its path ids:
 //! who has one of the pair already, else who has a relay while the other has none, else whose domain's name is the
-//! smaller. So both directions of first contact, also at the same moment, end in one tunnel. To the owner the other
+//! smaller. So both directions of first contact, also at the same moment, end in one tunnel. Should both have made one
+//! nevertheless, since one of them had forgotten, the one of the smaller name stays. To the owner the other
 //! gateway is a [guest](crate::guests); to the other coordinator the tunnel is a [visit](crate::visits).
 
 use crate::linking::Via;
@@ -110,15 +111,44 @@ impl Coordinator {
     /// A guest is told of all its tunnels again.
     pub(crate) fn tell_all_again(&mut self, guest: NodeId, now: Instant) {
         for id in self.tunnels.of(guest) {
-            let Some(tunnel) = self.tunnels.get_mut(id) else {
-                continue;
-            };
-            if let Some(side) = tunnel.side_of(guest) {
-                let told = tunnel.pairs.iter_mut().map(|pair| &mut pair.told[side]);
-                told.for_each(|told| *told = Told::Due);
-            }
-            self.advance(id, now);
+            self.tell_again(id, guest, now);
         }
+    }
+
+    fn tell_again(&mut self, id: TunnelId, guest: NodeId, now: Instant) {
+        let Some(tunnel) = self.tunnels.get_mut(id) else {
+            return;
+        };
+        if let Some(side) = tunnel.side_of(guest) {
+            let told = tunnel.pairs.iter_mut().map(|pair| &mut pair.told[side]);
+            told.for_each(|told| *told = Told::Due);
+        }
+        self.advance(id, now);
+    }
+
+    fn is_smaller_than(&self, peer: NodeId) -> bool {
+        let peer = self.peers.get(peer);
+        peer.is_some_and(|peer| self.registry.domain < peer.record.domain)
+    }
+
+    /// A peer made a tunnel of a pair that has one of ours, since one of us had restarted and did not know. The one of
+    /// the domain whose name is the smaller stays; whether that is the peer's.
+    pub(crate) fn yields(
+        &mut self,
+        peer: NodeId,
+        gateway: NodeId,
+        guest: NodeId,
+        now: Instant,
+    ) -> bool {
+        let Some(id) = self.tunnels.between(gateway, guest) else {
+            return true;
+        };
+        if self.is_smaller_than(peer) {
+            self.tell_again(id, guest, now);
+            return false;
+        }
+        self.close(id, now);
+        true
     }
 
     /// Whether the groups still allow a tunnel.
@@ -213,10 +243,7 @@ impl Coordinator {
         match (self.has_relay(), message.relays) {
             (true, false) => true,
             (false, true) => false,
-            (true, true) | (false, false) => self
-                .peers
-                .get(peer)
-                .is_some_and(|peer| self.registry.domain < peer.record.domain),
+            (true, true) | (false, false) => self.is_smaller_than(peer),
         }
     }
 }

@@ -90,6 +90,9 @@ impl Coordinator {
         if self.visits.under_way(peer) >= UNDER_WAY {
             return Err(Reject::Busy);
         }
+        if !self.yields(peer, gateway, direction.peer, now) {
+            return Err(Reject::NotYours);
+        }
         let direction = self.ours(peer, gateway, direction);
         // A tunnel takes the place of the one before; its owner has forgotten that, or given it up.
         if let Some(old) = self.visits.between(gateway, (peer, direction.peer))

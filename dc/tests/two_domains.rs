@@ -387,3 +387,54 @@ fn another_address_of_a_trusted_domain_ends_no_tunnel() {
     two.ask();
     assert!(two.told()[0] > told[0], "it is found there without DNS");
 }
+
+/// A coordinator that has forgotten its part may find that the tunnel is its own now.
+#[test]
+fn two_coordinators_that_both_made_the_tunnel_agree_on_one() {
+    for restart_a in [true, false] {
+        let mut two = Two::allowed();
+        let first = if restart_a { &mut two.b } else { &mut two.a };
+        let relay = first.relay("rs1", &["192.0.2.20:4750"]);
+        first.connect(relay);
+        two.ask();
+        let tunnels = |two: &Two| [two.a.dc.tunnels().len(), two.b.dc.tunnels().len()];
+        assert_eq!(tunnels(&two), if restart_a { [0, 1] } else { [1, 0] });
+        // The owner's relay goes, and the other one restarts with a relay.
+        let owner = if restart_a { &mut two.b } else { &mut two.a };
+        let gone = owner.clients[relay].id;
+        owner.store.remove(&gone);
+        let snapshot = owner.snapshot();
+        owner.dc.reload(snapshot, owner.now);
+        two.run();
+        let (other, at) = if restart_a {
+            (&mut two.a, two.car)
+        } else {
+            (&mut two.b, two.home)
+        };
+        other.restart_dc();
+        other.connect(at);
+        let relay = other.relay("rs2", &["192.0.2.21:4750"]);
+        other.connect(relay);
+        let device = other.device(at, 2, "another").unwrap().unwrap();
+        // The first finds a link that is no more, the second two tunnels.
+        for _ in 0..3 {
+            let (world, at, local) = if restart_a {
+                (&mut two.b, two.home, two.camera.node)
+            } else {
+                (&mut two.a, two.car, two.laptop.node)
+            };
+            world.ask(at, local, device.name.as_str());
+            two.pass(seconds(2));
+        }
+        assert_eq!(tunnels(&two).iter().sum::<usize>(), 1, "{restart_a}");
+        assert_eq!(two.car().tunnel, two.home().tunnel);
+        let asked = if restart_a {
+            two.b.clients[two.home].routes()
+        } else {
+            two.a.clients[two.car].routes()
+        };
+        let tunnel = two.car().tunnel;
+        let answers = |route: &&RouteDirection| route.tunnel == tunnel && route.remote == device;
+        assert!(asked.into_iter().any(|route| answers(&route)));
+    }
+}

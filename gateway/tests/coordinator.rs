@@ -9,7 +9,7 @@ use ntm_proto::handshake::{Context, Purpose, Request};
 use ntm_proto::id::{Fqdn, Identity, NodeId, PathId, TunnelId, VirtualPrefixes};
 use ntm_proto::key::{PublicKey, SecretKey};
 use ntm_proto::message::{
-    DeviceResponse, DirectionAck, Domains, KeepAliveResponse, Message, Refusal,
+    DeviceResponse, DirectionAck, DirectionRefused, Domains, KeepAliveResponse, Message, Refusal,
     RegistrationResponse, RouteDirection, Target, Why,
 };
 use ntm_proto::random::Random;
@@ -276,10 +276,16 @@ fn a_direction_that_cannot_be_taken_is_refused_in_its_acknowledgement() {
     let mut strange = camera(7);
     strange.remote.name = name("camera.home.c.test");
     world.direct(strange);
+    // A path without a number: what comes without one is the DC's.
+    let mut nameless = camera(8);
+    nameless.peer = node(11);
+    nameless.local_path = PathId::NONE;
+    world.direct(nameless);
     let refused = [
         (5, None),
         (6, Some(Refusal::PathTaken)),
         (7, Some(Refusal::NotAllowed)),
+        (8, Some(Refusal::NotAllowed)),
     ];
     assert_eq!(world.acks(), refused);
     assert_eq!(world.gateway.tunnels(world.now).len(), 1);
@@ -302,6 +308,19 @@ fn the_other_domains_are_acknowledged_and_told_once() {
     assert_eq!(world.gateway.status(world.now).domains.len(), 16);
     world.say(&domains(5, &[]));
     assert!(world.gateway.status(world.now).domains.is_empty());
+    // One that was overtaken on the way, or one of a DC that has restarted, before its answer to our registration.
+    world.acks();
+    world.say(&domains(1, &["c.test"]));
+    assert!(world.gateway.status(world.now).domains.is_empty());
+    assert_eq!(world.acks(), [], "it comes again");
+    let refusal = Refusal::NotRegistered;
+    world.say(&Message::DirectionRefused(DirectionRefused {
+        request: 99,
+        refusal,
+    }));
+    world.say(&domains(1, &["c.test"]));
+    assert_eq!(world.acks(), [(1, None)]);
+    assert_eq!(world.gateway.status(world.now).domains, ["c.test"]);
 }
 
 #[test]

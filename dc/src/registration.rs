@@ -12,14 +12,12 @@ use crate::rate::Bucket;
 use crate::relaying::RelayChange;
 use crate::save::{ReplyTo, Saving};
 use crate::{Coordinator, Event, Output, Reject};
-use ntm_proto::Path;
 use ntm_proto::address::{canonical, is_candidate};
-use ntm_proto::id::{NodeId, PathId};
+use ntm_proto::id::NodeId;
 use ntm_proto::message::{
     DirectionRefused, KeepAlive, KeepAliveResponse, MappingProbe, MappingProbeResponse, Message,
     Refusal, RegistrationRequest, RegistrationResponse, RelayRegistration, WanAddress,
 };
-use ntm_proto::wire::notice;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -165,8 +163,9 @@ impl Coordinator {
             return;
         }
         let returns = node.started(start.epoch, start.instance, now);
-        let before = node.live.as_ref().map(|live| live.primary);
-        let other = before.filter(|path| path.remote.ip() != start.reply.path.remote.ip());
+        let here = start.reply.path.remote;
+        let before = node.last_address.filter(|_| node.live.is_some());
+        let other = before.filter(|address| address.ip() != here.ip());
         // Sessions of an earlier start, or of a copy of the key, say nothing for this one any more.
         self.sessions.keep_only(start.node, start.reply.session);
         let Some(node) = self.registry.node_mut(start.node) else {
@@ -183,19 +182,17 @@ impl Coordinator {
     fn ask_for_sign_of_life(
         &mut self,
         id: NodeId,
-        other: Option<Path>,
+        other: Option<SocketAddr>,
         returns: bool,
         now: Instant,
     ) {
-        let Some(path) = other else {
+        let Some(address) = other else {
             return;
         };
-        self.output.push_back(Output::Send {
-            path,
-            datagram: notice(PathId::NONE).to_vec(),
-        });
+        self.to_greet.push_front(address);
+        self.greet(now);
         if returns {
-            self.tell_clone(id, path.remote, now);
+            self.tell_clone(id, address, now);
         }
     }
 

@@ -10,6 +10,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
 const CLIENT_PORT: u16 = 68;
+/// How long after it got an address a client may still find it in use and decline it.
+const DECLINE_TIME: Duration = Duration::from_secs(60);
 
 impl DhcpServer {
     pub(crate) fn answer(&mut self, request: Request, now: Instant) -> Result<(), Reject> {
@@ -75,8 +77,12 @@ impl DhcpServer {
         };
         let address = address.ok_or(Reject::BadAddress)?;
         let granted = self.may_have(request.mac, address, now);
+        if granted && !self.table.is_filed(request.mac, address) && !self.fresh.take(now) {
+            return Err(Reject::Busy);
+        }
         self.offers.remove(request.mac);
         if granted {
+            self.leaving.stays(request.mac);
             self.acknowledge(&request, address, now);
         } else {
             self.send(&request, Reply::Nak);
@@ -91,7 +97,8 @@ impl DhcpServer {
         let leased = self
             .table
             .live(mac)
-            .is_some_and(|lease| lease.address == address);
+            .is_some_and(|lease| lease.address == address)
+            && self.table.given_since(mac, now) < DECLINE_TIME;
         if !leased && self.offers.offered(mac) != Some(address) {
             return Err(Reject::NotYours);
         }
@@ -109,9 +116,11 @@ impl DhcpServer {
         if lease.address != request.ciaddr {
             return Err(Reject::NotYours);
         }
-        let ended = self.table.end(request.mac, now);
-        self.outputs.extend(ended.map(Output::LeaseEnded));
-        Ok(())
+        if self.leaving.add(request.mac, request.ciaddr, now) {
+            Ok(())
+        } else {
+            Err(Reject::Busy)
+        }
     }
 
     fn inform(&mut self, request: &Request) -> Result<(), Reject> {
@@ -143,7 +152,7 @@ impl DhcpServer {
                 .or_else(|| before?.hostname.clone()),
             expires: now + lease_time,
         };
-        let granted = self.table.grant(lease.clone());
+        let granted = self.table.grant(lease.clone(), now);
         self.outputs
             .extend(granted.displaced.map(Output::LeaseEnded));
         if granted.changed {

@@ -7,7 +7,7 @@ use crate::config::Mac;
 use ntm_proto::id::Label;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A device on the LAN and the address it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(crate) struct Entry {
     pub(crate) lease: Lease,
     /// Ended, and only remembered.
     pub(crate) ended: bool,
+    /// When the device last got it from us; `None`: in an earlier life.
+    pub(crate) given: Option<Instant>,
     /// Whether the lease file has this address for this device, live or remembered.
     pub(crate) file: InFile,
 }
@@ -83,6 +85,18 @@ impl Table {
             .map(|entry| &entry.lease)
     }
 
+    /// How long ago `mac` last got its address.
+    pub(crate) fn given_since(&self, mac: Mac, now: Instant) -> Duration {
+        let given = self.by_mac.get(&mac).and_then(|entry| entry.given);
+        given.map_or(Duration::MAX, |at| now.saturating_duration_since(at))
+    }
+
+    /// Whether the lease file has this address for `mac`, so that giving it needs no writing.
+    pub(crate) fn is_filed(&self, mac: Mac, address: Ipv4Addr) -> bool {
+        let entry = self.by_mac.get(&mac);
+        entry.is_some_and(|entry| entry.lease.address == address && entry.file != InFile::No)
+    }
+
     /// Whose `address` is or was.
     pub(crate) fn owner(&self, address: Ipv4Addr) -> Option<Mac> {
         self.by_address.get(&address).copied()
@@ -107,7 +121,7 @@ impl Table {
     }
 
     /// Writes `lease`. Replaces the device's entry and any other device's entry with this address.
-    pub(crate) fn grant(&mut self, lease: Lease) -> Granted {
+    pub(crate) fn grant(&mut self, lease: Lease, now: Instant) -> Granted {
         let displaced = match self.owner(lease.address) {
             Some(other) if other != lease.mac => self.forget(other),
             Some(_) | None => None,
@@ -124,6 +138,7 @@ impl Table {
         self.link(Entry {
             lease,
             ended: false,
+            given: Some(now),
             file,
         });
         Granted {
@@ -141,6 +156,7 @@ impl Table {
             self.link(Entry {
                 lease,
                 ended,
+                given: None,
                 file: InFile::Yes,
             });
         }

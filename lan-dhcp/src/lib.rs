@@ -19,6 +19,12 @@
 //! the authority. So `max_leases` and the range bound the table, and the offers are few and short: a flood of
 //! invented clients can use up the range for new ones, never for known ones.
 //!
+//! # A hostile host
+//!
+//! Whoever is on the LAN can speak in any device's name. A RELEASE counts only when nobody answers at the address any
+//! more, a DECLINE only soon after the address was given. New devices come in a burst of [`NEW_AT_ONCE`] and then one
+//! after each [`NEW_AFTER`]: the flash, and the coordinator's identities, are not for made-up hosts.
+//!
 //! # Saved before acknowledged
 //!
 //! A new lease or a changed address gives [`Output::Save`] before the [`Output::Send`] that tells the client. If the
@@ -31,8 +37,10 @@
 mod answer;
 mod config;
 mod file;
+mod fresh;
 mod hostname;
 mod lease;
+mod leaving;
 mod offer;
 mod packet;
 mod pool;
@@ -42,14 +50,18 @@ pub use config::{
     Config, ConfigError, MAX_LEASE_TIME, MAX_LEASES, MIN_LEASE_TIME, Mac, StaticLease,
 };
 pub use file::{IMPORT_GRACE, Imported};
+pub use fresh::{BURST as NEW_AT_ONCE, PAUSE as NEW_AFTER};
 pub use lease::Lease;
+pub use leaving::LINGER;
 pub use ntm_proto::id::Label as HostLabel;
 pub use offer::{MAX_OFFERS, OFFER_TIME, PROBE_WAIT};
 pub use packet::MAX_REQUEST;
 pub use pool::QUARANTINE;
 pub use reject::Reject;
 
+use fresh::Fresh;
 use lease::Table;
+use leaving::{Due, Leaving};
 use offer::{Offers, State};
 use packet::Reply;
 use pool::Quarantine;
@@ -92,6 +104,8 @@ pub struct DhcpServer {
     table: Table,
     offers: Offers,
     quarantine: Quarantine,
+    leaving: Leaving,
+    fresh: Fresh,
     /// When a change that could wait is to be saved.
     save_by: Option<Instant>,
     /// The shell was told to save, and has not said that it failed.
@@ -110,6 +124,8 @@ impl DhcpServer {
             table: Table::default(),
             offers: Offers::default(),
             quarantine: Quarantine::default(),
+            leaving: Leaving::default(),
+            fresh: Fresh::default(),
             save_by: None,
             saving: false,
             outputs: VecDeque::new(),
@@ -127,6 +143,9 @@ impl DhcpServer {
 
     /// Somebody answered the probe of `address`: it is in use, the client gets another one.
     pub fn handle_probe_reply(&mut self, address: Ipv4Addr, now: Instant) {
+        if self.leaving.answered(address) {
+            self.rejects.add(Reject::StillThere);
+        }
         let Some(mac) = self.offers.probing(address) else {
             return;
         };
@@ -151,6 +170,12 @@ impl DhcpServer {
         while let Some(lease) = self.table.expire(now) {
             self.outputs.push_back(Output::LeaseEnded(lease));
         }
+        while let Some(due) = self.leaving.take_due(PROBE_WAIT, now) {
+            self.outputs.extend(match due {
+                Due::Ask(address) => Some(Output::Probe(address)),
+                Due::Gone(mac) => self.table.end(mac, now).map(Output::LeaseEnded),
+            });
+        }
         while let Some((mac, mut offer)) = self.offers.take_due(now) {
             if offer.state == State::Offered {
                 continue;
@@ -174,6 +199,7 @@ impl DhcpServer {
         [
             self.table.next_expiry(),
             self.offers.next_deadline(),
+            self.leaving.next_deadline(),
             self.save_by,
         ]
         .into_iter()

@@ -29,13 +29,15 @@ pub enum Reject {
     NotYours,
     /// All addresses, or all places in the table, are taken.
     NoAddress,
-    /// Too many addresses are being probed already; the client will ask again.
+    /// Too many addresses are being probed, or too many new devices came; the client will ask again.
     Busy,
+    /// Gave back the address of a device that still answers there.
+    StillThere,
 }
 
 impl Reject {
     /// All of them.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::TooShort,
         Self::TooLong,
         Self::NotRequest,
@@ -50,6 +52,7 @@ impl Reject {
         Self::NotYours,
         Self::NoAddress,
         Self::Busy,
+        Self::StillThere,
     ];
 }
 

@@ -197,10 +197,10 @@ fn a_client_gets_its_old_address_back() {
     let mut lan = Lan::new(config());
     let address = lan.join(0, mac(1));
     let release = Ask::new(RELEASE, mac(1)).ciaddr(address).server(SERVER);
-    assert_eq!(lan.ask(2000, release.clone()), [Out::Ended(1, address)]);
-    assert_eq!(lan.refused(2001, release), Reject::NotYours);
+    assert_eq!(lan.leave(2000, mac(1), address), [Out::Ended(1, address)]);
+    assert_eq!(lan.refused(3600, release), Reject::NotYours);
     for number in 2..10 {
-        assert_ne!(lan.join(3000, mac(number)), address);
+        assert_ne!(lan.join(4000, mac(number)), address);
     }
     assert_eq!(
         lan.ask(9000, Ask::new(DISCOVER, mac(1))),

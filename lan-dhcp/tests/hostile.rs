@@ -185,3 +185,56 @@ fn mutated(random: &mut Random) -> Vec<u8> {
     }
     bytes
 }
+
+#[test]
+fn a_device_that_answers_keeps_the_lease_another_gave_back() {
+    let mut lan = Lan::new(config());
+    let address = lan.join(0, mac(1));
+    let release = Ask::new(RELEASE, mac(1)).ciaddr(address).server(SERVER);
+    assert_eq!(lan.ask(100_000, release), []);
+    assert_eq!(lan.sleep_until(101_000), [Out::Probe(address)]);
+    assert_eq!(lan.probe_answered(101_010, address), []);
+    assert_eq!(lan.sleep_until(110_000), []);
+    assert_eq!(lan.server.leases().count(), 1);
+    assert_eq!(lan.rejected(Reject::StillThere), 1);
+}
+
+#[test]
+fn a_device_that_asks_again_has_not_left() {
+    let mut lan = Lan::new(config());
+    let address = lan.join(0, mac(1));
+    let release = Ask::new(RELEASE, mac(1)).ciaddr(address).server(SERVER);
+    lan.ask(5000, release);
+    let renewal = Ask::new(REQUEST, mac(1)).ciaddr(address);
+    assert_eq!(lan.ask(5500, renewal), [Out::Ack(address)]);
+    assert_eq!(lan.sleep_until(10_000), []);
+    assert_eq!(lan.server.leases().count(), 1);
+}
+
+#[test]
+fn nobody_can_decline_an_address_long_in_use() {
+    let mut lan = Lan::new(config());
+    let address = lan.join(0, mac(1));
+    let decline = Ask::new(DECLINE, mac(1)).requested(address).server(SERVER);
+    assert_eq!(lan.refused(61_000, decline), Reject::NotYours);
+    assert_eq!(lan.server.leases().count(), 1);
+}
+
+#[test]
+fn made_up_devices_write_the_file_in_a_burst_and_then_seldom() {
+    let mut wide = config();
+    (wide.first, wide.last, wide.max_leases) = (host(20), host(250), 200);
+    let mut lan = Lan::new(wide);
+    let wish = |number: u8| Ask::new(REQUEST, mac(number)).requested(host(20 + number));
+    for number in 0..64 {
+        assert!(lan.ask(0, wish(number)).contains(&Out::Save));
+    }
+    assert_eq!(lan.refused(1, wish(64)), Reject::Busy);
+    assert_eq!(
+        lan.ask(2, wish(63)),
+        [Out::Ack(host(83))],
+        "known devices are served as ever"
+    );
+    assert!(lan.ask(30_000, wish(64)).contains(&Out::Save));
+    assert_eq!(lan.refused(30_001, wish(65)), Reject::Busy);
+}

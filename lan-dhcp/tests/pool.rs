@@ -38,14 +38,14 @@ fn the_longest_ended_lease_is_reused_first() {
     let addresses: Vec<_> = (1..=10)
         .map(|number| lan.join(u64::from(number) * 1000, mac(number)))
         .collect();
-    for (ms, number) in [(20_000, 7), (20_001, 4)] {
+    for (ms, number) in [(20_000, 7), (22_000, 4)] {
         let address = addresses[usize::from(number) - 1];
-        lan.ask(ms, Ask::new(RELEASE, mac(number)).ciaddr(address));
+        lan.leave(ms, mac(number), address);
     }
-    assert_eq!(lan.join(21_000, mac(11)), addresses[6]);
+    assert_eq!(lan.join(24_000, mac(11)), addresses[6]);
     assert_eq!(lan.server.remembered(), 10);
     assert_eq!(
-        lan.join(22_000, mac(4)),
+        lan.join(25_000, mac(4)),
         addresses[3],
         "the other one is still remembered"
     );
@@ -66,8 +66,8 @@ fn the_table_is_bounded_below_the_range() {
         lan.ask(2001, Ask::new(REQUEST, mac(3)).requested(host(105))),
         [Out::Nak]
     );
-    lan.ask(2002, Ask::new(RELEASE, mac(1)).ciaddr(first));
-    lan.join(3000, mac(3));
+    lan.leave(2002, mac(1), first);
+    lan.join(4000, mac(3));
     assert_eq!(lan.server.remembered(), 2);
 }
 
@@ -118,7 +118,7 @@ fn a_restarted_server_honours_its_file() {
     lan.ask(1000, named);
     let second = lan.join(2000, mac(2));
     let third = lan.join(3000, mac(3));
-    lan.ask(4000, Ask::new(RELEASE, mac(2)).ciaddr(second));
+    lan.leave(4000, mac(2), second);
     let text = lan.server.export(lan.now(3_603_000));
 
     let mut next = Lan::new(config());

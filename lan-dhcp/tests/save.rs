@@ -69,12 +69,11 @@ fn coming_and_going_does_not_wear_the_flash() {
     let address = lan.join(0, mac(1));
     let mut saves = 0;
     for round in 1..=100 {
-        let release = Ask::new(RELEASE, mac(1)).ciaddr(address).server(SERVER);
-        let mut outs = lan.ask(round * 1000, release);
-        outs.extend(lan.ask(round * 1000 + 1, reboot(1, address)));
+        let mut outs = lan.leave(round * 2500, mac(1), address);
+        outs.extend(lan.ask(round * 2500 + 1501, reboot(1, address)));
         // Another device's save has it as ended meanwhile.
         if round == 50 {
-            lan.ask(round * 1000 + 2, reboot(2, host(109)));
+            lan.ask(round * 2500 + 1502, reboot(2, host(109)));
         }
         assert_eq!(outs.last(), Some(&Out::Ack(address)));
         saves += outs.iter().filter(|out| **out == Out::Save).count();

@@ -173,6 +173,16 @@ impl Lan {
         self.drain()
     }
 
+    /// RELEASE, and all that comes of it until nobody answered at the address. Takes a second and a half.
+    pub fn leave(&mut self, ms: u64, mac: Mac, address: Ipv4Addr) -> Vec<Out> {
+        let release = Ask::new(RELEASE, mac).ciaddr(address).server(SERVER);
+        assert_eq!(self.ask(ms, release), []);
+        let outs = self.sleep_until(ms + 1500);
+        outs.into_iter()
+            .filter(|out| *out != Out::Probe(address))
+            .collect()
+    }
+
     pub fn probe_answered(&mut self, ms: u64, address: Ipv4Addr) -> Vec<Out> {
         self.server.handle_probe_reply(address, self.now(ms));
         self.drain()

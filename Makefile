@@ -10,7 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DAEMONS := ntm-dc ntm-relay ntm-gateway
 PACKAGES := $(addprefix -p ,ntm-dc ntm-relay ntm-gateway)
 SIZE_LIMIT := 8388608
-SCENARIOS := story restart matrix overlap at-home bad-input
+SCENARIOS := story restart matrix overlap at-home bad-input hostile
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,8 @@ scenario: daemons ## S=NAME: one namespace scenario; its last line is one JSON o
 	@test -x qemu-tests/scenarios/$(S).sh || { echo "no scenario $(S); there are: $(SCENARIOS)" >&2; exit 2; }
 	@qemu-tests/scenarios/$(S).sh
 
+# The floods of `hostile` are short here; `make scenario S=hostile` plays them in full.
+scenarios: export NTM_FLOOD_S := $(or $(NTM_FLOOD_S),10)
 scenarios: daemons ## every namespace scenario
 	@qemu-tests/run.sh $(SCENARIOS)
 

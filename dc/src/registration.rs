@@ -12,6 +12,7 @@ use crate::rate::Bucket;
 use crate::relaying::RelayChange;
 use crate::save::{ReplyTo, Saving};
 use crate::{Coordinator, Event, Output, Reject};
+use ntm_proto::Path;
 use ntm_proto::address::{canonical, is_candidate};
 use ntm_proto::id::NodeId;
 use ntm_proto::message::{

@@ -39,14 +39,16 @@ seen() {
     on "${VICTIM[$1]}" nft -j list counter inet seen "$2" | json - "str([x['counter']['bytes'] for x in d['nftables'] if 'counter' in x][0])"
 }
 
-# memory DAEMON: its resident set, in KiB. peak: the most since `peak_reset`.
-memory() { awk '/^VmRSS/ { print $2 }' "/proc/$(daemon_pid "$1")/status"; }
-peak() { awk '/^VmHWM/ { print $2 }' "/proc/$(daemon_pid "$1")/status"; }
+# memory DAEMON: what it has allocated of its resident set, in KiB. peak: the most since `peak_reset`. The pages of its
+# program are not counted: they come in when code runs for the first time, and the kernel can drop them again.
+memory() { awk '/^RssAnon/ { print $2 }' "/proc/$(daemon_pid "$1")/status"; }
+peak() { awk '/^VmHWM/ { h = $2 } /^RssFile/ { f = $2 } END { print h - f }' "/proc/$(daemon_pid "$1")/status"; }
+resident() { awk '/^VmRSS/ { print $2 }' "/proc/$(daemon_pid "$1")/status"; }
 peak_reset() { echo 5 >"/proc/$(daemon_pid "$1")/clear_refs"; }
 
 # The third gateway: enrolled, not started; tools/logins.py starts it again and again.
 probe_up() {
-    SIDE[probe]=c GATEWAY[c]=probe
+    GATEWAY+=([c]=probe)
     on_core gw-c "$PROBE4"
     on gw-c ip link add lan0 type bridge
     on gw-c ip link set lan0 up
@@ -87,9 +89,10 @@ attack() {
 attack_row() {
     local after high most=${RATIO:-1}
     after=$(memory "$2") high=$(peak "$2")
-    printf '         %-12s %-4s rss %6d -> %6d KiB, peak %6d   in %10d  out %9d bytes\n' "$1" "$2" "$3" "$after" "$high" "$4" "$5" |
+    printf '         %-12s %-4s %6d -> %6d KiB, peak %6d (resident %6d)   in %10d  out %9d bytes\n' \
+        "$1" "$2" "$3" "$after" "$high" "$(resident "$2")" "$4" "$5" |
         tee -a "$REPORT/table"
-    figure "$1.$2.rss_kib" "[$3,$after,$high]"
+    figure "$1.$2.memory_kib" "[$3,$after,$high]"
     figure "$1.$2.bytes_in_out" "[$4,$5]"
     [ "$5" -le $(($4 * most)) ] || complain "$1: $2 answers with $5 bytes to $4"
     [ $((high - $3)) -le "${MEMORY_KIB:-1024}" ] || complain "$1: $2 grew from $3 to $high KiB"

@@ -4,7 +4,7 @@ mod api;
 
 pub(crate) use api::Api;
 
-use crate::allowance::Allowance;
+use crate::allowance::{Allowance, Crowd};
 use crate::keys::Certificate;
 use anyhow::{Context, Result};
 use axum::Extension;
@@ -22,6 +22,8 @@ use tokio_rustls::TlsAcceptor;
 
 /// Connections at a time.
 const CONNECTIONS: usize = 64;
+/// Of one network.
+const OF_ONE: usize = 16;
 /// For the handshake, and for each request's header.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// For a whole connection.
@@ -37,6 +39,7 @@ pub(crate) struct AccountServer {
     api: Arc<Api>,
     places: Arc<Semaphore>,
     allowance: Arc<Mutex<Allowance>>,
+    crowd: Crowd,
 }
 
 impl AccountServer {
@@ -56,6 +59,7 @@ impl AccountServer {
             api: Arc::new(api),
             places: Arc::new(Semaphore::new(CONNECTIONS)),
             allowance: Arc::new(Mutex::new(allowance)),
+            crowd: Crowd::new(OF_ONE),
         })
     }
 
@@ -78,6 +82,10 @@ impl AccountServer {
                     continue;
                 }
             };
+            let Some(present) = self.crowd.enter(stream.1) else {
+                tracing::debug!(source = %stream.1, "too many open connections to the account server");
+                continue;
+            };
             let server = self.clone();
             tokio::spawn(async move {
                 let (stream, source) = stream;
@@ -87,7 +95,7 @@ impl AccountServer {
                     Ok(Err(error)) => tracing::debug!(%source, "enrolment connection: {error:#}"),
                     Err(_) => tracing::debug!(%source, "enrolment connection took too long"),
                 }
-                drop(place);
+                drop((place, present));
             });
         }
     }

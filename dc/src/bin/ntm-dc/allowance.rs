@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Buckets per source prefix.
@@ -85,6 +86,55 @@ impl Allowance {
     }
 }
 
+/// How many connections each network prefix has open: none may hold all places.
+#[derive(Clone)]
+pub(crate) struct Crowd {
+    most: usize,
+    present: Arc<Mutex<HashMap<Ipv6Addr, usize>>>,
+}
+
+/// One connection's place in its network's share; free again when it is dropped.
+pub(crate) struct Present {
+    crowd: Crowd,
+    prefix: Ipv6Addr,
+}
+
+impl Crowd {
+    /// At most `most` at a time of each prefix.
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            most,
+            present: Arc::default(),
+        }
+    }
+
+    /// A place for one more of `source`'s network, if it has one left.
+    pub(crate) fn enter(&self, source: IpAddr) -> Option<Present> {
+        let prefix = prefix(source);
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = present.entry(prefix).or_default();
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        let crowd = self.clone();
+        Some(Present { crowd, prefix })
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        let present = &self.crowd.present;
+        let mut present = present.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = present.get_mut(&self.prefix) {
+            *count -= 1;
+            if *count == 0 {
+                present.remove(&self.prefix);
+            }
+        }
+    }
+}
+
 fn prefix(source: IpAddr) -> Ipv6Addr {
     match ntm_proto::address::canonical(source) {
         IpAddr::V4(v4) => {
@@ -129,6 +179,20 @@ mod tests {
         assert!(!allowance.take(ip("172.16.0.1"), now), "strangers share");
         let later = now + Duration::from_secs(20);
         assert!(allowance.take(ip("172.16.0.1"), later));
+    }
+
+    #[test]
+    fn one_network_cannot_hold_all_places() {
+        let crowd = Crowd::new(2);
+        let first = crowd.enter(ip("192.0.2.1"));
+        let second = crowd.enter(ip("192.0.2.2"));
+        assert!(first.is_some() && second.is_some());
+        assert!(crowd.enter(ip("192.0.2.3")).is_none());
+        assert!(crowd.enter(ip("192.0.3.3")).is_some());
+        drop(first);
+        assert!(crowd.enter(ip("192.0.2.3")).is_some());
+        drop(second);
+        assert!(crowd.present.lock().unwrap().is_empty());
     }
 
     #[test]

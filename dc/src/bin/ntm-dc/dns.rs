@@ -20,10 +20,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::Semaphore;
 
 /// Answers per second and network, and how many networks are told apart.
 const ANSWERS: u32 = 50;
-const NETWORKS: usize = 4096;
+const NETWORKS: usize = 2048;
+/// Queries by UDP worked on at a time; past that they are as good as lost, and resolvers ask again.
+const QUERIES: usize = 64;
 
 /// The sockets of one name server.
 #[derive(Default)]
@@ -38,6 +41,7 @@ pub(crate) async fn serve(sockets: Sockets, zone: Zone, desk: Desk) -> Result<()
         zone,
         desk,
         limit: Mutex::new(Limit::new()),
+        places: Semaphore::new(QUERIES),
     }));
     let mut server = Server::new(handler.clone());
     for socket in sockets.udp {
@@ -59,6 +63,7 @@ struct Inner {
     zone: Zone,
     desk: Desk,
     limit: Mutex<Limit>,
+    places: Semaphore,
 }
 
 struct Limit {
@@ -96,6 +101,13 @@ impl Handler {
             Some(false) => return None,
             None => {}
         }
+        // TCP has its own bound, by connections.
+        let is_udp = request.protocol() == Protocol::Udp;
+        let _place = match self.0.places.try_acquire() {
+            Ok(place) => Some(place),
+            Err(_) if is_udp => return None,
+            Err(_) => None,
+        };
         let (query, look) = match self.0.zone.plan(request) {
             Plan::Say(code) => return Some(Reply::code(code)),
             Plan::Look(query, look) => (query, look),

@@ -11,12 +11,15 @@
 //! ```
 
 mod forward;
+mod share;
+mod tcp;
 
 use crate::question::Question;
 use anyhow::{Context, Result};
 use forward::Forwarder;
 use hickory_proto::op::{Edns, Header, HeaderCounts, Metadata, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name};
+use hickory_proto::serialize::binary::BinEncoder;
 use hickory_server::Server;
 use hickory_server::net::runtime::Time;
 use hickory_server::net::xfer::Protocol;
@@ -28,25 +31,33 @@ use ntm_gateway::config::Config;
 use ntm_gateway::dns::answer::{self, Answer, Asked};
 use ntm_gateway::dns::{MAX_UDP, Zone};
 use ntm_proto::id::{Fqdn, Identity};
+use share::{Share, Shares};
 use socket2::{Domain, Socket, Type};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tracing::{debug, info};
+use tracing::debug;
 
 /// How long the machine may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a TCP connection may be silent.
-const TCP_IDLE: Duration = Duration::from_secs(5);
 /// How many questions are worked on at a time.
 const MAX_QUESTIONS: usize = 256;
+/// Of one host.
+const OF_ONE: Share = Share {
+    open: 32,
+    per_second: 50.0,
+    burst: 200.0,
+};
 
 /// The server. It ends with this value.
 pub(crate) struct DnsServer {
-    _server: Server<Resolver>,
+    _server: Server<Handler>,
+    tcp: JoinHandle<()>,
 }
 
 impl DnsServer {
@@ -59,17 +70,22 @@ impl DnsServer {
     ) -> Result<Self> {
         let lan = config.lan.net;
         let address = SocketAddr::new(lan.addr().into(), 53);
-        let resolver = Resolver {
+        let resolver = Arc::new(Resolver {
             forwarder: Forwarder::new(config.upstream.clone(), lan, zone.prefixes),
             zone,
             lan,
             questions,
             trusted,
             places: Semaphore::new(MAX_QUESTIONS),
-        };
+            shares: Shares::new(OF_ONE),
+        });
         let everyone_else: [IpNet; 2] =
             [Ipv4Net::default().into(), ipnet::Ipv6Net::default().into()];
-        let mut server = Server::with_access(resolver, everyone_else, [IpNet::V4(lan.trunc())]);
+        let mut server = Server::with_access(
+            Handler(resolver.clone()),
+            everyone_else,
+            [IpNet::V4(lan.trunc())],
+        );
         let taken = || {
             format!(
                 "cannot serve DNS on {address}; does another DNS server (dnsmasq?) hold the port?"
@@ -80,8 +96,17 @@ impl DnsServer {
         )?);
         let listener = bind(address, Type::STREAM).with_context(taken)?;
         listener.listen(64).with_context(taken)?;
-        server.register_listener(TcpListener::from_std(listener.into())?, TCP_IDLE, 4);
-        Ok(Self { _server: server })
+        let listener = TcpListener::from_std(listener.into())?;
+        Ok(Self {
+            _server: server,
+            tcp: tokio::spawn(tcp::serve(listener, resolver, lan)),
+        })
+    }
+}
+
+impl Drop for DnsServer {
+    fn drop(&mut self) {
+        self.tcp.abort();
     }
 }
 
@@ -105,10 +130,14 @@ struct Resolver {
     trusted: watch::Receiver<Vec<Fqdn>>,
     forwarder: Forwarder,
     places: Semaphore,
+    shares: Shares,
 }
 
 impl Resolver {
     async fn answer(&self, request: &Request) -> Answer {
+        let Some(_share) = self.shares.take(request.src().ip(), Instant::now()) else {
+            return Answer::code(ResponseCode::ServFail);
+        };
         let Ok(_place) = self.places.try_acquire() else {
             return Answer::code(ResponseCode::ServFail);
         };
@@ -215,11 +244,8 @@ impl Resolver {
             Some(Ok(identity)) => answer(identity),
             Some(Err(error)) => {
                 let code = answer::code_of(error);
-                if code == ResponseCode::ServFail {
-                    info!(%name, "no answer for a device: {error}");
-                } else {
-                    debug!(%name, "{error}");
-                }
+                // Below INFO: any host on the LAN can ask for as many names as it likes.
+                debug!(%name, "{error}");
                 if code == ResponseCode::NXDomain {
                     Answer::no_such_name(zone)
                 } else {
@@ -227,7 +253,7 @@ impl Resolver {
                 }
             }
             None => {
-                info!(%name, "no answer for a device: the coordinator is too slow, or too many ask");
+                debug!(%name, "the coordinator is too slow, or too many ask");
                 Answer::code(ResponseCode::ServFail)
             }
         }
@@ -235,23 +261,9 @@ impl Resolver {
 
     async fn respond(&self, request: &Request, mut handle: impl ResponseHandler) -> ResponseInfo {
         let answer = self.answer(request).await;
-        let mut metadata = Metadata::response_from_request(&request.metadata);
-        metadata.recursion_available = true;
-        metadata.authoritative = answer.ours;
-        metadata.truncation = answer.truncated;
-        metadata.response_code = answer.code;
-        let edns = request.edns.as_ref().map(|asked| {
-            let mut edns = Edns::new();
-            edns.set_max_payload(asked.max_payload().clamp(512, MAX_UDP))
-                .set_dnssec_ok(asked.flags().dnssec_ok);
-            edns
-        });
-        let mut builder = MessageResponseBuilder::from_message_request(request);
-        if let Some(edns) = &edns {
-            builder.edns(edns);
-        }
-        let response = builder.build(
-            metadata,
+        let edns = edns(request);
+        let response = MessageResponseBuilder::new(&request.queries, edns.as_ref()).build(
+            metadata(request, &answer),
             &answer.answers,
             &answer.authorities,
             [],
@@ -265,6 +277,45 @@ impl Resolver {
             }
         }
     }
+
+    /// The answer as TCP carries it: its length before it.
+    async fn framed(&self, request: &Request) -> Result<Vec<u8>> {
+        let answer = self.answer(request).await;
+        let edns = edns(request);
+        let response = MessageResponseBuilder::new(&request.queries, edns.as_ref()).build(
+            metadata(request, &answer),
+            &answer.answers,
+            &answer.authorities,
+            [],
+            &answer.additionals,
+        );
+        let mut bytes = Vec::with_capacity(512);
+        let mut encoder = BinEncoder::new(&mut bytes);
+        encoder.set_max_size(u16::MAX);
+        response.destructive_emit(&mut encoder)?;
+        let length = u16::try_from(bytes.len()).context("a long answer")?;
+        let mut framed = length.to_be_bytes().to_vec();
+        framed.append(&mut bytes);
+        Ok(framed)
+    }
+}
+
+fn metadata(request: &Request, answer: &Answer) -> Metadata {
+    let mut metadata = Metadata::response_from_request(&request.metadata);
+    metadata.recursion_available = true;
+    metadata.authoritative = answer.ours;
+    metadata.truncation = answer.truncated;
+    metadata.response_code = answer.code;
+    metadata
+}
+
+fn edns(request: &Request) -> Option<Edns> {
+    request.edns.as_ref().map(|asked| {
+        let mut edns = Edns::new();
+        edns.set_max_payload(asked.max_payload().clamp(512, MAX_UDP))
+            .set_dnssec_ok(asked.flags().dnssec_ok);
+        edns
+    })
 }
 
 /// What became of a response that was not sent.
@@ -275,7 +326,10 @@ fn failed(request: &Metadata) -> ResponseInfo {
     Header { metadata, counts }.into()
 }
 
-impl RequestHandler for Resolver {
+/// What the server calls.
+struct Handler(Arc<Resolver>);
+
+impl RequestHandler for Handler {
     // What #[async_trait] makes of the trait's method, written out: one use is not worth the macro.
     fn handle_request<'a, 'b, 'c, R, T>(
         &'a self,
@@ -289,6 +343,6 @@ impl RequestHandler for Resolver {
         'b: 'c,
         Self: 'c,
     {
-        Box::pin(self.respond(request, response_handle))
+        Box::pin(self.0.respond(request, response_handle))
     }
 }

@@ -1,6 +1,7 @@
 //! DNS over TCP (RFC 7766): a bounded number of connections, each with a time limit per message.
 
 use super::Handler;
+use crate::allowance::Crowd;
 use anyhow::Result;
 use hickory_server::net::xfer::Protocol;
 use hickory_server::server::Request;
@@ -15,6 +16,8 @@ use tokio::time::timeout;
 
 /// Connections at a time, on all sockets.
 const CONNECTIONS: usize = 64;
+/// Of one network.
+const OF_ONE: usize = 16;
 /// How long a client may take for one message, or stay silent.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// No query we can answer is longer.
@@ -22,26 +25,34 @@ const MAX_QUERY: usize = 4096;
 /// Messages on one connection.
 const MESSAGES: usize = 100;
 
-/// The places for connections.
-pub(super) fn connections() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(CONNECTIONS))
+/// The places for connections, in all and of each network.
+pub(super) fn connections() -> (Arc<Semaphore>, Crowd) {
+    (Arc::new(Semaphore::new(CONNECTIONS)), Crowd::new(OF_ONE))
 }
 
 /// Accepts for ever.
-pub(super) async fn serve(listener: TcpListener, handler: Handler, places: Arc<Semaphore>) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    handler: Handler,
+    (places, crowd): (Arc<Semaphore>, Crowd),
+) {
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
             return;
         };
         match listener.accept().await {
             Ok((stream, source)) => {
+                // Hung up on at once: it must not keep a place from others.
+                let Some(present) = crowd.enter(source.ip()) else {
+                    continue;
+                };
                 let handler = handler.clone();
                 tokio::spawn(async move {
                     let done = converse(stream, source, &handler).await;
                     if let Err(error) = done {
                         tracing::debug!(%source, "DNS over TCP ended: {error:#}");
                     }
-                    drop(place);
+                    drop((place, present));
                 });
             }
             Err(error) => {

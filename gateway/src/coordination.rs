@@ -95,6 +95,11 @@ impl Coordination {
         self.epoch
     }
 
+    /// Whether the DC refused us a moment ago, because another machine has our key.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused_until.is_some()
+    }
+
     /// Whether the DC knows us now.
     pub(crate) fn is_registered(&self) -> bool {
         self.state == State::Registered

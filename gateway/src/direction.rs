@@ -279,6 +279,18 @@ impl Gateway {
         }
     }
 
+    /// The machine that was there first has these tunnels: going on with ours would draw its traffic away.
+    pub(crate) fn drop_all_peers(&mut self) {
+        let tunnels: Vec<_> = self.peers.iter().map(|peer| peer.tunnel).collect();
+        for tunnel in tunnels {
+            if let Some((slot, peer)) = self.peers.take_tunnel(tunnel) {
+                self.pairs.remove_slot(slot);
+                self.output
+                    .push_back(Output::Event(Event::TunnelClosed { peer: peer.name }));
+            }
+        }
+    }
+
     fn tell(&mut self, waiter: Waiter, result: Result<Identity, Unresolved>, now: Instant) {
         match waiter {
             Waiter::Query(query) => self.output.push_back(Output::Answer { query, result }),

@@ -410,6 +410,9 @@ impl Gateway {
     fn settle(&mut self, now: Instant) {
         self.coordination
             .work(&mut self.devices, &self.wans, &mut self.output, now);
+        if self.coordination.is_refused() {
+            self.drop_all_peers();
+        }
         self.drop_closed_peers(now);
         self.answer_pings(now);
     }

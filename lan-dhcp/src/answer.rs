@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const CLIENT_PORT: u16 = 68;
 /// How long after it got an address a client may still find it in use and decline it.
-const DECLINE_TIME: Duration = Duration::from_secs(60);
+const DECLINE_TIME: Duration = Duration::from_secs(10);
 
 impl DhcpServer {
     pub(crate) fn answer(&mut self, request: Request, now: Instant) -> Result<(), Reject> {

@@ -216,7 +216,7 @@ fn nobody_can_decline_an_address_long_in_use() {
     let mut lan = Lan::new(config());
     let address = lan.join(0, mac(1));
     let decline = Ask::new(DECLINE, mac(1)).requested(address).server(SERVER);
-    assert_eq!(lan.refused(61_000, decline), Reject::NotYours);
+    assert_eq!(lan.refused(11_000, decline), Reject::NotYours);
     assert_eq!(lan.server.leases().count(), 1);
 }
 

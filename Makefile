@@ -46,7 +46,7 @@ scenarios: daemons ## every namespace scenario
 	@qemu-tests/run.sh $(SCENARIOS)
 
 daemons: ## the daemons as the scenarios run them (development build)
-	@test -n "$${NTM_BIN_DIR:-}" || $(CARGO) build --quiet $(PACKAGES) --bins
+	@$(CARGO) build --quiet $$(test -n "$${NTM_BIN_DIR:-}" || echo $(PACKAGES)) -p ntm-link --bins
 
 build: ## the daemons, release
 	@qemu-tests/bootstrap.sh

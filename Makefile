@@ -10,7 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DAEMONS := ntm-dc ntm-relay ntm-gateway
 PACKAGES := $(addprefix -p ,ntm-dc ntm-relay ntm-gateway)
 SIZE_LIMIT := 8388608
-SCENARIOS := story restart matrix overlap at-home bad-input hostile
+SCENARIOS := story restart matrix overlap at-home two-domains bad-input hostile links
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

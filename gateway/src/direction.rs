@@ -25,6 +25,8 @@ const REFUSED_LIMIT: usize = 1024;
 pub(crate) struct Directions {
     asked: BTreeMap<(NodeId, Sought), Asked>,
     refused: BTreeMap<(Ipv4Addr, Ipv4Addr), Instant>,
+    /// When a peer that lost its way may be asked for again.
+    question: Option<Instant>,
 }
 
 /// Whom somebody wants to reach.
@@ -54,7 +56,8 @@ struct Asked {
 
 impl Directions {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.asked.values().map(|asked| asked.deadline).min()
+        let deadlines = self.asked.values().map(|asked| asked.deadline);
+        deadlines.chain(self.question).min()
     }
 }
 
@@ -200,7 +203,23 @@ impl Gateway {
         let Some(key) = found.map(|(key, _)| key.clone()) else {
             return;
         };
+        if matches!(refused.refusal, Refusal::Unknown | Refusal::NotAllowed) {
+            self.close_refused(&key);
+        }
         self.give_up(&key, Unresolved::Refused(refused.refusal), now);
+    }
+
+    /// The DC, asked for a peer that lost its way, knows it no more or lets us talk no more: its word that the tunnel
+    /// is closed may have missed us.
+    fn close_refused(&mut self, (device, sought): &(NodeId, Sought)) {
+        let is_meant = |peer: &&crate::peer::Peer| {
+            let (ours, remote) = peer.example;
+            ours == *device && *sought == Sought::Address(remote.into())
+        };
+        let tunnel = self.peers.iter().find(is_meant).map(|peer| peer.tunnel);
+        if let Some(tunnel) = tunnel {
+            self.handle_closed(tunnel);
+        }
     }
 
     pub(crate) fn directions_timeout(&mut self, now: Instant) {
@@ -217,7 +236,6 @@ impl Gateway {
             self.give_up(&key, Unresolved::NoCoordinator, now);
         }
         self.directions.refused.retain(|_, until| *until > now);
-        self.ask_for_lost_peers(now);
     }
 
     fn give_up(&mut self, key: &(NodeId, Sought), error: Unresolved, now: Instant) {
@@ -243,13 +261,17 @@ impl Gateway {
 
     /// Peers whose way is lost: the DC may know where they are now.
     pub(crate) fn ask_for_lost_peers(&mut self, now: Instant) {
+        self.directions.question = None;
         if !self.coordination.is_registered() {
             return;
         }
+        let mut next: Option<Instant> = None;
         for slot in self.peers.occupied() {
             let Some(peer) = self.peers.get(slot) else {
                 continue;
             };
+            let at = peer.watch.question_at().filter(|at| *at > now);
+            next = next.into_iter().chain(at).min();
             if peer.watch.take_question(now) {
                 let (device, remote) = peer.example;
                 self.ask(
@@ -261,6 +283,7 @@ impl Gateway {
                 );
             }
         }
+        self.directions.question = next;
     }
 
     /// Forgets peers that are idle or unreachable for long.

@@ -28,7 +28,6 @@ mod alias;
 mod coordination;
 mod datagram;
 mod direction;
-mod early;
 mod outside;
 mod packet;
 mod pairs;
@@ -44,7 +43,6 @@ use alias::Aliases;
 use coordination::Coordination;
 use device::Devices;
 use direction::Directions;
-use early::Early;
 use ntm_proto::Path;
 use ntm_proto::id::{Fqdn, Identity, NodeId, VirtualPrefixes};
 use ntm_proto::key::{PublicKey, SecretKey};
@@ -97,7 +95,7 @@ pub struct Limits {
     pub aliases: usize,
     /// Direction Requests without an answer yet.
     pub directions: usize,
-    /// Packets that wait for one tunnel or direction; for a tunnel, of small ones so many as take the same room.
+    /// Packets that wait for one tunnel or direction.
     pub waiting_packets: usize,
     /// DNS questions and pings without an answer yet.
     pub questions: usize,
@@ -291,9 +289,6 @@ pub enum Reject {
     /// An inner source that the DC never said lives behind that peer, or not for that device.
     #[error("inner source not allowed")]
     Spoofed,
-    /// From a peer, before the DC's word on who may send it; it waits for that.
-    #[error("before the coordinator's word")]
-    Early,
     /// A handshake older than one we have seen.
     #[error("stale handshake")]
     StaleHandshake,
@@ -318,7 +313,6 @@ pub struct Gateway {
     devices: Devices,
     coordination: Coordination,
     directions: Directions,
-    early: Early,
     peers: Peers,
     pairs: Pairs,
     aliases: Aliases,
@@ -347,7 +341,6 @@ impl Gateway {
             wans: Vec::new(),
             sockets: Vec::new(),
             directions: Directions::default(),
-            early: Early::default(),
             pairs: Pairs::default(),
             aliases: Aliases::new(setup.prefixes, setup.limits.aliases),
             domains: (None, Vec::new()),
@@ -393,6 +386,7 @@ impl Gateway {
         self.coordination.handle_timeout(now);
         self.directions_timeout(now);
         self.with_peers(|peers, env| peers.handle_timeout(env, now));
+        self.ask_for_lost_peers(now);
         self.pings_timeout(now);
         self.settle(now);
     }

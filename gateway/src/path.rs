@@ -31,10 +31,17 @@ const RELAYS: usize = 8;
 /// Challenges without an answer after which a way is dead.
 pub(crate) const GIVE_UP_AFTER: u32 = 4;
 
+/// Ways learned from datagrams at once, and the pause after which one more may be. Two NATs that give every remote
+/// port a port of its own make a new way of each challenge and of each answer, without end.
+const NEWCOMERS: u32 = 6;
+const NEWCOMER_PAUSE: Duration = Duration::from_secs(4);
+
 /// All ways to one peer.
 #[derive(Debug)]
 pub(crate) struct Paths {
     ways: Vec<Way>,
+    /// Ways learned from datagrams since that moment.
+    newcomers: (Option<Instant>, u32),
     active: Option<Path>,
     /// Addresses of relays, the newest first: what comes from there is no direct way.
     relays: Vec<SocketAddr>,
@@ -46,6 +53,7 @@ impl Paths {
     pub(crate) fn new(leads: bool) -> Self {
         Self {
             ways: Vec::new(),
+            newcomers: (None, 0),
             active: None,
             relays: Vec::new(),
             leads,
@@ -191,10 +199,21 @@ impl Paths {
         if let Some(way) = self.ways.iter_mut().find(|way| way.path == path) {
             way.heard = Some(now);
             let asks = is_traffic || !way.proven;
-            return active != Some(path) && asks && way.has_rested(pace, now);
+            // What is heard from somewhere but never answered there is asked ever less.
+            let learned = !way.directed && !way.proven;
+            let pause = pace
+                * if learned {
+                    1 << way.unanswered.min(8)
+                } else {
+                    1
+                };
+            return active != Some(path) && asks && way.has_rested(pause, now);
         }
         if self.relays.contains(&path.remote) {
             return true;
+        }
+        if !self.admits_newcomer(now) {
+            return false;
         }
         if self.ways.len() >= LIMIT {
             let spare = |way: &&Way| !way.relayed && Some(way.path) != active;
@@ -212,6 +231,21 @@ impl Paths {
         way.heard = Some(now);
         self.ways.push(way);
         true
+    }
+
+    fn admits_newcomer(&mut self, now: Instant) -> bool {
+        let (since, count) = &mut self.newcomers;
+        let since = since.get_or_insert(now);
+        while *count > 0 && now.duration_since(*since) >= NEWCOMER_PAUSE {
+            *since += NEWCOMER_PAUSE;
+            *count -= 1;
+        }
+        if *count == 0 {
+            *since = now;
+        }
+        let admits = *count < NEWCOMERS;
+        *count += u32::from(admits);
+        admits
     }
 
     /// The peer proved that it receives on `path`, by answering what left at `asked`. Whether bulk traffic takes
@@ -275,7 +309,7 @@ impl Paths {
                 way.bar(now);
             }
             if way.path == active || stale {
-                way.lose_proof();
+                way.forget_proof();
             }
         }
         self.active = self.best(now);
@@ -301,7 +335,7 @@ impl Paths {
             let dead = |way: &&mut Way| Some(way.path) == before && way.unanswered >= GIVE_UP_AFTER;
             if let Some(old) = self.ways.iter_mut().find(dead) {
                 old.bar(now);
-                old.lose_proof();
+                old.forget_proof();
             }
             self.active = Some(newcomer);
         }

@@ -32,7 +32,7 @@ use ntm_proto::message::{Message, RouteDirection, Why};
 use ntm_proto::wire::{HEADER_LEN, Kind};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) use traffic::{Opened, Traffic};
 pub(crate) use watch::Watch;
@@ -50,6 +50,8 @@ pub(crate) struct Peer {
     pub(crate) example: (NodeId, Ipv4Addr),
     pub(crate) traffic: Traffic,
     pub(crate) watch: Watch,
+    /// How long it is kept without traffic.
+    idle: Duration,
     key: PublicKey,
     epoch: u32,
     peer_path: PathId,
@@ -82,6 +84,7 @@ impl Peer {
             example: (direction.local, direction.remote.vip4),
             traffic: Traffic::new(now),
             watch: Watch::new(env.keep_warm, now),
+            idle: env.setup.limits.idle,
             key: direction.peer_key,
             epoch: direction.peer_epoch,
             peer_path: direction.peer_path,

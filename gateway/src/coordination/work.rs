@@ -60,8 +60,7 @@ impl Coordination {
             self.searching = true;
             self.link.connect(now);
         }
-        let expired = self.state == State::Registered && !self.link.is_up(now);
-        if expired || (self.requests.is_doubtful() && !self.searching) {
+        if self.state == State::Registered && !self.link.is_up(now) {
             self.lost(output, now);
         }
         self.send_handshakes(output);
@@ -79,6 +78,11 @@ impl Coordination {
         }
         for message in self.requests.due(now) {
             self.say(&message, output, now);
+        }
+        if self.requests.is_doubtful() && !self.searching {
+            // Once: it searches from here on.
+            self.lost(output, now);
+            return self.work(devices, wans, output, now);
         }
         let testing = self
             .requests

@@ -107,7 +107,6 @@ impl Gateway {
         self.pairs.insert(pair, slot, real);
         self.directions.refused.remove(&pair);
         self.release_asked(&seen, now);
-        self.deliver_early(slot, now);
         Ok(())
     }
 
@@ -145,7 +144,7 @@ impl Gateway {
     }
 
     /// The DC says that a tunnel's other end does not belong any more.
-    fn handle_closed(&mut self, tunnel: TunnelId) {
+    pub(crate) fn handle_closed(&mut self, tunnel: TunnelId) {
         if let Some((slot, peer)) = self.peers.take_tunnel(tunnel) {
             self.pairs.remove_slot(slot);
             let event = Event::TunnelClosed { peer: peer.name };

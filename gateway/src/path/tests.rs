@@ -149,3 +149,28 @@ fn a_late_answer_counts_while_later_challenges_are_under_way() {
     let rtt = Duration::from_millis(700);
     assert_eq!(paths.answered(direct, first, now + rtt), (Some(rtt), true));
 }
+
+#[test]
+fn two_ends_on_different_ways_do_not_challenge_each_other_for_ever() {
+    let start = Instant::now();
+    let (mut paths, ways) = two_ways(true, [21, 20], start);
+    let later = start + Duration::from_secs(1);
+    assert!(!paths.heard(ways[1], false, later), "it is proven");
+    assert!(paths.heard(ways[1], true, later), "traffic comes by it");
+}
+
+#[test]
+fn nats_that_make_a_port_of_each_challenge_do_not_start_a_storm() {
+    let (mut paths, start) = (Paths::new(true), Instant::now());
+    let mut random = Random::from_seed([3; 32]);
+    let mut asked = 0;
+    for number in 0..6000u32 {
+        let now = start + Duration::from_millis(10) * number;
+        let way = path("10.0.0.2:4750", &format!("192.0.2.66:{}", 1024 + number));
+        if paths.heard(way, false, now) {
+            paths.challenge(way, &mut random, now);
+            asked += 1;
+        }
+    }
+    assert!((6..=25).contains(&asked), "{asked} in a minute");
+}

@@ -87,6 +87,12 @@ impl Watch {
         }
     }
 
+    /// When the DC may be asked, if it should be.
+    pub(crate) fn question_at(&self) -> Option<Instant> {
+        let last = self.asked.filter(|_| self.wants_direction);
+        last.map(|at| at + ASK_PAUSE)
+    }
+
     /// Whether the DC should be asked now; says so once per pause.
     pub(crate) fn take_question(&mut self, now: Instant) -> bool {
         let rested = self
@@ -217,10 +223,18 @@ impl Peer {
         } else {
             None
         };
-        [outgoing, relay, renewal, self.trial_due(), self.relay_due()]
-            .into_iter()
-            .flatten()
-            .fold(probe, Instant::min)
+        let over = Some(self.traffic.last + self.idle);
+        [
+            outgoing,
+            relay,
+            renewal,
+            over,
+            self.trial_due(),
+            self.relay_due(),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(probe, Instant::min)
     }
 
     /// Whether it can be forgotten: idle for long, or unreachable for long.

@@ -11,6 +11,9 @@ use ntm_proto::id::{Fqdn, Label};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+/// A copy of a datagram that is younger may be there before it.
+const RACE: Duration = Duration::from_secs(2);
+
 /// A device: its gateway and its place there.
 pub type DeviceAt = (usize, usize);
 
@@ -434,10 +437,12 @@ impl World {
     }
 
     fn remove(&mut self, number: usize) {
+        let missed_by = self.hard_of_hearing();
         let site = &mut self.sites[number];
         if site.removed.is_some() {
             return;
         }
+        site.missed_by = missed_by;
         site.removed = Some(self.now);
         let gone = site.setup.node;
         let dc = &mut self.dcs[0];
@@ -471,11 +476,15 @@ impl World {
 
     fn inject(&mut self, forgery: Forgery, luck: u64) {
         let dice = &mut Dice::new(luck, 5);
-        let Some((to, mut bytes)) = self.watch.some_captured(dice) else {
+        let Some(captured) = self.watch.some_captured(dice) else {
             return;
         };
+        let (to, mut bytes) = (captured.to, captured.bytes);
         match forgery {
-            Forgery::Copy => {}
+            Forgery::Copy => {
+                let is_old = self.now.duration_since(captured.at) > RACE;
+                self.watch.raced |= !(captured.arrives && is_old);
+            }
             Forgery::Cut => bytes.truncate(dice.index(bytes.len())),
             Forgery::Flipped => {
                 let at = dice.index(bytes.len());

@@ -62,7 +62,7 @@ impl World {
     /// A call before the machine is due must do nothing that its `poll_timeout` did not announce.
     fn call_early(&mut self) {
         let number = self.dice.index(self.nodes.len() - 1);
-        let is_early = self.due[number].is_none_or(|due| due > self.now) && !self.seeks(number);
+        let is_early = self.due[number].is_none_or(|due| due > self.now);
         if self.process[number] == Process::Up && is_early {
             let before = self.watch.outputs;
             self.time_out(self.nodes[number]);
@@ -73,15 +73,6 @@ impl World {
                 ));
             }
         }
-    }
-
-    /// Whether a gateway looks for a way to a peer: it may ask the DC whenever it gets to run.
-    fn seeks(&self, number: usize) -> bool {
-        let Node::Site(site) = self.nodes[number] else {
-            return false;
-        };
-        let tunnels = self.sites[site].machine.tunnels(self.now);
-        tunnels.iter().any(|tunnel| tunnel.state != "up")
     }
 
     fn time_out(&mut self, node: Node) {
@@ -144,7 +135,11 @@ impl World {
         self.check_wire(node, local, path.remote, &bytes);
         let kind = bytes.first().copied().unwrap_or(0);
         let length = bytes.len();
+        let seen = (node != Node::Stranger).then(|| bytes.clone());
         let fate = self.net.send(number, local, path.remote, bytes, self.now);
+        if let Some(bytes) = seen {
+            self.capture(path.remote, bytes, matches!(fate, Fate::Sent(_)));
+        }
         if let Some(trace) = &mut self.trace {
             let to = match fate {
                 Fate::Sent(to) => Some(to),

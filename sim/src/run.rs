@@ -207,7 +207,7 @@ fn check_quiet(world: &mut World, sent: u64) {
     let per_minute = sent * 60 / IDLE.as_secs();
     let bound = 20 * world.sites.len() as u64
         + 20 * sockets
-        + 40 * tunnels as u64
+        + 70 * tunnels as u64
         + 30 * world.relays.len() as u64;
     if per_minute > bound {
         world.fail(format!(

@@ -7,7 +7,7 @@ use crate::world::{Node, World, stranger_addresses};
 use ntm_gateway::Unresolved;
 use ntm_gateway::status::PingReport;
 use ntm_proto::id::Identity;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ const CHANCE_HITS: usize = 2;
 const SPIN: u32 = 12;
 /// Timeouts of one machine in one minute after which it hardly sleeps.
 const RESTLESS: u32 = 6000;
+/// Datagrams of a whole world in one minute that are a storm.
+const STORM: u64 = 8000;
 /// How long after its removal a gateway's last datagrams may still arrive.
 const REMOVED_FOR: Duration = Duration::from_secs(30);
 
@@ -38,6 +40,15 @@ pub struct Failure {
 pub enum Call {
     /// Its timeout was due.
     Due,
+}
+
+/// A datagram as the stranger may have seen it.
+#[derive(Clone)]
+pub(crate) struct Captured {
+    pub(crate) to: SocketAddr,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) at: Instant,
+    pub(crate) arrives: bool,
 }
 
 struct Sent {
@@ -62,14 +73,19 @@ pub struct Watch {
     /// Bytes that the stranger sent, and got.
     pub stranger_sent: usize,
     stranger_got: usize,
+    /// Whether a copy may have come before its original: then the stranger counts as somebody who has moved, until
+    /// it does not answer.
+    pub raced: bool,
     packets: Vec<Sent>,
     questions: BTreeMap<u64, Question>,
     next_question: u64,
-    captured: VecDeque<(SocketAddr, Vec<u8>)>,
+    captured: VecDeque<Captured>,
     lan_hits: Vec<Vec<u8>>,
     /// For each node: calls at one moment, calls in one minute.
     spinning: Vec<(Instant, u32)>,
     restless: Vec<(Instant, u32)>,
+    /// The minute that is counted, and what had been sent when it began.
+    minute: (Instant, u64),
     /// Answers: good, and not.
     pub answers: (u64, u64),
     /// Packets that arrived.
@@ -83,6 +99,7 @@ impl Watch {
             outputs: 0,
             stranger_sent: 0,
             stranger_got: 0,
+            raced: false,
             packets: Vec::new(),
             questions: BTreeMap::new(),
             next_question: 1,
@@ -90,6 +107,7 @@ impl Watch {
             lan_hits: Vec::new(),
             spinning: vec![(now, 0); nodes],
             restless: vec![(now, 0); nodes],
+            minute: (now, 0),
             answers: (0, 0),
             arrived: 0,
         }
@@ -152,7 +170,7 @@ impl Watch {
         of_it.for_each(|question| question.deadline += by);
     }
 
-    pub(crate) fn some_captured(&self, dice: &mut Dice) -> Option<(SocketAddr, Vec<u8>)> {
+    pub(crate) fn some_captured(&self, dice: &mut Dice) -> Option<Captured> {
         if self.captured.is_empty() {
             return None;
         }
@@ -190,11 +208,30 @@ impl World {
 
     /// Whether the groups let devices of these gateways talk, now or a moment ago.
     pub fn is_allowed(&self, one: usize, other: usize) -> bool {
-        let (one, other) = (&self.sites[one], &self.sites[other]);
-        let removed =
-            |at: Option<Instant>| at.is_some_and(|at| self.now.duration_since(at) > REMOVED_FOR);
-        let friends = one.account == other.account || !self.dcs[0].groups.is_empty();
-        friends && !removed(one.removed) && !removed(other.removed)
+        let friends = self.sites[one].account == self.sites[other].account;
+        let friends = friends || !self.dcs[0].groups.is_empty();
+        friends && !self.is_parted(one, other) && !self.is_parted(other, one)
+    }
+
+    /// Whether `gone` has been removed, and `other` knows: it is told once, and not again if that is lost.
+    fn is_parted(&self, gone: usize, other: usize) -> bool {
+        let site = &self.sites[gone];
+        let long = |at: Instant| self.now.duration_since(at) > REMOVED_FOR;
+        site.removed.is_some_and(long) && !site.missed_by.contains(&other)
+    }
+
+    /// Gateways that may not hear that another is removed just now.
+    pub(crate) fn hard_of_hearing(&self) -> BTreeSet<usize> {
+        let hears = |number: &usize| {
+            let site = &self.sites[*number];
+            let lossless = site.specs.iter().all(|wan| wan.link.loss == 0);
+            let state = site.machine.status(self.now).dc.state;
+            let up = self.is_running(Node::Dc(0)) && self.is_running(Node::Site(*number));
+            up && lossless && self.net.bursts.is_empty() && state == "registered"
+        };
+        (0..self.sites.len())
+            .filter(|number| !hears(number))
+            .collect()
     }
 
     /// What people call it.
@@ -244,16 +281,26 @@ impl World {
         }
         if stranger_addresses().contains(&to.ip()) {
             self.watch.stranger_got += bytes.len();
-            if self.watch.stranger_got > self.watch.stranger_sent {
+            if self.watch.stranger_got > self.watch.stranger_sent && !self.watch.raced {
                 let node = self.name(node);
                 let (got, sent) = (self.watch.stranger_got, self.watch.stranger_sent);
                 self.fail(format!("{node} answers a stranger: {got} bytes for {sent}"));
             }
         }
+    }
+
+    /// The stranger has seen a datagram on a wire.
+    pub(crate) fn capture(&mut self, to: SocketAddr, bytes: Vec<u8>, arrives: bool) {
         if self.watch.captured.len() == CAPTURED {
             self.watch.captured.pop_front();
         }
-        self.watch.captured.push_back((to, bytes.to_vec()));
+        let at = self.now;
+        self.watch.captured.push_back(Captured {
+            to,
+            bytes,
+            at,
+            arrives,
+        });
     }
 
     pub(crate) fn arrived_on_lan(&mut self, number: usize, packet: &[u8]) {
@@ -405,6 +452,13 @@ impl World {
                 question.site
             );
             self.fail(what);
+        }
+        let (since, before) = self.watch.minute;
+        let sent = self.net.sent - before;
+        if sent > STORM {
+            self.fail(format!("a storm: {sent} datagrams in less than a minute"));
+        } else if self.now.duration_since(since) >= Duration::from_secs(60) {
+            self.watch.minute = (self.now, self.net.sent);
         }
         for number in 0..self.nodes.len() {
             let (spins, calls) = (self.watch.spinning[number].1, self.watch.restless[number].1);

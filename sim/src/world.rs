@@ -14,7 +14,7 @@ use ntm_proto::id::{Label, NodeId};
 use ntm_proto::key::SecretKey;
 use ntm_proto::random::Random;
 use ntm_relay::Relay;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
@@ -101,6 +101,8 @@ pub struct Site {
     pub devices: Vec<Device>,
     /// Since when its owner has removed it.
     pub removed: Option<Instant>,
+    /// The gateways that may have missed it.
+    pub(crate) missed_by: BTreeSet<usize>,
 }
 
 /// Something that will happen.
@@ -192,6 +194,7 @@ impl World {
                 wans: Vec::new(),
                 devices: Vec::new(),
                 removed: None,
+                missed_by: BTreeSet::new(),
             });
         }
         let groups = if spec.common_group {

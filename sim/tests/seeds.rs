@@ -1,0 +1,69 @@
+//! Seeds that once found something never find it again, and fresh ones find nothing new.
+#![cfg(test)]
+
+use ntm_sim::Plan;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+/// Fresh worlds in one run of the tests.
+const FRESH: u64 = 200;
+/// No new world is begun after this.
+const LONGEST: Duration = Duration::from_secs(40);
+
+/// Plays these seeds on two threads; what failed, one line each.
+fn play(seeds: &[u64]) -> Vec<String> {
+    let (next, started) = (AtomicU64::new(0), now());
+    let worker = || {
+        let mut failures = Vec::new();
+        while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+            if now() - started > LONGEST {
+                break;
+            }
+            if let Some(failure) = Plan::draw(seed).run(false).failure {
+                failures.push(format!(
+                    "{seed}  {} (make sim N=1 SEED={seed})",
+                    failure.what
+                ));
+            }
+        }
+        failures
+    };
+    std::thread::scope(|scope| {
+        let workers = [scope.spawn(worker), scope.spawn(worker)];
+        let done = workers.into_iter().map(|worker| worker.join().unwrap());
+        done.flatten().collect()
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the tests have a time limit")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[test]
+fn seeds_that_found_something_once_find_nothing_now() {
+    let lines = include_str!("../seeds.txt").lines();
+    let lines = lines.filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let number = |line: &str| line.split_whitespace().next().unwrap().parse().unwrap();
+    let seeds: Vec<u64> = lines.map(number).collect();
+    assert!(!seeds.is_empty());
+    let failures = play(&seeds);
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn fresh_worlds_keep_every_promise() {
+    let first = UNIX_EPOCH.elapsed().unwrap().as_secs() * 1000;
+    let seeds: Vec<u64> = (first..first + FRESH).collect();
+    let failures = play(&seeds);
+    assert!(failures.is_empty(), "for sim/seeds.txt: {failures:#?}");
+}
+
+#[test]
+fn one_seed_is_one_world_to_the_last_byte() {
+    for seed in 0..5 {
+        let plan = Plan::draw(seed);
+        let (one, other) = (plan.run(false), plan.run(true));
+        assert_eq!(one.fingerprint, other.fingerprint, "seed {seed}");
+    }
+}

@@ -10,7 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DAEMONS := ntm-dc ntm-relay ntm-gateway
 PACKAGES := $(addprefix -p ,ntm-dc ntm-relay ntm-gateway)
 SIZE_LIMIT := 8388608
-SCENARIOS := story restart matrix overlap at-home bad-input hostile
+SCENARIOS := story restart matrix overlap at-home two-domains bad-input hostile links
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,7 +46,7 @@ scenarios: daemons ## every namespace scenario
 	@qemu-tests/run.sh $(SCENARIOS)
 
 daemons: ## the daemons as the scenarios run them (development build)
-	@test -n "$${NTM_BIN_DIR:-}" || $(CARGO) build --quiet $(PACKAGES) --bins
+	@$(CARGO) build --quiet $$(test -n "$${NTM_BIN_DIR:-}" || echo $(PACKAGES)) -p ntm-link --bins
 
 build: ## the daemons, release
 	@qemu-tests/bootstrap.sh

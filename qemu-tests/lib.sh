@@ -18,12 +18,14 @@ CLEANED=
 
 if [ "$(id -u)" -ne 0 ]; then
     echo "namespaces need root: asking sudo" >&2
-    exec sudo --preserve-env=NTM_BIN_DIR,NTM_KEEP,NTM_VARIANTS,NTM_FLOOD_S,NTM_ACTS,NTM_CELLS,NTM_DEVICES,NTM_BIG_MB,NTM_LOG,NTM_NO_DAEMONS,NTM_APART,NTM_OUT,NTM_TAIL,CARGO_TARGET_DIR -- "$0" "$@"
+    exec sudo --preserve-env=NTM_BIN_DIR,NTM_KEEP,NTM_VARIANTS,NTM_FLOOD_S,NTM_ACTS,NTM_CELLS,NTM_DEVICES,NTM_BIG_MB,NTM_LOG,NTM_NO_DAEMONS,NTM_APART,NTM_DELAY_MS,NTM_OUT,NTM_TAIL,CARGO_TARGET_DIR -- "$0" "$@"
 fi
 PATH=$PATH:/usr/sbin:/sbin
 
 # shellcheck source=qemu-tests/lib/world.sh
 . "$QT/lib/world.sh"
+# shellcheck source=qemu-tests/lib/links.sh
+. "$QT/lib/links.sh"
 # shellcheck source=qemu-tests/lib/nat.sh
 . "$QT/lib/nat.sh"
 # shellcheck source=qemu-tests/lib/routers.sh

@@ -67,5 +67,8 @@ impl Joining {
 }
 
 fn bytes(text: &str) -> Option<[u8; 16]> {
-    BASE64.decode(text.as_bytes()).ok()?.try_into().ok()
+    let bytes = BASE64.decode(text.as_bytes()).ok()?;
+    // The decoder takes padding in the middle, too.
+    let canonical = BASE64.encode(&bytes) == text;
+    bytes.try_into().ok().filter(|_| canonical)
 }

@@ -323,6 +323,8 @@ impl Coordinator {
                 .for_each(|other| self.say(other, &closed, now));
         }
         self.forget_visitor(id, now);
+        self.pushes.forget(id);
+        self.untold.remove(&id);
         let is_relay = self.registry.relay(id).is_some();
         self.sessions.forget(id);
         self.registry.remove(id);

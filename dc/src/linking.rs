@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A link that nobody used for this long is dropped.
 const IDLE: Duration = Duration::from_secs(600);
+/// How long after the first Hello on a link the second one follows.
+const HELLO_AGAIN: Duration = Duration::from_secs(1);
 /// A peer that says again and again that it started anew is told again once in this time.
 const STARTS: Duration = Duration::from_secs(5);
 /// Bounds of how long an answer of DNS holds.
@@ -131,6 +133,20 @@ impl Coordinator {
         }
     }
 
+    /// The first Hello may be lost, and a peer that missed it would not tell us of its tunnels.
+    fn greet_again(&mut self, now: Instant) {
+        let mut due = Vec::new();
+        for peer in self.peers.iter_mut() {
+            if peer.hello_again.is_some_and(|at| at <= now) {
+                peer.hello_again = None;
+                due.push(peer.id);
+            }
+        }
+        let hello = self.hello();
+        due.into_iter()
+            .for_each(|id| self.say_over_link(id, &hello, now));
+    }
+
     fn hello(&self) -> Message {
         let instance = self.instance;
         Message::Peer(PeerMessage::Hello(Hello { instance }))
@@ -179,6 +195,7 @@ impl Coordinator {
     /// Makes, repeats, renews and drops links as time wants it.
     pub(crate) fn links_timeout(&mut self, now: Instant) {
         self.tell_peers_again(now);
+        self.greet_again(now);
         let mut failed = Vec::new();
         for peer in self.peers.iter_mut() {
             if peer.dialing.deadline().is_some_and(|at| at <= now) {
@@ -209,7 +226,10 @@ impl Coordinator {
         let of = |peer: &Peer| {
             let link = peer.link.poll_timeout();
             let idle = peer.link.poll_timeout().map(|_| peer.used + IDLE);
-            [peer.dialing.deadline(), link, idle, peer.tell_again]
+            let again = [peer.tell_again, peer.hello_again];
+            [peer.dialing.deadline(), link, idle]
+                .into_iter()
+                .chain(again)
         };
         self.peers.iter().flat_map(of).flatten().min()
     }
@@ -291,6 +311,7 @@ impl Coordinator {
                 .push_back(Output::Event(Event::DomainLinked { domain, address }));
         }
         peer.greeted = true;
+        peer.hello_again = Some(now + HELLO_AGAIN);
         // At once, so that it knows that its answer arrived, and whether to tell us again what we may have forgotten.
         let hello = self.hello();
         for message in std::iter::once(hello).chain(waiting) {

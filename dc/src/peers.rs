@@ -49,6 +49,8 @@ pub(crate) struct Peer {
     /// When it is told of its gateways' tunnels again, and when it last was.
     pub(crate) tell_again: Option<Instant>,
     pub(crate) told_again: Option<Instant>,
+    /// When it is told of ours once more: nobody acknowledges that.
+    pub(crate) hello_again: Option<Instant>,
     /// Whether it heard of ours.
     pub(crate) greeted: bool,
     pub(crate) outbox: VecDeque<Message>,
@@ -100,6 +102,7 @@ impl Peer {
             instance: None,
             tell_again: None,
             told_again: None,
+            hello_again: None,
             greeted: false,
             outbox: VecDeque::new(),
             pause: FIRST_PAUSE,

@@ -118,7 +118,8 @@ impl Tunnel {
         match self.relaying {
             Relaying::Ready(..) => true,
             Relaying::Stuck(_) => self.decision.why.may_do_without_relay(),
-            Relaying::Idle(_) | Relaying::Asking(..) => !self.needs_relay(),
+            // Ends that have a tunnel already lose nothing by being told of a relay a little early.
+            Relaying::Idle(_) | Relaying::Asking(..) => !self.needs_relay() || self.in_use,
         }
     }
 
@@ -126,7 +127,7 @@ impl Tunnel {
     pub(crate) fn relay(&self) -> Option<RelayUse> {
         match self.relaying {
             Relaying::Ready(used, _) => Some(used),
-            Relaying::Asking(used, _) if !self.needs_relay() => Some(used),
+            Relaying::Asking(used, _) if !self.needs_relay() || self.in_use => Some(used),
             Relaying::Asking(..) | Relaying::Idle(_) | Relaying::Stuck(_) => None,
         }
     }

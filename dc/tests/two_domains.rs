@@ -438,3 +438,18 @@ fn two_coordinators_that_both_made_the_tunnel_agree_on_one() {
         assert!(asked.into_iter().any(|route| answers(&route)));
     }
 }
+
+#[test]
+fn a_lost_hello_is_said_again() {
+    let mut two = Two::allowed();
+    two.ask();
+    let told = two.told();
+    two.b.restart_dc();
+    two.b.dc.greetings(two.b.now);
+    two.lose_hellos = 1;
+    two.run();
+    assert_eq!(two.lose_hellos, 0, "it was lost");
+    two.b.connect(two.home);
+    two.pass(seconds(5));
+    assert!(two.told()[1] > told[1], "the owner tells it again");
+}

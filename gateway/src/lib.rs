@@ -28,6 +28,7 @@ mod alias;
 mod coordination;
 mod datagram;
 mod direction;
+mod early;
 mod outside;
 mod packet;
 mod pairs;
@@ -43,6 +44,7 @@ use alias::Aliases;
 use coordination::Coordination;
 use device::Devices;
 use direction::Directions;
+use early::Early;
 use ntm_proto::Path;
 use ntm_proto::id::{Fqdn, Identity, NodeId, VirtualPrefixes};
 use ntm_proto::key::{PublicKey, SecretKey};
@@ -95,7 +97,7 @@ pub struct Limits {
     pub aliases: usize,
     /// Direction Requests without an answer yet.
     pub directions: usize,
-    /// Packets that wait for one tunnel or direction.
+    /// Packets that wait for one tunnel or direction; for a tunnel, of small ones so many as take the same room.
     pub waiting_packets: usize,
     /// DNS questions and pings without an answer yet.
     pub questions: usize,
@@ -289,6 +291,9 @@ pub enum Reject {
     /// An inner source that the DC never said lives behind that peer, or not for that device.
     #[error("inner source not allowed")]
     Spoofed,
+    /// From a peer, before the DC's word on who may send it; it waits for that.
+    #[error("before the coordinator's word")]
+    Early,
     /// A handshake older than one we have seen.
     #[error("stale handshake")]
     StaleHandshake,
@@ -313,6 +318,7 @@ pub struct Gateway {
     devices: Devices,
     coordination: Coordination,
     directions: Directions,
+    early: Early,
     peers: Peers,
     pairs: Pairs,
     aliases: Aliases,
@@ -341,6 +347,7 @@ impl Gateway {
             wans: Vec::new(),
             sockets: Vec::new(),
             directions: Directions::default(),
+            early: Early::default(),
             pairs: Pairs::default(),
             aliases: Aliases::new(setup.prefixes, setup.limits.aliases),
             domains: (None, Vec::new()),

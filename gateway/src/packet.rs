@@ -1,9 +1,10 @@
 //! A packet's way out: from the TUN interface into a tunnel.
 
 use crate::translate::{self, Ends};
-use crate::{Gateway, Reject};
+use crate::{Gateway, Output, Reject};
 use ntm_proto::Forward;
 use ntm_proto::ip::Ipv4View;
+use std::net::Ipv4Addr;
 use std::time::Instant;
 
 impl Gateway {
@@ -82,10 +83,9 @@ impl Gateway {
     ) -> Result<Forward, Reject> {
         let view = Ipv4View::new(out).map_err(|_| Reject::MalformedPacket)?;
         let (source, destination, length) = (view.source(), view.destination(), view.bytes().len());
-        let seen = self
-            .pairs
-            .inbound(slot, source, destination)
-            .ok_or(Reject::Spoofed)?;
+        let Some(seen) = self.pairs.inbound(slot, source, destination) else {
+            return Err(self.hold_early(slot, (source, destination), out, now));
+        };
         let lan = self
             .devices
             .lan_address(destination)
@@ -104,6 +104,43 @@ impl Gateway {
             self.peers.hasten(slot, now);
         }
         Ok(Forward::Tun)
+    }
+
+    /// The peer in `slot` may not send this, or may not yet: the DC's word may be on its way.
+    fn hold_early(
+        &mut self,
+        slot: usize,
+        ends: (Ipv4Addr, Ipv4Addr),
+        packet: &[u8],
+        now: Instant,
+    ) -> Reject {
+        let (source, destination) = ends;
+        let is_ours = self.devices.lan_address(destination).is_some();
+        let is_anothers = self.pairs.contains(destination, source);
+        match self.peers.get(slot) {
+            Some(peer) if is_ours && !is_anothers => {
+                self.early.hold(peer.local_path, ends, packet, now);
+                Reject::Early
+            }
+            Some(_) | None => Reject::Spoofed,
+        }
+    }
+
+    /// There is a new pair with the peer in `slot`: what came too early for it is delivered.
+    pub(crate) fn deliver_early(&mut self, slot: usize, now: Instant) {
+        let Some(tunnel) = self.peers.get(slot).map(|peer| peer.local_path) else {
+            return;
+        };
+        let pairs = &self.pairs;
+        let is_known = |(from, to)| pairs.inbound(slot, from, to).is_some();
+        for mut packet in self.early.take(tunnel, is_known, now) {
+            match self.deliver(slot, &mut packet, now) {
+                Ok(_) => self.output.push_back(Output::Deliver(packet)),
+                Err(reject) => {
+                    self.count(reject);
+                }
+            }
+        }
     }
 }
 

@@ -309,7 +309,7 @@ impl Paths {
                 way.bar(now);
             }
             if way.path == active || stale {
-                way.forget_proof();
+                way.lose_proof();
             }
         }
         self.active = self.best(now);
@@ -335,7 +335,7 @@ impl Paths {
             let dead = |way: &&mut Way| Some(way.path) == before && way.unanswered >= GIVE_UP_AFTER;
             if let Some(old) = self.ways.iter_mut().find(dead) {
                 old.bar(now);
-                old.forget_proof();
+                old.lose_proof();
             }
             self.active = Some(newcomer);
         }

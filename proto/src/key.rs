@@ -85,9 +85,12 @@ impl fmt::Debug for SecretKey {
 }
 
 fn parse(text: &str) -> Result<[u8; 32], KeyError> {
-    let bytes = BASE64
-        .decode(text.trim().as_bytes())
-        .map_err(|_| KeyError)?;
+    let text = text.trim();
+    let bytes = BASE64.decode(text.as_bytes()).map_err(|_| KeyError)?;
+    // The decoder takes padding in the middle, too; a key has one form alone.
+    if BASE64.encode(&bytes) != text {
+        return Err(KeyError);
+    }
     bytes.try_into().map_err(|_| KeyError)
 }
 
@@ -107,6 +110,12 @@ mod tests {
         let text = left.public().to_string();
         assert_eq!(PublicKey::parse(&text), Ok(left.public()));
         assert_eq!(PublicKey::parse("short"), Err(KeyError));
+        let two = "xnTzf3/pe20=QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ";
+        assert_eq!(
+            PublicKey::parse(two),
+            Err(KeyError),
+            "padding in the middle"
+        );
         assert_eq!(format!("{left:?}"), "SecretKey(..)");
     }
 }

@@ -39,7 +39,7 @@ gw_net_up() { # SIDE KIND
 behind_nat() { # SIDE NAT HOST_NUMBER
     local g=gw-$1 v6=${PUBLIC6[$1]}1
     PLUG[$1]="$2 to-gw-$1"
-    link "$2" "to-gw-$1" "$g" wan0
+    wan_link "$1" "$2" "to-gw-$1"
     on "$2" ip link set "to-gw-$1" master in0
     addr "$g" wan0 "10.0.0.$3/24"
     on "$g" ip route add default via 10.0.0.1
@@ -54,7 +54,7 @@ behind_nat() { # SIDE NAT HOST_NUMBER
 on_the_internet() { # SIDE
     local s=$1 g=gw-$1 v4=${PUBLIC4[$1]} v6=${PUBLIC6[$1]}
     PLUG[$s]="inet to-$s"
-    link inet "to-$s" "$g" wan0
+    wan_link "$s" inet "to-$s"
     addr inet "to-$s" "$v4.1/24" "$v6:1/64"
     if [ "${KIND[$s]}" = global ]; then
         tune "$g" net.ipv6.conf.wan0.disable_ipv6=1
@@ -72,7 +72,7 @@ on_the_internet() { # SIDE
 within_lan() { # SIDE
     local g=gw-$1
     PLUG[$1]="gw-b to-$g"
-    link gw-b "to-$g" "$g" wan0
+    wan_link "$1" gw-b "to-$g"
     on gw-b ip link set "to-$g" master lan0
     tune "$g" net.ipv6.conf.wan0.disable_ipv6=1
     RESOLV=/etc/netns/$(nsname "$g")/resolv.conf background "$g-dhcp" "$g" udhcpc_run "${GATEWAY[$1]}-wan" wan0

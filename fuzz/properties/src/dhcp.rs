@@ -259,7 +259,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
             step(2, 6, &[]),
             select(1, 101),
             renew(1, 101),
-            step(2, 0x8f, &[]),
+            step(2, 0xff, &[]),
         ]
         .concat(),
         [
@@ -289,15 +289,15 @@ pub fn seeds() -> Vec<Vec<u8>> {
         [
             step(4, 1, &[]),
             reboot(1, 100),
-            step(2, 15, &[]),
+            step(2, 0xff, &[]),
             step(4, 0, &[]),
             reboot(1, 100),
         ]
         .concat(),
         [
             &many[..],
-            &step(2, 0x8f, &[]),
-            &step(2, 0x8f, &[]),
+            &step(2, 0xff, &[]),
+            &step(2, 0xff, &[]),
             &many[..],
         ]
         .concat(),

@@ -9,7 +9,7 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::thread::LocalKey;
 
 /// Inputs that one world takes.
-const INPUTS: u32 = 64;
+const INPUTS: u32 = 256;
 
 static HISTORY: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static HOOK: Once = Once::new();
@@ -20,6 +20,8 @@ pub trait World {
     fn new() -> Self;
     /// Something happens. Panics when a property does not hold.
     fn step(&mut self, step: Step<'_>);
+    /// Whether it has used up what handshakes it may have, and a fresh one is livelier.
+    fn is_over(&self) -> bool;
 }
 
 /// Where a target keeps its world.
@@ -44,7 +46,7 @@ pub fn go_on<W: World>(slot: &'static LocalKey<Slot<W>>, input: &[u8]) {
             world.step(step);
         }
         *taken += 1;
-        if *taken == INPUTS {
+        if *taken == INPUTS || world.is_over() {
             *slot = None;
         }
     });

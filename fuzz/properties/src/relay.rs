@@ -98,6 +98,10 @@ impl World for Relaying {
             _ => self.direct(step),
         }
     }
+
+    fn is_over(&self) -> bool {
+        self.handshakes > HANDSHAKES
+    }
 }
 
 impl Relaying {
@@ -185,7 +189,9 @@ impl Relaying {
             self.drain();
         }
         self.now = until;
-        assert!(self.relay.status(self.now).paths.len() <= 4);
+        if which & 0x40 != 0 {
+            assert!(self.relay.status(self.now).paths.len() <= 4);
+        }
     }
 
     /// Does what the relay wants done; what it sent to others than the DC.
@@ -312,8 +318,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
         .concat(),
         [
             &up[..],
-            &step(4, 15, &[]),
-            &step(4, 15, &[]),
+            &step(4, 0xff, &[]),
+            &step(4, 0xff, &[]),
             &step(0, 0, &data(Kind::Data, 2)),
         ]
         .concat(),

@@ -47,10 +47,12 @@ pub fn step(what: u8, which: u8, bytes: &[u8]) -> Vec<u8> {
     step
 }
 
-/// How long `which` is: nothing to half a minute.
+/// How long `which` is: nothing to a second; to half a minute if its high bits are all set, because long times are
+/// full of handshakes, which are slow.
 pub fn span(which: u8) -> Duration {
     const MS: [u64; 16] = [
         0, 1, 10, 50, 100, 250, 500, 1000, 1500, 2000, 5000, 8000, 10_000, 15_000, 20_000, 30_000,
     ];
-    Duration::from_millis(MS[usize::from(which & 15)])
+    let longest = if which >= 0xf0 { 15 } else { 7 };
+    Duration::from_millis(MS[usize::from(which & 15).min(longest)])
 }

@@ -107,6 +107,7 @@ impl Gateway {
         self.pairs.insert(pair, slot, real);
         self.directions.refused.remove(&pair);
         self.release_asked(&seen, now);
+        self.deliver_early(slot, now);
         Ok(())
     }
 

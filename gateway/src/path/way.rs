@@ -4,7 +4,7 @@ use ntm_proto::Path;
 use std::time::{Duration, Instant};
 
 /// Challenges under way at once: an answer may take longer than the pause between them.
-const UNDER_WAY: usize = 4;
+const UNDER_WAY: usize = 8;
 /// How long a way is barred after its first failure; each further one doubles it.
 const FIRST_BAR: Duration = Duration::from_secs(3);
 const LONGEST_BAR: Duration = Duration::from_secs(120);
@@ -62,12 +62,18 @@ impl Way {
         self.heard = Some(now);
     }
 
-    pub(super) fn forget_proof(&mut self) {
+    /// It is not proven any more; an answer that is only late proves it again.
+    pub(super) fn lose_proof(&mut self) {
         self.proven = false;
         self.since = None;
-        self.challenges = [None; UNDER_WAY];
         self.challenged = None;
         self.unanswered = 0;
+    }
+
+    /// The peer has other keys: what it was asked under the old ones does not count.
+    pub(super) fn forget_proof(&mut self) {
+        self.lose_proof();
+        self.challenges = [None; UNDER_WAY];
     }
 
     /// Whether the last challenge is so old that another may follow.

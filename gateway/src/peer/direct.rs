@@ -17,6 +17,8 @@ const PAUSES: [u64; 10] = [50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_
 const COMPARED: usize = 3;
 /// The pause with which trials go on after the direct way in use has failed.
 const AFTER_FAILURE: usize = 5;
+/// Trials after such a failure that go on though another direct way is in use: the one that failed may have been better.
+const REGRETTED: usize = 4;
 /// How long a direct route may take to come up before the relay is asked for.
 const HEAD_START: Duration = Duration::from_millis(200);
 /// Traffic for this long makes the relay worth keeping warm; none for the longer time lets it go.
@@ -29,6 +31,8 @@ pub(super) struct Trial {
     /// When the next one is due.
     again: Option<Instant>,
     made: usize,
+    /// How many are made although a direct way is in use.
+    compare: usize,
     /// Since when the relay has not been needed.
     relay_rests: Option<Instant>,
     /// When it was last asked for by something else than traffic: a doubt, the DC, or the peer who uses it.
@@ -39,11 +43,13 @@ impl Trial {
     /// Something is new: try at once.
     pub(super) fn begin(&mut self, now: Instant) {
         (self.again, self.made) = (Some(now + pause(0)), 0);
+        self.compare = COMPARED;
     }
 
     /// The way in use has failed: do not try too soon.
     pub(super) fn failed(&mut self, now: Instant) {
         (self.again, self.made) = (Some(now + pause(AFTER_FAILURE)), AFTER_FAILURE);
+        self.compare = AFTER_FAILURE + REGRETTED;
     }
 
     /// Nothing can be tried without keys; new ones begin anew.
@@ -64,7 +70,7 @@ impl Peer {
     /// When the next trial is due: there is something to win, and traffic that would.
     pub(super) fn trial_due(&self) -> Option<Instant> {
         let again = self.trial.again?;
-        let settled = self.paths.is_direct() && self.trial.made >= COMPARED;
+        let settled = self.paths.is_direct() && self.trial.made >= self.trial.compare;
         // A trial that was due while there was no traffic is made up for when there is some.
         let in_use = self.traffic.last + STANDBY_FOR > again;
         (!settled && in_use).then_some(again)

@@ -16,6 +16,8 @@ type Remotes = BTreeMap<Ipv4Addr, Identity>;
 
 /// Longest packet worth holding: the longest the TUN interface gives.
 const LONGEST_WAITING: usize = 2048;
+/// What holding a packet costs besides its bytes: more packets than that allows would be slow to count.
+const SLOT: usize = 128;
 /// Silence after which a packet is the beginning of something.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -134,8 +136,13 @@ impl Peer {
         if out.len() > LONGEST_WAITING {
             return Err(Reject::QueueFull);
         }
-        if self.waiting.len() >= limit {
-            self.waiting.pop_front();
+        // Small packets may be more: first words of many devices at once.
+        let room = limit * LONGEST_WAITING;
+        let mut held: usize = self.waiting.iter().map(|packet| packet.len() + SLOT).sum();
+        while held + out.len() + SLOT > room
+            && let Some(oldest) = self.waiting.pop_front()
+        {
+            held -= oldest.len() + SLOT;
         }
         self.waiting.push_back(out.to_vec());
         Ok(())

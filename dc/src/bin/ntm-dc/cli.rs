@@ -305,7 +305,8 @@ fn trust(domain: Fqdn, words: &Words) -> Result<Command, Usage> {
     })?;
     let key = PublicKey::parse(key).map_err(|error| usage(name, format!("--key: {error}")))?;
     let address = |text: &str| {
-        let socket = text.parse().ok();
+        let is_place = |address: &SocketAddr| address.port() != 0 && !address.ip().is_unspecified();
+        let socket = text.parse().ok().filter(is_place);
         let with_port = || Some(SocketAddr::new(config::usable(text)?, ntm_proto::UDP_PORT));
         socket.or_else(with_port).ok_or_else(|| {
             let what = format!(

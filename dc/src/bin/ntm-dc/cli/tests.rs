@@ -81,6 +81,12 @@ fn mistakes_get_advice() {
     assert!(advice("").starts_with("what shall be done?"));
     assert!(advice("relay-code ns").contains("keeps the name ns for itself"));
     assert!(advice("domain trust b.test").contains("ntm-dc domain show"));
+    let key = PublicKey([7; 32]);
+    for nowhere in ["192.0.2.1:0", "0.0.0.0:4750", "dc.b.test"] {
+        let words = format!("domain trust b.test --key {key} --dc {nowhere}");
+        let advice = run(&words).unwrap_err();
+        assert!(advice.contains("write an IP address"), "{nowhere}");
+    }
     assert!(advice("domain trust b.test --key nonsense").contains("--key: "));
     assert!(advice("domain forget").contains("needs one domain name"));
     assert!(advice("init").starts_with("which domain? Add --domain"));

@@ -89,6 +89,9 @@ pub(crate) struct Live {
     /// It registered in an earlier life of ours and does not know that we forgot: its Keep Alives tell us its
     /// addresses, one by one.
     pub(crate) assumed: bool,
+    /// The numbers of its newest registration and newest Keep Alive of the way in use, as far as it said any.
+    registration: Option<u32>,
+    kept_alive: Option<u32>,
     seen: BTreeMap<(u8, bool), Seen>,
 }
 
@@ -279,8 +282,34 @@ impl Live {
             primary,
             addresses,
             assumed,
+            registration: None,
+            kept_alive: None,
             seen: BTreeMap::new(),
         }
+    }
+
+    /// Whether a registration with this number was sent before one that is in force already: on its way it may be
+    /// overtaken by what was said from another WAN.
+    pub(crate) fn is_overtaken(&self, request: u32) -> bool {
+        self.registration
+            .is_some_and(|newest| is_older(request, newest))
+    }
+
+    /// Notes the number of a registration that is in force.
+    pub(crate) fn registered(&mut self, request: u32) {
+        self.registration = Some(request);
+    }
+
+    /// Notes the number of a Keep Alive that says it comes by the way in use; whether that is news, as against
+    /// overtaken by a later registration or Keep Alive.
+    pub(crate) fn is_kept_alive(&mut self, request: u32) -> bool {
+        let newest = [self.registration, self.kept_alive];
+        let is_old = |newest: u32| is_older(request, newest);
+        if newest.into_iter().flatten().any(is_old) {
+            return false;
+        }
+        self.kept_alive = Some(request);
+        true
     }
 
     /// Takes over the addresses of a new registration and forgets how sockets that are gone were seen.
@@ -381,6 +410,11 @@ impl Live {
     fn is_own(&self, seen: &Seen) -> bool {
         self.addresses.iter().any(|a| a.address == seen.outside)
     }
+}
+
+/// Whether a node chose `number` before `other`; they count up and wrap.
+fn is_older(number: u32, other: u32) -> bool {
+    number.wrapping_sub(other) > u32::MAX / 2
 }
 
 #[cfg(test)]
@@ -488,5 +522,18 @@ mod tests {
             }
         );
         assert_eq!(live.reach(now + Duration::from_secs(80)), Reach::default());
+    }
+
+    #[test]
+    fn what_was_overtaken_on_its_way_changes_nothing() {
+        let now = Instant::now();
+        let mut live = live(&[(0, "10.0.0.2:4750")], "198.51.100.7:61000", now);
+        live.registered(u32::MAX);
+        assert!(!live.is_overtaken(u32::MAX), "a repetition");
+        assert!(live.is_kept_alive(1), "numbers wrap");
+        live.registered(2);
+        assert!(live.is_overtaken(u32::MAX));
+        assert!(!live.is_kept_alive(1), "it says where the node was before");
+        assert!(live.is_kept_alive(3) && live.is_kept_alive(3) && !live.is_overtaken(2));
     }
 }

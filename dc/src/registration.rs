@@ -127,6 +127,9 @@ impl Coordinator {
             .node_mut(id)
             .and_then(|node| node.live.as_mut())
         {
+            if message.primary && !live.is_kept_alive(message.request) {
+                return Err(Reject::Overtaken);
+            }
             if is_real {
                 live.see(message, observed, now);
             }
@@ -253,6 +256,10 @@ impl Coordinator {
             reply,
         };
         if node.instance == Some(instance) {
+            let live = node.live.as_ref();
+            if live.is_some_and(|live| live.is_overtaken(request)) {
+                return Err(Reject::Overtaken);
+            }
             self.registered(start, false, now);
             return Ok(());
         }
@@ -310,13 +317,14 @@ impl Coordinator {
             Claim::Gateway(addresses) => addresses.clone(),
             Claim::Relay { .. } => Vec::new(),
         };
-        let live = match old {
+        let mut live = match old {
             Some(mut live) if !fresh => {
                 live.readdress(reply.path, addresses);
                 live
             }
             _ => Live::new(reply.path, addresses, false, now),
         };
+        live.registered(request);
         self.registry.set_live(id, live);
         self.registry.heard(id, 0, now);
         if let Some(live) = self

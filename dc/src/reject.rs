@@ -62,11 +62,14 @@ pub enum Reject {
     /// The store did not keep what had to be kept first.
     #[error("not saved")]
     NotSaved,
+    /// A later word of the same sender came before it.
+    #[error("overtaken")]
+    Overtaken,
 }
 
 impl Reject {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Truncated,
         Self::Unknown,
         Self::Malformed,
@@ -85,6 +88,7 @@ impl Reject {
         Self::NotYours,
         Self::NotTheirs,
         Self::NotSaved,
+        Self::Overtaken,
     ];
 }
 

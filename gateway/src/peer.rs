@@ -83,7 +83,7 @@ impl Peer {
             remotes: BTreeMap::new(),
             example: (direction.local, direction.remote.vip4),
             traffic: Traffic::new(now),
-            watch: Watch::new(env.keep_warm, now),
+            watch: Watch::new(env.keep_warm, !env.sockets.is_empty(), now),
             idle: env.setup.limits.idle,
             key: direction.peer_key,
             epoch: direction.peer_epoch,

@@ -68,6 +68,21 @@ impl Requests {
             .any(|pending| is_such(&pending.message))
     }
 
+    /// Replaces what such a request says, if one is under way; how often and when it is said stays. Whether one is.
+    pub(super) fn replace(
+        &mut self,
+        is_such: impl Fn(&Message) -> bool,
+        make: impl FnOnce(u32) -> Message,
+    ) -> bool {
+        let mut pending = self.pending.iter_mut();
+        let found = pending.find(|(_, pending)| is_such(&pending.message));
+        if let Some((request, pending)) = found {
+            pending.message = make(*request);
+            return true;
+        }
+        false
+    }
+
     /// Drops requests that are made anew by whoever needs them.
     pub(super) fn drop_where(&mut self, is_old: impl Fn(&Message) -> bool) {
         self.pending.retain(|_, pending| !is_old(&pending.message));

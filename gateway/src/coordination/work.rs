@@ -171,7 +171,11 @@ impl Coordination {
                         next,
                     })
                 };
-                self.requests.add(make, now);
+                // One at a time: they would pile up while the DC is silent.
+                let is_such = |message: &Message| matches!(message, Message::KeepAlive(old) if old.local == local);
+                if !self.requests.replace(is_such, make) {
+                    self.requests.add(make, now);
+                }
                 continue;
             }
             let message = Message::KeepAlive(KeepAlive {

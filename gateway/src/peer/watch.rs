@@ -29,6 +29,8 @@ pub(crate) struct Watch {
     checked: Instant,
     /// Since when there has been no way.
     lost_since: Option<Instant>,
+    /// Whether we have a socket at all: without one a peer is not given up.
+    has_wan: bool,
     asked: Option<Instant>,
     /// The DC shall be asked for a new direction.
     pub(crate) wants_direction: bool,
@@ -37,8 +39,9 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(keep_warm: Duration, now: Instant) -> Self {
+    pub(crate) fn new(keep_warm: Duration, has_wan: bool, now: Instant) -> Self {
         Self {
+            has_wan,
             heard: None,
             unanswered_since: None,
             last_sent: now,
@@ -82,6 +85,7 @@ impl Watch {
 
     /// Our sockets are others now; without any, time does not count against the peer.
     pub(crate) fn sockets_changed(&mut self, has_wan: bool, now: Instant) {
+        self.has_wan = has_wan;
         if has_wan && self.lost_since.is_some() {
             self.lost_since = Some(now);
         }
@@ -224,11 +228,14 @@ impl Peer {
             None
         };
         let over = Some(self.traffic.last + self.idle);
+        let lost = watch.lost_since.filter(|_| watch.has_wan);
+        let given_up = lost.map(|since| since + GIVE_UP);
         [
             outgoing,
             relay,
             renewal,
             over,
+            given_up,
             self.trial_due(),
             self.relay_due(),
         ]

@@ -209,15 +209,21 @@ impl Peers {
 
     /// Something happened to the peer in `slot`: its deadline counts anew.
     pub(crate) fn wake(&mut self, slot: usize, now: Instant) {
-        if let Some(at) = self.scheduled.get_mut(slot).and_then(Option::take) {
-            self.due.remove(&(at, slot));
+        let Some(Some(peer)) = self.slots.get(slot) else {
+            return;
+        };
+        // A deadline in the past would make the shell spin; a peer that cannot act on it now tries again soon.
+        let at = peer.poll_timeout().max(now + Duration::from_millis(10));
+        let scheduled = self.scheduled[slot];
+        // An earlier entry stays: traffic that wakes the peer all the time must not put it off for ever.
+        if scheduled.is_some_and(|scheduled| scheduled <= at) {
+            return;
         }
-        if let Some(Some(peer)) = self.slots.get(slot) {
-            // A deadline in the past would make the shell spin; a peer that cannot act on it now tries again soon.
-            let at = peer.poll_timeout().max(now + Duration::from_millis(10));
-            self.due.insert((at, slot));
-            self.scheduled[slot] = Some(at);
+        if let Some(scheduled) = scheduled {
+            self.due.remove(&(scheduled, slot));
         }
+        self.due.insert((at, slot));
+        self.scheduled[slot] = Some(at);
     }
 
     /// The peer in `slot` may be due earlier than it was: one comparison if it is not.

@@ -195,3 +195,62 @@ fn packets_that_wait_outlive_a_new_tunnel_to_the_same_gateway() {
     assert_eq!(held.count(), 10);
     check(&world);
 }
+
+/// The direct way between the two gateways carries nothing from the car, from home.
+fn cut(world: &mut World, dead: [bool; 2]) {
+    let nat = world.net.nats[0].outside;
+    let servers: [IpAddr; 2] = ["203.0.113.10", "203.0.113.20"].map(|ip| ip.parse().unwrap());
+    world.net.drop_if = Box::new(move |delivery| {
+        let direct = !servers.contains(&delivery.from.ip()) && !servers.contains(&delivery.to.ip());
+        let from_car = delivery.from.ip() == nat;
+        direct && dead[usize::from(!from_car)]
+    });
+}
+
+#[test]
+fn a_direct_way_that_breaks_again_and_again_is_left_each_time() {
+    for offset in [0, 5] {
+        let mut world = settled(120, NAT, WanKind::Global);
+        until_whole(&mut world, 5 * SECOND, 1);
+        let mut next = 1000;
+        let (laptop, camera) = (vip(&world, CAR), vip(&world, HOME));
+        let mut talk = |world: &mut World, until: &dyn Fn(&World) -> bool, most: u64| {
+            let end = world.now + Duration::from_secs(most);
+            while world.now < end {
+                world.send_packet(CAR, &udp(lan(LAPTOP), camera, next));
+                let before = world.sites[&HOME].delivered.len();
+                world.run_for(Duration::from_millis(5));
+                for _ in before..world.sites[&HOME].delivered.len() {
+                    world.send_packet(HOME, &udp(lan(CAMERA), laptop, next));
+                }
+                if next % 40 == 0 {
+                    world.send_packet(HOME, &udp(lan(CAMERA), laptop, next));
+                }
+                next += 1;
+                if until(world) {
+                    return true;
+                }
+            }
+            false
+        };
+        let both = |path: &'static str| {
+            move |world: &World| [CAR, HOME].iter().all(|site| path_of(world, *site) == path)
+        };
+        talk(&mut world, &|_| false, 3);
+        for round in 0..3 {
+            let dead = [[true, false], [false, true], [true, true]][round];
+            cut(&mut world, dead);
+            let left = talk(&mut world, &both("relay"), 10);
+            let seen = [CAR, HOME].map(|site| world.sites[&site].gateway.tunnels(world.now));
+            assert!(left, "offset {offset}, round {round}, {dead:?}: {seen:?}");
+            world.run_for(Duration::from_millis(137 * offset));
+            talk(&mut world, &|_| false, 2);
+            cut(&mut world, [false, false]);
+            assert!(
+                talk(&mut world, &both("direct"), 130),
+                "offset {offset}, round {round} healed"
+            );
+            talk(&mut world, &|_| false, 2);
+        }
+    }
+}

@@ -15,8 +15,8 @@ export LC_ALL=C
 cd "$(dirname "$0")"
 PATH=$PATH:$HOME/.cargo/bin
 TRIPLE=$(rustc -vV | sed -n 's/^host: //p')
-# Files a corpus may grow by in a merge, and the longest of them, in bytes.
-MOST_FILES=250
+# Files that a merge adds to a corpus at most, and the longest of them, in bytes.
+MOST_FILES=100
 LONGEST=1024
 
 seconds='' runs='' merge='' targets=()
@@ -90,7 +90,12 @@ merge() { # TARGET
     local target=$1 kept file
     [ -d "work/$target" ] || return 0
     kept=$(mktemp -d)
-    "$(binary "$target")" -merge=1 -max_len=$LONGEST -timeout=10 "$kept" "corpus/$target" "work/$target" >/dev/null 2>&1
+    if ! "$(binary "$target")" -set_cover_merge=1 -max_len=$LONGEST -timeout=10 "$kept" "corpus/$target" "work/$target" \
+        >/dev/null 2>&1; then
+        echo "$target: not merged; does a search of it still run?" >&2
+        rm -r "$kept"
+        return 0
+    fi
     # The smallest first; the seeds stay whatever else there is.
     for file in $(find "$kept" -type f -printf '%s %p\n' | sort -n | head -n $MOST_FILES | cut -d ' ' -f 2); do
         cp "$file" "corpus/$target/"

@@ -1,7 +1,7 @@
 //! A whole NTM world in one thread: a DC, relays and gateways, joined by [`Net`], under a clock that only jumps.
 //!
 //! The same rule as in the shells holds: after every call the machine's outputs are drained to the end. How time goes
-//! by is in [`crate::drive`], what is done to a world in [`crate::act`], what must hold in [`crate::watch`].
+//! by is in `drive.rs`, what is done to a world in [`crate::act`], what must hold in [`crate::watch`].
 
 use crate::net::Net;
 use crate::nodes::{coordinator, gateway_setup, relay};

@@ -391,6 +391,16 @@ impl Coordinator {
         }
     }
 
+    /// Says it by the other ways a node was seen by: its primary one may have died since it last spoke.
+    fn say_by_other_ways(&mut self, node: NodeId, message: &Message, now: Instant) {
+        let live = self.registry.live(node);
+        for path in live.map_or_else(Vec::new, |live| live.other_ways(now)) {
+            if let Some(datagram) = self.sessions.seal(node, None, message, now) {
+                self.output.push_back(Output::Send { path, datagram });
+            }
+        }
+    }
+
     fn tell_refused(&mut self, gateway: NodeId, refusal: Refusal) {
         if let Some(gateway) = self.registry.node_name(gateway) {
             self.output

@@ -17,6 +17,9 @@ use std::time::Instant;
 /// Most earlier instances remembered for telling a clone from a restart.
 const MAX_RETIRED: usize = 8;
 
+/// Most ways besides the primary that a repeated push goes by.
+const OTHER_WAYS: usize = 3;
+
 /// A gateway or relay.
 pub(crate) struct Node {
     pub(crate) id: NodeId,
@@ -99,6 +102,8 @@ pub(crate) struct Live {
 struct Seen {
     local: Option<SocketAddr>,
     outside: SocketAddr,
+    /// The socket of ours that it reached.
+    at: SocketAddr,
     mapping: Mapping,
     until: Instant,
 }
@@ -324,8 +329,9 @@ impl Live {
         self.assumed = false;
     }
 
-    /// A Keep Alive arrived from `outside`.
-    pub(crate) fn see(&mut self, said: KeepAlive, outside: SocketAddr, now: Instant) {
+    /// A Keep Alive arrived by `path`.
+    pub(crate) fn see(&mut self, said: KeepAlive, path: Path, now: Instant) {
+        let outside = path.remote;
         let (wan, local) = (said.wan, said.local);
         let listed = self
             .addresses
@@ -346,14 +352,16 @@ impl Live {
             Seen {
                 local,
                 outside,
+                at: path.local,
                 mapping: said.mapping,
                 until: now + lifetime(said.next),
             },
         );
     }
 
-    /// A registration arrived from `outside`; it does not say from which socket.
-    pub(crate) fn see_registration(&mut self, outside: SocketAddr, now: Instant) {
+    /// A registration arrived by `path`; it does not say from which socket.
+    pub(crate) fn see_registration(&mut self, path: Path, now: Instant) {
+        let outside = path.remote;
         if let Some(known) = self.seen.values_mut().find(|seen| seen.outside == outside) {
             known.until = known.until.max(now + LIFETIME);
             return;
@@ -369,10 +377,23 @@ impl Live {
             Seen {
                 local,
                 outside,
+                at: path.local,
                 mapping: Mapping::Unknown,
                 until: now + LIFETIME,
             },
         );
+    }
+
+    /// Other ways by which it was seen lately: one of them may work when the primary does not.
+    pub(crate) fn other_ways(&self, now: Instant) -> Vec<Path> {
+        let fresh = self.seen.values().filter(|seen| now < seen.until);
+        let ways = fresh.map(|seen| Path {
+            local: seen.at,
+            remote: seen.outside,
+        });
+        ways.filter(|path| path.remote != self.primary.remote)
+            .take(OTHER_WAYS)
+            .collect()
     }
 
     /// What the sightings of the last while add up to. The primary WAN goes before others, no NAT before NAT.
@@ -436,8 +457,15 @@ mod tests {
             remote: address(from),
         };
         let mut live = Live::new(path, listed.collect(), false, now);
-        live.see_registration(address(from), now);
+        live.see_registration(path, now);
         live
+    }
+
+    fn from(outside: &str) -> Path {
+        Path {
+            local: address("192.0.2.1:4750"),
+            remote: address(outside),
+        }
     }
 
     fn said(wan: u8, local: &str) -> KeepAlive {
@@ -494,11 +522,11 @@ mod tests {
         );
         live.see(
             said(0, "[2001:db8::2]:4750"),
-            address("[2001:db8::2]:4750"),
+            from("[2001:db8::2]:4750"),
             now,
         );
         assert_eq!(live.reach(now).v6, Some(address("[2001:db8::2]:4750")));
-        live.see(said(1, "10.9.9.9:4750"), address("203.0.113.77:4750"), now);
+        live.see(said(1, "10.9.9.9:4750"), from("203.0.113.77:4750"), now);
         assert!(
             matches!(live.reach(now).v4, Some(V4::Nat { outside, .. }) if outside == address("198.51.100.7:61000"))
         );
@@ -513,7 +541,7 @@ mod tests {
             },
             vec![moved],
         );
-        live.see_registration(moved.address, now);
+        live.see_registration(from(&moved.address.to_string()), now);
         assert_eq!(
             live.reach(now),
             Reach {

@@ -48,13 +48,15 @@ pub(crate) struct Push {
     pause: Duration,
     /// How often it may still be said.
     left: u32,
+    /// Whether it has been said before.
+    said: bool,
     due: Instant,
 }
 
 /// What to do about a push whose time came.
 pub(crate) enum Due {
-    /// Say it (again).
-    Say(NodeId, Message),
+    /// Say it; whether it has been said before.
+    Say(NodeId, Message, bool),
     /// It was said often enough.
     GaveUp(Push),
 }
@@ -98,6 +100,7 @@ impl Pushes {
             message: make(sequence),
             pause,
             left,
+            said: false,
             due,
         };
         self.by_about.insert(about, sequence);
@@ -155,7 +158,8 @@ impl Pushes {
         push.due = now + push.pause;
         push.pause *= 2;
         self.due.insert((push.due, sequence));
-        Some(Due::Say(push.to, push.message.clone()))
+        let again = std::mem::replace(&mut push.said, true);
+        Some(Due::Say(push.to, push.message.clone(), again))
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {

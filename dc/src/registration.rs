@@ -131,7 +131,7 @@ impl Coordinator {
                 return Err(Reject::Overtaken);
             }
             if is_real {
-                live.see(message, observed, now);
+                live.see(message, reply.path, now);
             }
             if message.primary && live.primary != reply.path {
                 moved = (live.primary.remote != observed).then_some(observed);
@@ -333,7 +333,7 @@ impl Coordinator {
             .and_then(|node| node.live.as_mut())
             && is_real
         {
-            live.see_registration(observed, now);
+            live.see_registration(reply.path, now);
         }
         let (lifetime, registration) = (LIFETIME.as_secs() as u16, Message::RegistrationResponse);
         let response = registration(RegistrationResponse {

@@ -52,7 +52,12 @@ impl Coordinator {
     pub(crate) fn push(&mut self, now: Instant) {
         while let Some(due) = self.pushes.next_due(now) {
             match due {
-                Due::Say(to, message) => self.say(to, &message, now),
+                Due::Say(to, message, again) => {
+                    self.say(to, &message, now);
+                    if again {
+                        self.say_by_other_ways(to, &message, now);
+                    }
+                }
                 Due::GaveUp(push) => match push.about {
                     About::Relay { tunnel } => self.relay_failed(tunnel, push.to, None, now),
                     About::Passed {

@@ -160,3 +160,17 @@ fn a_gateway_that_changes_all_the_time_does_not_keep_its_peers_busy() {
     assert_eq!(last.why, Why::OneSymmetric);
     assert_eq!(last.candidates, ["198.51.100.7:20299".parse().unwrap()]);
 }
+
+#[test]
+fn an_end_whose_first_way_died_silently_is_told_by_another() {
+    let mut pair = pair(&[HOME], CAR, &[INSIDE, CAR6]);
+    pair.world.keep_alive(pair.car, CAR6, CAR6, false).unwrap();
+    // From now on nothing reaches it but over IPv6.
+    pair.world.clients[pair.car].outside = CAR6.parse().unwrap();
+    pair.world
+        .ask(pair.home, pair.camera.node, "laptop.car.ntm.test");
+    assert!(pair.world.clients[pair.car].routes().is_empty());
+    pair.world.pass(Duration::from_secs(2));
+    assert_eq!(pair.last(pair.car).remote, pair.camera);
+    assert!(pair.world.dc.tunnels()[0].settled, "and its answer came");
+}

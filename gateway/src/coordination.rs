@@ -54,6 +54,8 @@ pub(crate) struct Coordination {
     /// How the DC and relays see our sockets.
     pub(crate) outside: Outside,
     rtt: Option<Duration>,
+    /// By which way the last of those in `inbox` came.
+    heard_by: Option<Path>,
     /// Messages for others than this part.
     inbox: VecDeque<Message>,
 }
@@ -86,6 +88,7 @@ impl Coordination {
             life: MappingLife::new(now),
             outside: Outside::default(),
             rtt: None,
+            heard_by: None,
             inbox: VecDeque::new(),
         }
     }
@@ -206,6 +209,21 @@ impl Coordination {
         self.requests.answered(request);
     }
 
+    /// Answers by the way the DC's last word came: it may have tried another because ours is dead.
+    pub(crate) fn say_back(
+        &mut self,
+        message: &Message,
+        output: &mut VecDeque<Output>,
+        now: Instant,
+    ) {
+        let Some(path) = self.heard_by.filter(|path| self.routes.contains(path)) else {
+            return self.say(message, output, now);
+        };
+        if let Some(datagram) = self.link.seal(message, now) {
+            output.push_back(Output::Send { path, datagram });
+        }
+    }
+
     /// Says something once.
     pub(crate) fn say(&mut self, message: &Message, output: &mut VecDeque<Output>, now: Instant) {
         let (Some(path), Some(datagram)) = (
@@ -244,6 +262,7 @@ impl Coordination {
             | Message::DirectionRefused(_)
             | Message::TunnelClosed(_)
             | Message::Domains(_) => {
+                self.heard_by = Some(path);
                 self.inbox.push_back(message);
             }
             Message::RegistrationRequest(_)

@@ -78,7 +78,7 @@ impl Gateway {
 
     fn acknowledge(&mut self, sequence: u32, refusal: Option<Refusal>, now: Instant) {
         let ack = Message::DirectionAck(DirectionAck { sequence, refusal });
-        self.coordination.say(&ack, &mut self.output, now);
+        self.coordination.say_back(&ack, &mut self.output, now);
     }
 
     fn take_direction(

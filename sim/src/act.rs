@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// A copy of a datagram that is younger may be there before it.
 const RACE: Duration = Duration::from_secs(2);
+/// How long until a store's answer to a frozen coordinator is offered again, in milliseconds.
+const FROZEN_STORE_MS: u64 = 50;
 
 /// A device: its gateway and its place there.
 pub type DeviceAt = (usize, usize);
@@ -335,7 +337,19 @@ impl World {
                 ticket,
                 record,
             } => {
-                if self.dcs[dc].life != life || !self.is_running(Node::Dc(dc)) {
+                let process = self.process[self.number(Node::Dc(dc))];
+                if self.dcs[dc].life != life || process == Process::Down {
+                    return;
+                }
+                if process == Process::Frozen {
+                    // The store's thread waits with its answer until somebody reads it.
+                    let again = Later::Saved {
+                        dc,
+                        life,
+                        ticket,
+                        record,
+                    };
+                    self.after(FROZEN_STORE_MS, again);
                     return;
                 }
                 let works = self.dcs[dc].store_works;

@@ -48,6 +48,8 @@ pub struct Config {
 pub struct Wans {
     /// In order of preference; empty: every interface with a default route.
     pub interfaces: Vec<String>,
+    /// Those whose traffic costs money; without an order in `interfaces` they come after the others.
+    pub metered: Vec<String>,
     /// Whether LAN devices reach the Internet by NAT through us.
     pub masquerade: bool,
     /// The UDP port of our sockets.
@@ -114,9 +116,34 @@ impl Config {
 }
 
 fn read_wans(section: &Section<'_>, lan: &Lan, tunnel: &Tunnel) -> Result<Wans, ConfigError> {
-    section.only(&["interfaces", "masquerade", "port"])?;
-    let mut interfaces: Vec<String> = Vec::new();
-    for value in section.list("interfaces", MAX_LIST)? {
+    section.only(&["interfaces", "metered", "masquerade", "port"])?;
+    let interfaces = read_wan_names(section, "interfaces", lan, tunnel, &[])?;
+    let metered = read_wan_names(section, "metered", lan, tunnel, &interfaces)?;
+    let masquerade = section
+        .get("masquerade")
+        .map_or(Ok(false), |value| value.boolean())?;
+    let port = match section.get("port") {
+        Some(value) => value.number(1, 65_535)?,
+        None => UDP_PORT,
+    };
+    Ok(Wans {
+        interfaces,
+        metered,
+        masquerade,
+        port,
+    })
+}
+
+/// A list of WANs; each is one of `among` unless that is empty.
+fn read_wan_names(
+    section: &Section<'_>,
+    key: &str,
+    lan: &Lan,
+    tunnel: &Tunnel,
+    among: &[String],
+) -> Result<Vec<String>, ConfigError> {
+    let mut names: Vec<String> = Vec::new();
+    for value in section.list(key, MAX_LIST)? {
         let name = interface(&value)?;
         if name == lan.interface {
             return Err(value.fault(format!(
@@ -128,25 +155,21 @@ fn read_wans(section: &Section<'_>, lan: &Lan, tunnel: &Tunnel) -> Result<Wans, 
                 "{name:?} is the tunnel's interface; a WAN is another one"
             )));
         }
-        if interfaces.contains(&name) {
+        if names.contains(&name) {
             return Err(value.fault(format!(
                 "{name:?} is listed twice; list each interface once"
             )));
         }
-        interfaces.push(name);
+        // A typing error would make traffic that costs money look free.
+        if !among.is_empty() && !among.contains(&name) {
+            return Err(value.fault(format!(
+                "{name:?} is not one of wan.interfaces; there are {}",
+                among.join(", ")
+            )));
+        }
+        names.push(name);
     }
-    let masquerade = section
-        .get("masquerade")
-        .map_or(Ok(false), |value| value.boolean())?;
-    let port = match section.get("port") {
-        Some(value) => value.number(1, 65_535)?,
-        None => UDP_PORT,
-    };
-    Ok(Wans {
-        interfaces,
-        masquerade,
-        port,
-    })
+    Ok(names)
 }
 
 fn read_tunnel(section: &Section<'_>, lan: &Lan) -> Result<Tunnel, ConfigError> {

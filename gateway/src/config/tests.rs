@@ -58,7 +58,7 @@ fn everything_can_be_set() {
     let config = parse(
         "[lan]\ninterface = \"lan0\"\naddress = \"10.1.2.3/16\"\ndhcp = \"server\"\nrange = \"10.1.9.1-10.1.9.200\"\n\
          lease_time = \"30m\"\n[[lan.static]]\nmac = \"02:00:00:00:00:01\"\naddress = \"10.1.0.9\"\nname = \"Camera\"\n\
-         [wan]\ninterfaces = [\"wan0\", \"wwan0\"]\nmasquerade = true\nport = 9999\n\
+         [wan]\ninterfaces = [\"wan0\", \"wwan0\"]\nmetered = [\"wwan0\"]\nmasquerade = true\nport = 9999\n\
          [dns]\nupstream = [\"203.0.113.53\", \"2001:db8::53\", \"198.51.100.1:5353\"]\n\
          [tunnel]\ninterface = \"tun9\"\nmtu = 1280\n[log]\nlevel = \"debug\"\n",
     )
@@ -68,6 +68,7 @@ fn everything_can_be_set() {
         "camera"
     );
     assert_eq!(config.wan.interfaces, ["wan0", "wwan0"]);
+    assert_eq!(config.wan.metered, ["wwan0"]);
     assert!(config.wan.masquerade);
     assert_eq!(config.upstream[1].to_string(), "[2001:db8::53]:53");
     assert_eq!(config.upstream[2].port(), 5353);
@@ -84,7 +85,10 @@ fn a_fault_names_file_line_key_and_what_is_right() {
         lan("dhpc = \"off\""),
         "ntm-gateway.toml:4: key \"lan.dhpc\" is unknown; did you mean \"dhcp\"?"
     );
-    assert!(fault("[wan]\nbananas = 1\n").ends_with("known here: interfaces, masquerade, port"));
+    assert!(
+        fault("[wan]\nbananas = 1\n")
+            .ends_with("known here: interfaces, metered, masquerade, port")
+    );
     assert!(fault("[lna]\n").contains("did you mean \"lan\"?"));
     assert!(
         parse("")
@@ -154,6 +158,25 @@ fn interface_names_are_plain() {
     assert!(fault("[wan]\ninterfaces = \"wan0\"\n").contains("is a list"));
     assert!(fault("[wan]\ninterfaces = [1]\n").contains("put it in quotes"));
     assert!(fault("[tunnel]\ninterface = \"br-lan\"\n").contains("is the LAN's interface"));
+}
+
+#[test]
+fn metered_wans_are_wans_and_named_once() {
+    let wans = |more: &str| fault(&format!("[wan]\n{more}\n"));
+    assert_eq!(
+        wans("interfaces = [\"wan0\", \"wwan0\"]\nmetered = [\n  \"wwan0\",\n  \"wwan1\",\n]"),
+        "ntm-gateway.toml:8: key \"wan.metered\": \"wwan1\" is not one of wan.interfaces; there are wan0, wwan0"
+    );
+    assert!(wans("metered = [\"a\", \"a\"]").contains("\"wan.metered\": \"a\" is listed twice"));
+    assert!(wans("metered = [\"x x\"]").contains("is no interface name"));
+    assert!(wans("metered = [\"br-lan\"]").contains("is the LAN's interface"));
+    assert!(wans("metered = [\"ntm0\"]").contains("is the tunnel's interface"));
+    assert!(wans("metered = \"wwan0\"").contains("is a list"));
+    assert!(wans("metered = true").contains("is a list"));
+    assert!(wans("meterd = [\"wwan0\"]").contains("did you mean \"metered\"?"));
+    let alone = parse(&format!("{MINIMAL}[wan]\nmetered = [\"wwan0\"]\n")).unwrap();
+    assert_eq!(alone.wan.metered, ["wwan0"]);
+    assert!(alone.wan.interfaces.is_empty());
 }
 
 #[test]

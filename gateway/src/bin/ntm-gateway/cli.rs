@@ -36,6 +36,12 @@ enum Task {
         json: bool,
         dir: PathBuf,
     },
+    /// Puts a WAN first; `None`: none of them.
+    Prefer {
+        name: Option<String>,
+        json: bool,
+        dir: PathBuf,
+    },
     Ping {
         name: String,
         count: u32,
@@ -81,7 +87,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
     let command = match parser.next()? {
         None => {
             return Err(anyhow!(
-                "a command is missing: enrol, run, status, devices, tunnels, wans or ping"
+                "a command is missing: enrol, run, status, devices, tunnels, wans, wan or ping"
             ));
         }
         Some(Long("help") | Short('h')) => return Ok(Task::Text(help::MAIN)),
@@ -93,11 +99,16 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         return Ok(Task::Text(help::MAIN));
     }
     let help = help::of(&command).ok_or_else(|| {
-        anyhow!("unknown command {command:?}; there are enrol, run, status, devices, tunnels, wans and ping")
+        anyhow!("unknown command {command:?}; there are enrol, run, status, devices, tunnels, wans, wan and ping")
     })?;
-    let takes_word = matches!(command.as_str(), "enrol" | "ping");
+    let most_words = match command.as_str() {
+        "enrol" | "ping" => 1,
+        "wan" => 2,
+        _ => 0,
+    };
     let takes_json = !matches!(command.as_str(), "enrol" | "run");
-    let (mut word, mut dir, mut json, mut count) = (None, PathBuf::from(DEFAULT_DIR), false, 3);
+    let (mut words, mut dir) = (Vec::new(), PathBuf::from(DEFAULT_DIR));
+    let (mut json, mut count) = (false, 3);
     while let Some(argument) = parser.next()? {
         match argument {
             Long("help") | Short('h') => return Ok(Task::Text(help)),
@@ -110,12 +121,16 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
                     .filter(|number| (1..=MAX_COUNT).contains(number))
                     .ok_or_else(|| anyhow!("--count is a number from 1 to {MAX_COUNT}"))?;
             }
-            Value(value) if takes_word && word.is_none() => {
-                word = Some(value.to_string_lossy().into_owned())
+            Value(value) if words.len() < most_words => {
+                words.push(value.to_string_lossy().into_owned())
             }
             other @ (Short(_) | Long(_) | Value(_)) => return Err(other.unexpected().into()),
         }
     }
+    if command == "wan" {
+        return wan(&words, json, dir);
+    }
+    let word = words.pop();
     let word = |what: &str| word.ok_or_else(|| anyhow!("{what}, like `ntm-gateway {command} …`"));
     Ok(match command.as_str() {
         "enrol" => Task::Enrol {
@@ -135,6 +150,24 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
     })
 }
 
+fn wan(words: &[String], json: bool, dir: PathBuf) -> Result<Task> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let name = match words.as_slice() {
+        [] => {
+            let what = Show::Wans;
+            return Ok(Task::Show { what, json, dir });
+        }
+        ["auto"] => None,
+        ["prefer", name] => Some((*name).to_owned()),
+        _ => {
+            return Err(anyhow!(
+                "write `ntm-gateway wan`, `ntm-gateway wan prefer NAME` or `ntm-gateway wan auto`"
+            ));
+        }
+    };
+    Ok(Task::Prefer { name, json, dir })
+}
+
 fn perform(task: Task) -> Result<ExitCode> {
     match task {
         Task::Text(text) => print(text)?,
@@ -142,6 +175,13 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Enrol { code, dir } => enrol(&code, &dir)?,
         Task::Run { dir } => start::run(&dir)?,
         Task::Show { what, json, dir } => show(what, json, &dir)?,
+        Task::Prefer { name, json, dir } => {
+            let command = match name {
+                Some(name) => json!({"command": "wan-prefer", "name": name}),
+                None => json!({"command": "wan-auto"}),
+            };
+            ask(&command, Show::Wans, json, &dir)?;
+        }
         Task::Ping {
             name,
             count,
@@ -175,8 +215,12 @@ fn enrol(code: &str, dir: &Path) -> Result<()> {
 }
 
 fn show(what: Show, json: bool, dir: &Path) -> Result<()> {
-    let answer =
-        ctl::ask(dir, &json!({"command": what.name()}))?.map_err(|error| anyhow!(error))?;
+    ask(&json!({"command": what.name()}), what, json, dir)
+}
+
+/// Prints the answer to `command`, which has the form of `what`.
+fn ask(command: &serde_json::Value, what: Show, json: bool, dir: &Path) -> Result<()> {
+    let answer = ctl::ask(dir, command)?.map_err(|error| anyhow!(error))?;
     if json {
         return print(&format!("{}\n", serde_json::to_string_pretty(&answer)?));
     }
@@ -215,6 +259,19 @@ mod tests {
                 dir: dir.clone()
             })
         );
+        let prefer = Task::Prefer {
+            name: Some("wwan0".into()),
+            json: false,
+            dir: dir.clone(),
+        };
+        assert_eq!(parsed("wan prefer --dir /d wwan0"), Ok(prefer));
+        let auto = Task::Prefer {
+            name: None,
+            json: true,
+            dir: dir.clone(),
+        };
+        assert_eq!(parsed("wan auto --json --dir /d"), Ok(auto));
+        assert_eq!(parsed("wan --dir /d"), parsed("wans --dir /d"));
         let ping = Task::Ping {
             name: "camera".into(),
             count: 5,
@@ -227,7 +284,7 @@ mod tests {
     #[test]
     fn every_command_has_help() {
         for command in [
-            "enrol", "run", "status", "devices", "tunnels", "wans", "ping",
+            "enrol", "run", "status", "devices", "tunnels", "wans", "wan", "ping",
         ] {
             let Ok(Task::Text(text)) = parsed(&format!("{command} --help")) else {
                 panic!("{command}")
@@ -247,6 +304,14 @@ mod tests {
         assert!(parsed("rnu").unwrap_err().contains("there are enrol"));
         assert!(parsed("enrol").unwrap_err().contains("code is missing"));
         assert!(parsed("ping x --count 0").unwrap_err().contains("from 1"));
+        for bad in ["wan prefer", "wan auto wan0", "wan wan0", "wan prefer a b"] {
+            assert!(parsed(bad).is_err(), "{bad}");
+        }
+        assert!(
+            parsed("wan prefer")
+                .unwrap_err()
+                .contains("wan prefer NAME")
+        );
         assert!(parsed("run --json").is_err() && parsed("status extra").is_err());
     }
 }

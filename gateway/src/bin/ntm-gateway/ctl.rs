@@ -8,7 +8,7 @@ mod name;
 
 pub(crate) use client::ask;
 
-use crate::question::{Question, Show};
+use crate::question::{Preference, Question, Show};
 use anyhow::{Context, Result, bail};
 use ntm_proto::id::Fqdn;
 use serde::Deserialize;
@@ -164,19 +164,28 @@ impl Asker {
     async fn answer(&self, line: &[u8]) -> Result<Value, String> {
         let command: Command = serde_json::from_slice(line)
             .map_err(|error| format!("no command: {error}; write {{\"command\":\"status\"}}"))?;
-        if command.command == "ping" {
-            return self.ping(&command.name).await;
+        match command.command.as_str() {
+            "ping" => return self.ping(&command.name).await,
+            "wan-prefer" => return self.prefer(Some(command.name)).await,
+            "wan-auto" => return self.prefer(None).await,
+            _ => {}
         }
         match Show::parse(&command.command) {
             Some(what) => self.show(what).await,
-            None => {
-                Err("unknown command; there are status, devices, tunnels, wans and ping".into())
-            }
+            None => Err(
+                "unknown command; there are status, devices, tunnels, wans, wan-prefer, wan-auto and ping"
+                    .into(),
+            ),
         }
     }
 
     async fn show(&self, what: Show) -> Result<Value, String> {
         self.ask(|reply| Question::Show { what, reply }).await
+    }
+
+    async fn prefer(&self, name: Option<String>) -> Result<Value, String> {
+        self.ask(|reply| Question::Prefer(Preference { name, reply }))
+            .await?
     }
 
     async fn ping(&self, text: &str) -> Result<Value, String> {

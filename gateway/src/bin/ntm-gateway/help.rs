@@ -9,6 +9,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
         "devices" => DEVICES,
         "tunnels" => TUNNELS,
         "wans" => WANS,
+        "wan" => WAN,
         "ping" => PING,
         _ => return None,
     })
@@ -25,6 +26,7 @@ Usage: ntm-gateway COMMAND [OPTIONS]
   devices      the devices on the LAN and their virtual addresses
   tunnels      the tunnels to other gateways
   wans         the ways out
+  wan          the same; `wan prefer NAME` puts one of them first, `wan auto` ends that
   ping NAME    the round trip to a device's gateway, and the path it takes
 
   --help       this text; after a command, more about it
@@ -91,7 +93,26 @@ const WANS: &str = "\
 Usage: ntm-gateway wans [--json] [--dir DIR]
 
 Lists the ways out, best first: our addresses on each, how the coordinator sees them, whether a
-NAT is in between, and which one is in use.
+NAT is in between, whether traffic costs money, and which one is in use. A WAN is an interface
+outside the LAN that is up, with an address and a default route. The order is that of
+`interfaces` under [wan] in ntm-gateway.toml; without that list the metrics of the default
+routes decide, and those that `metered` names come last.
+
+  --json       for programs
+  --dir DIR    default /etc/ntm
+";
+
+const WAN: &str = "\
+Usage: ntm-gateway wan [--json] [--dir DIR]
+       ntm-gateway wan prefer NAME [--json] [--dir DIR]
+       ntm-gateway wan auto [--json] [--dir DIR]
+
+Alone: lists the ways out, as `wans` does.
+
+`wan prefer NAME` puts the WAN NAME (an interface, like wwan0) first, and tunnels move there. It
+holds until `wan auto`, until that WAN disappears, or until the gateway is restarted; a WAN that
+comes back takes its usual place. `wan auto` goes back to the usual order. Both answer when the
+gateway has taken it up, with the list as it is then.
 
   --json       for programs
   --dir DIR    default /etc/ntm

@@ -4,6 +4,8 @@ use crate::wan::{Address, DefaultRoute, Link, Snapshot};
 use anyhow::{Context, Result};
 use futures_util::TryStreamExt;
 use ipnet::Ipv4Net;
+use rtnetlink::packet_core::NetlinkPayload;
+use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressScope,
 };
@@ -30,7 +32,7 @@ pub(crate) struct Netlink {
 }
 
 impl Netlink {
-    /// Connects. The receiver gets one item when something has changed since the last was taken.
+    /// Connects. The receiver gets one item when something that WANs are made of has changed since the last was taken.
     pub(crate) fn open() -> Result<(Self, mpsc::Receiver<()>)> {
         let (connection, handle, mut messages) =
             new_multicast_connection(&GROUPS).context("cannot open netlink")?;
@@ -38,9 +40,11 @@ impl Netlink {
         let (changed, changes) = mpsc::channel(1);
         tokio::spawn(async move {
             // An overrun comes as a message, too: whatever it is, look again.
-            while messages.recv().await.is_ok() {
-                // Full means that somebody will look anyway.
-                let _ = changed.try_send(());
+            while let Ok((message, _)) = messages.recv().await {
+                if concerns_wans(&message.payload) {
+                    // Full means that somebody will look anyway.
+                    let _ = changed.try_send(());
+                }
             }
         });
         Ok((Self { handle }, changes))
@@ -118,6 +122,17 @@ impl Netlink {
     }
 }
 
+/// Routes to single networks and hosts come and go with every address, and lead nowhere else.
+fn concerns_wans(payload: &NetlinkPayload<RouteNetlinkMessage>) -> bool {
+    if let NetlinkPayload::InnerMessage(
+        RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route),
+    ) = payload
+    {
+        return route.header.destination_prefix_length == 0;
+    }
+    true
+}
+
 fn link(message: &LinkMessage) -> Option<Link> {
     let mut name = None;
     for attribute in &message.attributes {
@@ -126,8 +141,9 @@ fn link(message: &LinkMessage) -> Option<Link> {
         }
     }
     let flags = message.header.flags;
-    let up =
-        flags.contains(LinkFlags::Up | LinkFlags::Running) && !flags.contains(LinkFlags::Loopback);
+    // Running lags up to a second behind a carrier that is lost, LowerUp does not.
+    let up = flags.contains(LinkFlags::Up | LinkFlags::Running | LinkFlags::LowerUp)
+        && !flags.contains(LinkFlags::Loopback);
     Some(Link {
         index: message.header.index,
         name: name?,

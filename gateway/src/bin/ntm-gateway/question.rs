@@ -1,5 +1,6 @@
 //! What DNS and the control socket ask the one task that owns the machine, and who waits for the answer.
 
+use crate::shell::Ways;
 use ntm_gateway::status::PingReport;
 use ntm_gateway::{Gateway, Unresolved};
 use ntm_proto::id::{Fqdn, Identity};
@@ -38,6 +39,16 @@ pub(crate) enum Question {
         what: Show,
         reply: oneshot::Sender<Value>,
     },
+    /// Which WAN shall go first?
+    Prefer(Preference),
+}
+
+/// A person's choice among the WANs.
+pub(crate) struct Preference {
+    /// The WAN's name; `None`: none of them.
+    pub(crate) name: Option<String>,
+    /// The WANs as they are then, or why not.
+    pub(crate) reply: oneshot::Sender<Result<Value, String>>,
 }
 
 /// What can be shown.
@@ -89,8 +100,15 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Puts a question to the machine. Who asks when too many wait is told nothing, and asks again.
-    pub(crate) fn ask(&mut self, question: Question, gateway: &mut Gateway, now: Instant) {
+    /// Puts a question to the machine. Who asks when too many wait is told nothing, and asks again. Returns what is for
+    /// the shell to do.
+    pub(crate) fn ask(
+        &mut self,
+        question: Question,
+        gateway: &mut Gateway,
+        ways: &Ways,
+        now: Instant,
+    ) -> Option<Preference> {
         match question {
             Question::Name { asker, name, reply } => {
                 if let Some(query) = self.enter(Waiter::Identity(reply)) {
@@ -112,8 +130,10 @@ impl Waiting {
                 }
             }
             // Nobody listens any more: fine.
-            Question::Show { what, reply } => drop(reply.send(show(gateway, what, now))),
+            Question::Show { what, reply } => drop(reply.send(show(gateway, ways, what, now))),
+            Question::Prefer(preference) => return Some(preference),
         }
+        None
     }
 
     /// Gives the answer to who waits for it.
@@ -146,11 +166,11 @@ impl Waiting {
     }
 }
 
-fn show(gateway: &Gateway, what: Show, now: Instant) -> Value {
+fn show(gateway: &Gateway, ways: &Ways, what: Show, now: Instant) -> Value {
     match what {
         Show::Status => json!(gateway.status(now)),
         Show::Devices => json!(gateway.devices()),
         Show::Tunnels => json!(gateway.tunnels(now)),
-        Show::Wans => json!(gateway.wans()),
+        Show::Wans => ways.report(gateway),
     }
 }

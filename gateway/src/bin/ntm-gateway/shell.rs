@@ -4,15 +4,17 @@
 //! nothing is allocated per packet and the cost of waking is shared.
 
 mod event;
+mod ways;
+
+pub(crate) use ways::Ways;
 
 use crate::dhcp::LanDhcp;
-use crate::question::{Question, Waiting};
+use crate::question::{Preference, Question, Waiting};
 use crate::start::Stop;
 use crate::tun::Tun;
-use crate::udp::Sockets;
 use crate::wan::WanInterface;
 use anyhow::{Context, Result, bail};
-use ntm_gateway::{Gateway, Output, Reject};
+use ntm_gateway::{Gateway, Output, Reject, Wan};
 use ntm_proto::id::Fqdn;
 use ntm_proto::{Forward, MAX_DATAGRAM};
 use std::future::poll_fn;
@@ -27,21 +29,17 @@ use tracing::trace;
 const BATCH: usize = 64;
 /// How long we sleep when nothing is due.
 const NOTHING_DUE: Duration = Duration::from_secs(3600);
-/// How long after a WAN's socket did not open we try again: nothing else tells when it would.
-const REBUILD: Duration = Duration::from_secs(1);
 
 /// The machine and its surroundings.
 pub(crate) struct Shell {
     gateway: Gateway,
     tun: Tun,
-    sockets: Sockets,
+    ways: Ways,
     dhcp: Option<LanDhcp>,
     questions: mpsc::Receiver<Question>,
     wans: mpsc::Receiver<Vec<WanInterface>>,
     /// Tells the DNS server of the other domains.
     domains: watch::Sender<Vec<Fqdn>>,
-    /// The WANs some of which have no socket, and when to try again.
-    rebuild: Option<(Instant, Vec<WanInterface>)>,
     waiting: Waiting,
     /// What was received.
     incoming: Vec<u8>,
@@ -60,7 +58,7 @@ impl Shell {
     pub(crate) fn new(
         gateway: Gateway,
         tun: Tun,
-        sockets: Sockets,
+        ways: Ways,
         dhcp: Option<LanDhcp>,
         questions: mpsc::Receiver<Question>,
         wans: mpsc::Receiver<Vec<WanInterface>>,
@@ -69,12 +67,11 @@ impl Shell {
         Self {
             gateway,
             tun,
-            sockets,
+            ways,
             dhcp,
             questions,
             wans,
             domains,
-            rebuild: None,
             waiting: Waiting::default(),
             incoming: vec![0; MAX_DATAGRAM],
             outgoing: Vec::with_capacity(MAX_DATAGRAM),
@@ -92,7 +89,7 @@ impl Shell {
             }
             tokio::select! {
                 () = stop.wait() => break,
-                readable = poll_fn(|cx| poll_readable(&mut self.sockets, &self.tun, self.dhcp.as_ref(), cx)) => match readable.context("the TUN interface broke")? {
+                readable = poll_fn(|cx| poll_readable(&mut self.ways, &self.tun, self.dhcp.as_ref(), cx)) => match readable.context("the TUN interface broke")? {
                     Readable::Tun => self.packets().context("the TUN interface is gone")?,
                     Readable::Socket(at) => self.datagrams(at),
                     Readable::Dhcp => self.dhcp(),
@@ -113,8 +110,7 @@ impl Shell {
 
     fn deadline(&self) -> tokio::time::Instant {
         let dhcp = self.dhcp.as_ref().and_then(LanDhcp::poll_timeout);
-        let rebuild = self.rebuild.as_ref().map(|&(at, _)| at);
-        let due = [self.gateway.poll_timeout(), dhcp, rebuild];
+        let due = [self.gateway.poll_timeout(), dhcp, self.ways.poll_timeout()];
         let due = due.into_iter().flatten().min();
         due.unwrap_or_else(|| Instant::now() + NOTHING_DUE).into()
     }
@@ -141,7 +137,7 @@ impl Shell {
     fn datagrams(&mut self, at: usize) {
         for _ in 0..BATCH {
             // A socket's errors are about single datagrams; a broken interface shows as a WAN that is gone.
-            let Ok((length, path)) = self.sockets.try_recv(at, &mut self.incoming) else {
+            let Ok((length, path)) = self.ways.sockets.try_recv(at, &mut self.incoming) else {
                 break;
             };
             // Read anew for each: an answer may come within the batch that its question left in.
@@ -162,7 +158,7 @@ impl Shell {
         match handled {
             Ok(Forward::Nowhere) => {}
             Ok(Forward::Tun) => self.tun.send(&self.outgoing),
-            Ok(Forward::Udp(path)) => self.sockets.send(path, &self.outgoing),
+            Ok(Forward::Udp(path)) => self.ways.sockets.send(path, &self.outgoing),
             // The machine counts them; `status` shows the counts.
             Err(reject) => trace!(?reject, "refused"),
         }
@@ -176,49 +172,53 @@ impl Shell {
     }
 
     fn question(&mut self, question: Question) {
-        self.waiting
-            .ask(question, &mut self.gateway, Instant::now());
+        let now = Instant::now();
+        let for_us = self
+            .waiting
+            .ask(question, &mut self.gateway, &self.ways, now);
         self.drain();
+        if let Some(preference) = for_us {
+            self.prefer(preference, now);
+        }
+    }
+
+    /// A planned switch. The answer says that the machine knows.
+    fn prefer(&mut self, preference: Preference, now: Instant) {
+        let result = self.ways.prefer(preference.name.as_deref(), now);
+        let result = result.map(|wans| {
+            self.tell_wans(wans, now);
+            self.ways.report(&self.gateway)
+        });
+        // Nobody listens any more: fine.
+        drop(preference.reply.send(result));
     }
 
     fn wans_changed(&mut self, list: Vec<WanInterface>) {
         let now = Instant::now();
-        let wans = self.sockets.rebuild(&list);
-        self.rebuild = self.sockets.is_incomplete().then(|| (now + REBUILD, list));
+        let wans = self.ways.changed(list, now);
+        self.tell_wans(wans, now);
+    }
+
+    fn tell_wans(&mut self, wans: Vec<Wan>, now: Instant) {
         event::log_wans(&wans);
         self.gateway.wans_changed(wans, now);
         self.drain();
-    }
-
-    /// Tries again what did not open.
-    fn rebuild(&mut self, now: Instant) {
-        let Some((_, list)) = self.rebuild.take_if(|(at, _)| *at <= now) else {
-            return;
-        };
-        let before = self.sockets.addresses();
-        let wans = self.sockets.rebuild(&list);
-        if self.sockets.is_incomplete() {
-            self.rebuild = Some((now + REBUILD, list));
-        }
-        if self.sockets.addresses() != before {
-            event::log_wans(&wans);
-            self.gateway.wans_changed(wans, now);
-            self.drain();
-        }
     }
 
     fn timeout(&mut self) {
         let now = Instant::now();
         self.gateway.handle_timeout(now);
         self.drain();
-        self.rebuild(now);
+        if let Some(wans) = self.ways.handle_timeout(now) {
+            self.tell_wans(wans, now);
+        }
         self.dhcp();
     }
 
     fn drain(&mut self) {
         while let Some(output) = self.gateway.poll_output() {
             match output {
-                Output::Send { path, datagram } => self.sockets.send(path, &datagram),
+                Output::Send { path, datagram } => self.ways.sockets.send(path, &datagram),
                 Output::Deliver(packet) => self.tun.send(&packet),
                 Output::Answer { query, result } => self.waiting.answer(query, result),
                 Output::Pong { query, result } => self.waiting.pong(query, result),
@@ -233,13 +233,13 @@ impl Shell {
 }
 
 fn poll_readable(
-    sockets: &mut Sockets,
+    ways: &mut Ways,
     tun: &Tun,
     dhcp: Option<&LanDhcp>,
     cx: &mut task::Context<'_>,
 ) -> Poll<io::Result<Readable>> {
     // Sockets first: what comes in may be about to change where what goes out is sent.
-    if let Poll::Ready(at) = sockets.poll_readable(cx) {
+    if let Poll::Ready(at) = ways.sockets.poll_readable(cx) {
         return Poll::Ready(Ok(Readable::Socket(at)));
     }
     if let Poll::Ready(ready) = tun.poll_readable(cx) {

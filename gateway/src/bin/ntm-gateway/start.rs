@@ -8,10 +8,10 @@ use crate::log;
 use crate::netlink::Netlink;
 use crate::nft::Firewall;
 use crate::question::CHANNEL;
-use crate::shell::Shell;
+use crate::shell::{Shell, Ways};
 use crate::tun::Tun;
 use crate::udp::{LanSide, Sockets};
-use crate::wan;
+use crate::wan::{self, Reasons};
 use anyhow::{Context, Result, bail, ensure};
 use ntm_enrolment::state::{self, Node};
 use ntm_gateway::config::{Config, FILE_NAME};
@@ -161,15 +161,17 @@ async fn serve(
     let (domains, trusted) = watch::channel(Vec::new());
     let dns = DnsServer::start(config, zone, questions, trusted)?;
     let (lists, wans) = mpsc::channel(4);
-    tokio::spawn(wan::watch(config.clone(), netlink, changes, lists));
+    let (hint, hints) = mpsc::channel(1);
+    let reasons = Reasons { changes, hints };
+    tokio::spawn(wan::watch(config.clone(), netlink, reasons, lists));
     info!("{} runs with the virtual address {vip4}", node.name);
 
     let lan = LanSide {
         interface: config.lan.interface.clone(),
         net: config.lan.net,
     };
-    let sockets = Sockets::new(config.wan.port, lan);
-    let ended = Shell::new(gateway, tun, sockets, dhcp, asked, wans, domains)
+    let ways = Ways::new(Sockets::new(config.wan.port, lan, hint));
+    let ended = Shell::new(gateway, tun, ways, dhcp, asked, wans, domains)
         .run(&mut stop)
         .await;
 

@@ -26,12 +26,14 @@ const TUNNELS: [Column; 9] = [
 ];
 /// Only shown where there are any.
 const ALIASES: Column = ("OTHER DOMAINS' DEVICES", "aliases");
-const WANS: [Column; 5] = [
+const WANS: [Column; 7] = [
+    ("NO", "number"),
     ("INTERFACE", "name"),
+    ("STATE", "state"),
+    ("METERED", "metered"),
     ("ADDRESSES", "addresses"),
     ("SEEN AS", "observed"),
     ("NAT", "nat"),
-    ("ACTIVE", "active"),
 ];
 
 /// The answer to `devices`.
@@ -63,8 +65,18 @@ pub(crate) fn tunnels(value: &Value) -> String {
 
 /// The answer to `wans`.
 pub(crate) fn wans(value: &Value) -> String {
+    let mut value = value.clone();
+    for wan in value.as_array_mut().into_iter().flatten() {
+        if wan["preferred"] == true {
+            wan["state"] = json!(format!("{}, preferred", cell(&wan["state"])));
+        }
+        // How it maps is worth knowing only where there is one.
+        if wan["nat"] == true && wan["mapping"].is_string() {
+            wan["nat"] = json!(format!("yes, {}", cell(&wan["mapping"])));
+        }
+    }
     table(
-        value,
+        &value,
         &WANS,
         "no WAN: no interface outside the LAN is up with an address and a default route\n",
     )
@@ -173,14 +185,15 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_gaps_marked() {
         let text = wans(&json!([
-            {"name": "wan0", "addresses": ["10.0.0.2:4750", "[2001:db8::2]:4750"], "observed": [], "nat": true, "active": false},
-            {"name": "a-longer-name", "addresses": [], "observed": ["x"], "nat": null, "active": true},
+            {"number": 0, "name": "wan0", "state": "ready", "metered": true, "preferred": true, "addresses": ["10.0.0.2:4750", "[2001:db8::2]:4750"],
+             "observed": [], "nat": true, "mapping": "same port for all"},
+            {"number": 12, "name": "a-longer-name", "state": "active", "metered": false, "addresses": [], "observed": ["x"], "nat": null, "mapping": "unknown"},
         ]));
         assert_eq!(
             text,
-            "INTERFACE      ADDRESSES                         SEEN AS  NAT  ACTIVE\n\
-             wan0           10.0.0.2:4750 [2001:db8::2]:4750  -        yes  no\n\
-             a-longer-name  -                                 x        -    yes\n"
+            "NO  INTERFACE      STATE             METERED  ADDRESSES                         SEEN AS  NAT\n\
+             0   wan0           ready, preferred  yes      10.0.0.2:4750 [2001:db8::2]:4750  -        yes, same port for all\n\
+             12  a-longer-name  active            no       -                                 x        -\n"
         );
     }
 

@@ -15,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::task::{self, Poll};
 use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 /// Room for what arrives while we are busy, and for what the link does not take at once.
@@ -64,6 +65,8 @@ pub(crate) struct Sockets {
     bound: Vec<Bound>,
     /// The numbers of the WANs by name; a WAN keeps its number while it is there.
     numbers: BTreeMap<String, u8>,
+    /// Told when a WAN does not take a datagram as if it had changed.
+    hint: mpsc::Sender<()>,
     /// What has no socket although it should: the log has it.
     missing: Vec<(String, IpAddr)>,
     /// Where the next look for a readable one starts, so that none starves.
@@ -71,10 +74,11 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    pub(crate) fn new(port: u16, lan: LanSide) -> Self {
+    pub(crate) fn new(port: u16, lan: LanSide, hint: mpsc::Sender<()>) -> Self {
         Self {
             port,
             lan,
+            hint,
             bound: Vec::new(),
             numbers: BTreeMap::new(),
             missing: Vec::new(),
@@ -85,8 +89,9 @@ impl Sockets {
     /// Makes the sockets fit `list`: those that still fit stay as they are. Returns the WANs as the machine sees them.
     pub(crate) fn rebuild(&mut self, list: &[WanInterface]) -> Vec<Wan> {
         let mut old = std::mem::take(&mut self.bound);
-        // The LAN's interface may be a new one of the old name.
-        old.retain(|bound| bound.role != Role::Inner);
+        let inner = old
+            .extract_if(.., |bound| bound.role == Role::Inner)
+            .collect();
         let known = std::mem::take(&mut self.missing);
         self.number(list);
         let mut wans = Vec::new();
@@ -145,22 +150,28 @@ impl Sockets {
                     name: interface.name.clone(),
                     sockets,
                     spares,
-                    metered: false,
+                    metered: interface.metered,
                 });
             }
         }
-        self.open_inner();
+        self.open_inner(inner);
         wans
     }
 
-    /// Opens the main sockets' twins on the LAN. Without one, peers there are reached by a relay.
-    fn open_inner(&mut self) {
+    /// Makes the main sockets' twins on the LAN. Without one, peers there are reached by a relay.
+    fn open_inner(&mut self, mut old: Vec<Bound>) {
         let lan = WanKey {
-            index: 0,
+            // The LAN's interface may be a new one of the old name; zero if there is none now.
+            index: index_of(&self.lan.interface),
             name: self.lan.interface.clone(),
         };
         let mains: Vec<SocketAddr> = self.addresses();
         for main in mains.into_iter().filter(SocketAddr::is_ipv4) {
+            let fits = |bound: &Bound| bound.wan == lan && bound.local == main;
+            if let Some(at) = old.iter().position(fits) {
+                self.bound.push(old.swap_remove(at));
+                continue;
+            }
             match open(&lan, main, Role::Inner) {
                 Ok(bound) if bound.local == main => self.bound.push(bound),
                 Ok(_) => {}
@@ -235,8 +246,35 @@ impl Sockets {
         // that must not be lost.
         if let Err(error) = SockRef::from(&bound.socket).send_to(datagram, &path.remote.into()) {
             debug!(%error, local = %bound.local, remote = %path.remote, length = datagram.len(), "not sent");
+            if is_about_the_wan(&error) {
+                // Full means that somebody will look anyway.
+                let _ = self.hint.try_send(());
+            }
         }
     }
+}
+
+/// Whether an interface, address or route that was there seems to be gone; the others are about the datagram.
+fn is_about_the_wan(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::ENETUNREACH
+                | libc::EHOSTUNREACH
+                | libc::ENETDOWN
+                | libc::EADDRNOTAVAIL
+                | libc::ENODEV
+                | libc::ENXIO
+                // What IPv4 says when the source address is not ours any more.
+                | libc::EINVAL
+        )
+    )
+}
+
+fn index_of(interface: &str) -> u32 {
+    let path = format!("/sys/class/net/{interface}/ifindex");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.trim().parse().unwrap_or(0)
 }
 
 fn open(wan: &WanKey, address: SocketAddr, role: Role) -> Result<Bound> {
@@ -317,7 +355,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_on_the_lan_is_heard_and_answered_by_the_lan() {
         let net = "127.0.5.0/24";
-        let mut sockets = Sockets::new(0, lan(net));
+        let mut sockets = Sockets::new(0, lan(net), mpsc::channel(1).0);
         // Nothing of the loopback's own traffic gets to a socket that is tied to another interface.
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let lo = WanKey {
@@ -339,20 +377,74 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_that_is_not_there_leaves_the_sockets_incomplete() {
-        let mut sockets = Sockets::new(0, lan("192.168.1.0/24"));
+        let mut sockets = Sockets::new(0, lan("192.168.1.0/24"), mpsc::channel(1).0);
         let mut list = [WanInterface {
             index: 1,
             name: "lo".into(),
             v4: Some(Ipv4Addr::new(203, 0, 113, 7)),
             v6: None,
+            metered: true,
         }];
         assert!(sockets.rebuild(&list).is_empty());
         assert!(sockets.is_incomplete());
         list[0].v4 = Some(Ipv4Addr::LOCALHOST);
-        assert_eq!(sockets.rebuild(&list).len(), 1);
+        let wans = sockets.rebuild(&list);
+        assert!(wans.len() == 1 && wans[0].metered);
         assert!(!sockets.is_incomplete());
         let bound = sockets.addresses();
         sockets.rebuild(&list);
         assert_eq!(sockets.addresses(), bound, "what fits stays");
+    }
+
+    #[tokio::test]
+    async fn another_order_keeps_sockets_and_numbers() {
+        let mut sockets = Sockets::new(0, lan("192.168.1.0/24"), mpsc::channel(1).0);
+        let wan = |index, name: &str, last| WanInterface {
+            index,
+            name: name.into(),
+            v4: Some(Ipv4Addr::new(127, 0, 0, last)),
+            v6: None,
+            metered: false,
+        };
+        // One interface cannot be two, but an index of its own makes it another one for us.
+        let mut list = [wan(1, "lo", 1), wan(2, "lo", 2)];
+        let mut before = sockets.rebuild(&list);
+        list.reverse();
+        let after = sockets.rebuild(&list);
+        assert_ne!(before, after, "the machine is told");
+        before.reverse();
+        assert_eq!(before, after);
+        assert_eq!(sockets.addresses()[0].ip(), IpAddr::from([127, 0, 0, 2]));
+    }
+
+    #[tokio::test]
+    async fn a_wan_that_does_not_take_a_datagram_is_looked_at() {
+        let (hint, mut hints) = mpsc::channel(1);
+        let mut sockets = Sockets::new(0, lan("192.168.1.0/24"), hint);
+        // Not tied to an interface: what is tied to the loopback reaches everything by it.
+        let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let local = socket.local_addr().unwrap();
+        sockets.bound.push(Bound {
+            wan: WanKey {
+                index: 0,
+                name: "lo".into(),
+            },
+            local,
+            role: Role::Main,
+            socket: UdpSocket::from_std(socket).unwrap(),
+        });
+        let send = |to: &str, datagram: &[u8]| {
+            let remote = to.parse().unwrap();
+            sockets.send(Path { local, remote }, datagram);
+        };
+        send("127.0.0.1:9", b"fine");
+        send("127.0.0.1:9", &[0; 65_535]);
+        assert!(hints.try_recv().is_err(), "too long is no fault of the WAN");
+        // A source of this host's inside is refused for a destination elsewhere.
+        send("192.0.2.1:9", b"nowhere");
+        send("192.0.2.1:9", b"nowhere");
+        assert!(hints.try_recv().is_ok());
+        assert!(hints.try_recv().is_err(), "one hint is enough");
     }
 }

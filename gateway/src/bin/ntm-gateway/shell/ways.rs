@@ -1,0 +1,138 @@
+//! The WANs as the shell has them: the list, what a person prefers of it, and the sockets that belong to it.
+
+use crate::udp::Sockets;
+use crate::wan::WanInterface;
+use crate::wan::choice::Choice;
+use crate::wan::pace::Backoff;
+use ntm_gateway::{Gateway, Wan};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+use tracing::info;
+
+/// How long after a WAN's socket did not open we try again, doubled up to the second value:
+/// nothing else tells when it would.
+const REBUILD: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// The WANs and their sockets.
+pub(crate) struct Ways {
+    pub(super) sockets: Sockets,
+    choice: Choice,
+    /// What the machine was told last.
+    told: Vec<Wan>,
+    /// When to try again, as some WAN has no socket.
+    rebuild: Option<Instant>,
+    backoff: Backoff,
+}
+
+impl Ways {
+    /// No WAN yet.
+    pub(crate) fn new(sockets: Sockets) -> Self {
+        Self {
+            sockets,
+            choice: Choice::default(),
+            told: Vec::new(),
+            rebuild: None,
+            backoff: Backoff::new(REBUILD.0, REBUILD.1),
+        }
+    }
+
+    /// These are the WANs now. Returns what to tell the machine.
+    pub(super) fn changed(&mut self, list: Vec<WanInterface>, now: Instant) -> Vec<Wan> {
+        if let Some(name) = self.choice.replace(list) {
+            info!(name, "the preferred WAN is gone; back to the usual order");
+        }
+        self.backoff.reset();
+        self.build(now)
+    }
+
+    /// Puts a WAN first, or with `None` back to its place. Returns what to tell the machine.
+    pub(super) fn prefer(&mut self, name: Option<&str>, now: Instant) -> Result<Vec<Wan>, String> {
+        match name {
+            Some(name) => self.choice.prefer(name)?,
+            None => self.choice.auto(),
+        }
+        Ok(self.build(now))
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.rebuild
+    }
+
+    /// Tries again what did not open. Returns what to tell the machine, if anything is new.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<Vec<Wan>> {
+        self.rebuild.take_if(|at| *at <= now)?;
+        let before = std::mem::take(&mut self.told);
+        let wans = self.build(now);
+        (wans != before).then_some(wans)
+    }
+
+    /// What is known of each WAN, best first.
+    pub(crate) fn report(&self, gateway: &Gateway) -> Value {
+        self.choice.report(&self.told, &gateway.wans())
+    }
+
+    fn build(&mut self, now: Instant) -> Vec<Wan> {
+        self.told = self.sockets.rebuild(&self.choice.ordered());
+        let missing = self.sockets.is_incomplete();
+        self.rebuild = missing.then(|| now + self.backoff.pause());
+        self.told.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::udp::LanSide;
+    use std::net::Ipv4Addr;
+    use tokio::sync::mpsc;
+
+    fn ways() -> Ways {
+        let lan = LanSide {
+            interface: "lo".into(),
+            net: "192.168.1.0/24".parse().unwrap(),
+        };
+        Ways::new(Sockets::new(0, lan, mpsc::channel(1).0))
+    }
+
+    fn wan(index: u32, address: [u8; 4]) -> WanInterface {
+        WanInterface {
+            index,
+            name: "lo".into(),
+            v4: Some(Ipv4Addr::from(address)),
+            v6: None,
+            metered: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_does_not_open_is_tried_again_soon_and_then_more_rarely() {
+        let (mut ways, mut now) = (ways(), Instant::now());
+        assert!(ways.changed(vec![wan(1, [203, 0, 113, 7])], now).is_empty());
+        for pause in [50, 100, 200, 400, 800, 1000, 1000] {
+            let due = ways.poll_timeout().unwrap();
+            assert_eq!(due - now, Duration::from_millis(pause));
+            assert_eq!(ways.handle_timeout(due - Duration::from_millis(1)), None);
+            assert_eq!(ways.handle_timeout(due), None, "nothing new to tell");
+            now = due;
+        }
+        assert_eq!(ways.changed(vec![wan(1, [127, 0, 0, 1])], now).len(), 1);
+        assert_eq!(ways.poll_timeout(), None);
+    }
+
+    #[tokio::test]
+    async fn a_preference_is_what_the_machine_is_told() {
+        let (mut ways, now) = (ways(), Instant::now());
+        let mut told = ways.changed(vec![wan(1, [127, 0, 0, 1])], now);
+        assert!(
+            ways.prefer(Some("wan9"), now)
+                .unwrap_err()
+                .contains("there are lo")
+        );
+        assert_eq!(ways.prefer(Some("lo"), now), Ok(told.clone()));
+        told[0].metered = true;
+        let mut metered = wan(1, [127, 0, 0, 1]);
+        metered.metered = true;
+        assert_eq!(ways.changed(vec![metered], now), told, "the same sockets");
+        assert_eq!(ways.prefer(None, now), Ok(told));
+    }
+}

@@ -10,7 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DAEMONS := ntm-dc ntm-relay ntm-gateway
 PACKAGES := $(addprefix -p ,ntm-dc ntm-relay ntm-gateway)
 SIZE_LIMIT := 8388608
-SCENARIOS := story restart matrix overlap at-home two-domains bad-input hostile links
+SCENARIOS := story restart matrix overlap at-home two-domains bad-input hostile links move-nat-to-nat move-both
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,13 +37,18 @@ sim: ## N=1000 [SEED=1]: so many worlds drawn from seeds, each judged by what mu
 
 scenario: daemons ## S=NAME: one namespace scenario; its last line is one JSON object
 	@test -n "$(S)" || { echo "which one? make scenario S=NAME, NAME one of: $(SCENARIOS)" >&2; exit 2; }
-	@test -x qemu-tests/scenarios/$(S).sh || { echo "no scenario $(S); there are: $(SCENARIOS)" >&2; exit 2; }
-	@qemu-tests/scenarios/$(S).sh
+	@f=qemu-tests/scenarios/$(S).sh; [ -x $$f ] || case '$(S)' in \
+	  move-*) exec qemu-tests/scenarios/move.sh $(S:move-%=%);; \
+	  *) echo "no scenario $(S); there are: $(SCENARIOS) and move-NAME" >&2; exit 2;; esac; exec $$f
 
-# The floods of `hostile` are short here; `make scenario S=hostile` plays them in full.
+# The floods of `hostile` are short here, and moves are few; `make scenario S=hostile` and `make moves` play them in full.
 scenarios: export NTM_FLOOD_S := $(or $(NTM_FLOOD_S),10)
+scenarios: export NTM_REPEATS := $(or $(NTM_REPEATS),2)
 scenarios: daemons ## every namespace scenario
 	@qemu-tests/run.sh $(SCENARIOS)
+
+moves: daemons ## [M='NAME...'] [NTM_REPEATS=20]: every kind of move under traffic, a table, docs/moves.svg (an hour)
+	@qemu-tests/moves.sh $(M)
 
 daemons: ## the daemons as the scenarios run them (development build)
 	@$(CARGO) build --quiet $$(test -n "$${NTM_BIN_DIR:-}" || echo $(PACKAGES)) -p ntm-link --bins
@@ -82,4 +87,4 @@ clean: ## removes what was built, and worlds left over
 	$(CARGO) clean
 	rm -rf qemu-tests/out
 
-.PHONY: help demo demo-play test test-rust sim scenario scenarios daemons build size check fuzz bench-datapath clean
+.PHONY: help demo demo-play test test-rust sim scenario scenarios moves daemons build size check fuzz bench-datapath clean

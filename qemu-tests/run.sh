@@ -15,7 +15,7 @@ trap stop INT TERM HUP
 passed=0 failed=()
 for name in "$@"; do
     echo "== $name"
-    "./scenarios/$name.sh" &
+    if [ -x "./scenarios/$name.sh" ]; then "./scenarios/$name.sh" & else ./scenarios/move.sh "${name#move-}" & fi
     playing=$!
     if wait "$playing"; then passed=$((passed + 1)); else failed+=("$name"); fi
     playing=

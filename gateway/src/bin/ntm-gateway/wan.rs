@@ -4,8 +4,8 @@
 //! LAN and the TUN never are. The order is the configuration's, or that of the routes' metrics with what costs money
 //! last, or with what a person prefers first ([`choice`]).
 //!
-//! A look is one snapshot of everything (some 0.5 ms): what asks only for what changed would be less by a third of a
-//! millisecond, and wrong whenever a message is lost. The first change after quiet makes us look at once; the steps
+//! A look is one snapshot of everything: half a millisecond, so that to ask only for what changed would gain nothing,
+//! and would be wrong whenever a message is lost. The first change after quiet makes us look at once; the steps
 //! that follow, a few milliseconds apart, each again; what flaps, fifty times a second ([`pace`]).
 
 pub(crate) mod choice;

@@ -4,8 +4,8 @@ use super::{DefaultRoute, Snapshot};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// For so long a route may be gone: a script on a slow router deletes one and adds the next in some 10 to 20 ms.
-const BLINK: Duration = Duration::from_millis(30);
+/// For so long a route may be gone: a script deletes one and adds the next in some 10 ms, on a busy router in 50.
+const BLINK: Duration = Duration::from_millis(100);
 
 /// The best metric of an interface and IP version, and since when it is gone.
 #[derive(Debug)]
@@ -85,11 +85,11 @@ mod tests {
         let at = |ms| start + Duration::from_millis(ms);
         assert_eq!(look(&mut grace, true, &[200, 100], at(0)).0, [200, 100]);
         assert_eq!(look(&mut grace, true, &[], at(10)), (vec![100], true));
-        assert_eq!(look(&mut grace, true, &[50], at(25)), (vec![50], false));
-        assert_eq!(look(&mut grace, true, &[], at(60)), (vec![50], true));
-        assert_eq!(look(&mut grace, true, &[], at(89)), (vec![50], true));
-        assert_eq!(look(&mut grace, true, &[], at(90)), (vec![], false));
-        assert_eq!(look(&mut grace, true, &[], at(91)), (vec![], false));
+        assert_eq!(look(&mut grace, true, &[50], at(90)), (vec![50], false));
+        assert_eq!(look(&mut grace, true, &[], at(200)), (vec![50], true));
+        assert_eq!(look(&mut grace, true, &[], at(299)), (vec![50], true));
+        assert_eq!(look(&mut grace, true, &[], at(300)), (vec![], false));
+        assert_eq!(look(&mut grace, true, &[], at(301)), (vec![], false));
     }
 
     #[test]

@@ -40,7 +40,7 @@ declare -A MOVE_OF=(
     [dc-down]="without_dc nat,nat nat|$M"
     [dc-down-both]="both_without_dc nat,global nat,nat|tcp_lost == 0"
     [rs-down]="rs_dies symnat symnat|tcp_lost == 0"
-    [dhcp-slow]="slow_address nat,nat nat|$R"
+    [dhcp-slow]="slow_address nat,nat nat|$M"
     [portal]="portal nat,nat nat repeats=3|$R"
     [listening-renumber]="renumber global nat only=second|$M"
     [listening-nat-to-nat]="other_uplink nat,nat nat only=second|$M"

@@ -91,8 +91,8 @@ route replace default via $(up_gate4 "$1" "$2") dev wan$2 metric $m"
 route replace ::/0 via $(up_gate6 "$1" "$2") dev wan$2 metric $m"
 }
 leave_words() {
-    ! has4 "$1" "$2" || echo "addr flush dev wan$2 scope global"
-    ! has6 "$1" "$2" || echo "route flush ::/0 dev wan$2"
+    ! has6 "$1" "$2" || echo "route del ::/0 via $(up_gate6 "$1" "$2") dev wan$2"
+    echo "addr flush dev wan$2 scope global"
 }
 
 # uplink_join SIDE N [METRIC]: now.

@@ -104,6 +104,8 @@ planned() {
         )
         moment "$COMMAND"
     fi
+    # Every way works all the while, so there is nothing to wait for.
+    MOMENT="${MOMENT% *} ${MOMENT% *}"
     AT[a]=$to
 }
 

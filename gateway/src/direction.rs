@@ -286,6 +286,22 @@ impl Gateway {
         self.directions.question = next;
     }
 
+    /// Nobody waits for what the DC was asked about a peer that is gone: its answer would bring that back.
+    pub(crate) fn forget_question(&mut self, (device, remote): (NodeId, Ipv4Addr)) {
+        let Some(sought) = self.as_the_dc_knows(Sought::Address(remote.into())) else {
+            return;
+        };
+        let key = (device, sought);
+        let idle = |asked: &&mut Asked| {
+            let nobody = |waiter: &Waiter| matches!(waiter, Waiter::Nobody);
+            asked.packets.is_empty() && asked.waiters.iter().all(nobody)
+        };
+        if let Some(asked) = self.directions.asked.get_mut(&key).filter(idle) {
+            self.coordination.forget(asked.request);
+            self.directions.asked.remove(&key);
+        }
+    }
+
     /// Forgets peers that are idle or unreachable for long.
     pub(crate) fn drop_closed_peers(&mut self, now: Instant) {
         for (slot, peer) in
@@ -293,6 +309,7 @@ impl Gateway {
                 .take_over(self.setup.limits.idle, !self.sockets.is_empty(), now)
         {
             self.pairs.remove_slot(slot);
+            self.forget_question(peer.example);
             let closed = Message::TunnelClosed(TunnelClosed {
                 tunnel: peer.tunnel,
             });

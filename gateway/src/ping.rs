@@ -122,6 +122,7 @@ impl Gateway {
             // Challenges that left are lost with the way; the next one goes when there is another.
             if let Some(ping) = self.pings.0.get_mut(&query) {
                 ping.tokens.clear();
+                ping.again = now;
             }
             return;
         };

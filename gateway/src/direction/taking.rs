@@ -148,6 +148,7 @@ impl Gateway {
     pub(crate) fn handle_closed(&mut self, tunnel: TunnelId) {
         if let Some((slot, peer)) = self.peers.take_tunnel(tunnel) {
             self.pairs.remove_slot(slot);
+            self.forget_question(peer.example);
             let event = Event::TunnelClosed { peer: peer.name };
             self.output.push_back(Output::Event(event));
         }

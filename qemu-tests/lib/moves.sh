@@ -63,17 +63,21 @@ EOT
 traffic_up() {
     wait_until 20 "laptop resolves $(fqdn camera)" resolves laptop "$(fqdn camera)"
     wait_until 20 "laptop reaches camera" on laptop ping -qc 1 -W 1 "$(vip4 camera)"
+    traffic_start "$@"
+    # A direct way may still be found.
+    sleep 2
+    RTT_MS=$(gw a ping "$(fqdn camera)" --count 3 --json | json - "str(round(d['rtt_min_ms'], 1))") || fail "no round trip"
+    figure rtt_ms "$RTT_MS"
+    say "traffic runs; $(tunnel a path), round trip $RTT_MS ms"
+}
+
+traffic_start() {
     rm -f "$OUT/traffic.stop"
     background traffic-camera camera "$PYTHON" "$QT/tools/traffic.py" second "$(vip4 laptop)" "$OUT/camera" --stop "$OUT/traffic.stop" "$@"
     wait_until 5 "the camera listens" [ -e "$OUT/camera.udp" ]
     background traffic-laptop laptop "$PYTHON" "$QT/tools/traffic.py" first "$(vip4 camera)" "$OUT/laptop" --stop "$OUT/traffic.stop" "$@"
     : >"$OUT/marks"
     wait_until 10 "traffic runs" came_back 1
-    # A direct way may still be found.
-    sleep 2
-    RTT_MS=$(gw a ping "$(fqdn camera)" --count 3 --json | json - "str(round(d['rtt_min_ms'], 1))") || fail "no round trip"
-    figure rtt_ms "$RTT_MS"
-    say "traffic runs; $(tunnel a path), round trip $RTT_MS ms"
 }
 
 FLOWS='laptop.udp camera.udp laptop.lines laptop.bulk camera.bulk'

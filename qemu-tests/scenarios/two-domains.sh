@@ -82,12 +82,28 @@ restarts() {
     say "each coordinator and each gateway was killed with -9; both directions work again"
 }
 
+# By address: no name server has a say in it.
 end_of_trust() {
+    local s at back
+    at=$(address_of laptop "$(fqdn camera)") back=$(address_of camera "$(fqdn laptop)")
+    on laptop ping -qc 1 -W 2 "$at" >/dev/null || fail "the laptop does not reach the camera at $at"
+    on camera ping -qc 1 -W 2 "$back" >/dev/null || fail "the camera does not reach the laptop at $back"
     dc_of b domain forget a.test >>"$OUT/dc-b-init.log" 2>&1 || fail "domain forget"
-    wait_until 20 "nothing gets through any more" no_ping
-    say "b.test trusts a.test no more: the tunnel is over"
+    wait_until 20 "nothing gets through any more" no_ping laptop "$at"
+    for s in a b; do wait_until 20 "no tunnel in the list of ${DOMAIN_OF[$s]}" no_tunnel "$s"; done
+    none_of_ten laptop "$at"
+    none_of_ten camera "$back"
+    for s in a b; do no_tunnel "$s" || fail "${DOMAIN_OF[$s]} has a tunnel again: $(dc_of "$s" tunnels --json)"; done
+    say "b.test trusts a.test no more: the tunnel is over, ten pings each way are lost"
 }
 
-no_ping() { ! on laptop ping -qc 1 -W 1 "$(fqdn camera)"; }
+no_tunnel() { [ "$(dc_of "$1" tunnels --json | json - 'str(len(d))')" = 0 ]; }
+
+none_of_ten() { # HOST ADDRESS
+    local got; got=$(on "$1" ping -qc 10 -i 0.2 -W 1 "$2") || true
+    grep -q '^10 packets transmitted, 0 received' <<<"$got" || fail "after the end of trust, $1 to $2: $got"
+}
+
+no_ping() { ! on "$1" ping -qc 1 -W 1 "$2"; }
 
 scenario two-domains "$@"

@@ -42,6 +42,8 @@ goes_to() { # SIDE PATTERN WHAT
 # shellcheck disable=SC2053 # a pattern
 sends_to() { [[ $(tunnel "$1" remote) == $2 ]]; }
 by_private_addresses() { goes_to a '10.0.0.3:*' 'its neighbour'; goes_to b '10.0.0.2:*' 'its neighbour'; }
+# No private address leads there: only a carrier that turns datagrams round makes it direct.
+by_the_carrier() { goes_to a '198.51.100.2:*' "the carrier's outside"; goes_to b '198.51.100.2:*' "the carrier's outside"; }
 by_ipv4() { goes_to a '192.0.2.*' 'an IPv4 address'; goes_to b '198.51.100.*' 'an IPv4 address'; }
 by_ipv6() { goes_to a '[[]2001:*' 'an IPv6 address'; goes_to b '[[]2001:*' 'an IPv6 address'; }
 

@@ -25,8 +25,8 @@ table inet nat {
 EOF
 }
 
-# hairpin NODE OUTSIDE: datagrams from inside to an outside address and port in use turn round, and come from
-# the sender's own outside port (RFC 4787, section 6).
+# hairpin NODE OUTSIDE INSIDE_PREFIX: datagrams from inside to an outside address and port in use turn round, and
+# come from the sender's own outside port (RFC 4787, section 6).
 hairpin() {
     on "$1" nft -f - <<EOF
 table ip hairpin {
@@ -46,7 +46,7 @@ table ip hairpin {
     }
     chain own {
         type nat hook postrouting priority 99;
-        ip saddr 10.0.0.0/24 oifname "in0" ct status dnat meta l4proto udp snat to $2
+        ip saddr $3.0/24 oifname "in0" ct status dnat meta l4proto udp snat to $2
     }
 }
 EOF
@@ -96,11 +96,12 @@ nats_up() {
     symnat) outer_box "nat-$s" "$s" 10.0.0 fully-random ;;
     hairpin)
         outer_box "nat-$s" "$s" 10.0.0
-        hairpin "nat-$s" "${PUBLIC4[$s]}.2"
+        hairpin "nat-$s" "${PUBLIC4[$s]}.2" 10.0.0
         ;;
-    cgn | symcgn)
-        outer_box "cgn-$s" "$s" 100.64.0 "$([ "$2" = cgn ] || echo fully-random)"
+    cgn | haircgn | symcgn)
+        outer_box "cgn-$s" "$s" 100.64.0 "$([ "$2" != symcgn ] || echo fully-random)"
         inner_box "nat-$s" "cgn-$s" 2
+        [ "$2" != haircgn ] || hairpin "cgn-$s" "${PUBLIC4[$s]}.2" 100.64.0
         ;;
     samecgn) inner_box "nat-$s" cgn-a 3 ;;
     esac

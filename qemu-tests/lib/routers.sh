@@ -6,11 +6,12 @@
 #   hairpin   like nat, and the NAT turns datagrams to its own outside round
 #   dual4     IPv4 behind a NAT, and public IPv6
 #   cgn       behind a NAT behind a carrier's NAT  symcgn  the carrier's NAT is symmetric
+#   haircgn   like cgn, and the carrier's NAT turns datagrams to its own outside round
 #   shared    behind side a's NAT, beside side a's router
 #   samecgn   behind a NAT of its own behind side a's carrier's NAT
 #   within    on side b's LAN
 
-KINDS='global v6 dual nat symnat hairpin dual4 cgn symcgn shared samecgn within'
+KINDS='global v6 dual nat symnat hairpin dual4 cgn haircgn symcgn shared samecgn within'
 # The router's number on its LAN if not 1, and its DHCP range.
 # shellcheck disable=SC2034 # used in the other files
 declare -A ROUTER4=() RANGE4=()
@@ -24,7 +25,7 @@ gw_net_up() { # SIDE KIND
     ns_add "$g" "$dns"
     forwarding "$g"
     case $kind in
-    nat | symnat | hairpin | dual4 | cgn | symcgn | samecgn)
+    nat | symnat | hairpin | dual4 | cgn | haircgn | symcgn | samecgn)
         ns_exists "nat-$s" || nats_up "$s" "$kind"
         behind_nat "$s" "nat-$s" 2
         ;;

@@ -3,23 +3,38 @@
 #
 #   attacker -- core -- dc, rs            gw-c (a third gateway, which registers anew again and again) -- core
 #
-# His spoofed sources are 11.0.0.0/8, which is nobody's here: so each victim's counters tell his bytes from all others.
+# His packets carry a mark (DSCP), his made-up sources are 11.KIND.0.0/16, which is nobody's here: so each victim's
+# counters tell his bytes from all others, and the answers to each kind from those to the others.
 
 ATTACKER4=203.0.113.66 PROBE4=203.0.113.30
-SPOOFED=11.0.0.0/8
+# As in tools/attack.py: no kind, openers with mac1 right and wrong, kinds of datagrams.
+KINDS_SPOOFED='0 1 2 4 5 16 18'
 # The victims: daemon, namespace.
 declare -A VICTIM=([dc]=dc [rs]=rs [car]=gw-a)
 
 attacker_up() {
     on_core attacker "$ATTACKER4"
-    local v
+    local v k counters='counter in { }; counter in_attacker { }; counter out_attacker { };' in='' out=''
+    for k in $KINDS_SPOOFED; do
+        counters+=" counter in_$k { }; counter out_$k { };"
+        in+=" ip saddr 11.$k.0.0/16 counter name in_$k;"
+        out+=" ip daddr 11.$k.0.0/16 counter name out_$k;"
+    done
     for v in "${VICTIM[@]}"; do
         on "$v" nft -f - <<EOT
 table inet seen {
-    counter in { }
-    counter out { }
-    chain in { type filter hook input priority -300; ip saddr { $SPOOFED, $ATTACKER4 } counter name in; }
-    chain out { type filter hook output priority -300; ip daddr { $SPOOFED, $ATTACKER4 } counter name out; }
+    $counters
+    chain in {
+        type filter hook input priority -300
+        ip dscp 42 counter name in
+        ip saddr $ATTACKER4 counter name in_attacker
+        $in
+    }
+    chain out {
+        type filter hook output priority -300
+        ip daddr $ATTACKER4 counter name out_attacker
+        $out
+    }
 }
 EOT
     done
@@ -34,9 +49,10 @@ on_core() {
     on "$1" ip route add default via 203.0.113.1
 }
 
-# seen VICTIM in|out: the attacker's bytes so far.
+# seen VICTIM: the attacker's packets and bytes since it was asked last, by counter.
 seen() {
-    on "${VICTIM[$1]}" nft -j list counter inet seen "$2" | json - "str([x['counter']['bytes'] for x in d['nftables'] if 'counter' in x][0])"
+    on "${VICTIM[$1]}" nft -j reset counters table inet seen |
+        json - "{x['counter']['name']: [x['counter']['packets'], x['counter']['bytes']] for x in d['nftables'] if 'counter' in x}"
 }
 
 # memory DAEMON: what it has allocated of its resident set, in KiB. peak: the most since `peak_reset`. The pages of its
@@ -59,17 +75,19 @@ probe_up() {
 
 # attack NAME COMMAND...: does it while logins are timed; a row of the table, and figures.
 attack() {
-    local name=$1 d got before=() ins=() outs=() starts; shift
+    local name=$1 d got before=() starts; shift
     starts=$(now_ms)
     for d in dc rs car; do
         peak_reset "$d"
-        before+=("$(memory "$d")") ins+=("$(seen "$d" in)") outs+=("$(seen "$d" out)")
+        before+=("$(memory "$d")")
+        seen "$d" >/dev/null
     done
     rm -f "$OUT/logins.stop"
     background "logins-$name" gw-c "$PYTHON" "$QT/tools/logins.py" "$BIN/ntm-gateway" "$OUT/probe" "$OUT/logins.stop"
     "$@" >"$OUT/attack-$name.json" || fail "$name: $(cat "$OUT/attack-$name.json")"
     touch "$OUT/logins.stop"
     wait_until 30 "the logins during $name are over" grep -q longest "$OUT/logins-$name.log"
+    json "$OUT/attack-$name.json" "d['sent'] > 0" >/dev/null || complain "$name: nothing was sent: $(cat "$OUT/attack-$name.json")"
     figure "$name.sent" "$(json "$OUT/attack-$name.json" "d['sent']")"
     figure "$name.per_second" "$(json "$OUT/attack-$name.json" "d['per_second']")"
     got=$(tail -n 1 "$OUT/logins-$name.log")
@@ -78,24 +96,38 @@ attack() {
         "logins: $(json - "f\"{d['count']}, p99 {d['p99_ms']} ms, longest {d['longest_ms']} ms\"" <<<"$got")"
     local i=0
     for d in dc rs car; do
-        attack_row "$name" "$d" "${before[i]}" "$(($(seen "$d" in) - ins[i]))" "$(($(seen "$d" out) - outs[i]))"
+        attack_row "$name" "$d" "${before[i]}" "$(seen "$d")"
         i=$((i + 1))
     done
     [ "$(json - "str(d['p99_ms'] <= 2000 and d['count'] > 1)" <<<"$got")" = True ] || complain "$name: logins too slow: $got"
     steady "$name" "$starts"
 }
 
-# attack_row NAME DAEMON BEFORE_KIB IN OUT
+# attack_row NAME DAEMON BEFORE_KIB SEEN
 attack_row() {
-    local after high most=${RATIO:-1}
+    local after high bytes more
     after=$(memory "$2") high=$(peak "$2")
+    bytes=$(json - "f\"{sum(d[k][1] for k in ('in', 'in_attacker'))} {sum(d[k][1] for k in d if k.startswith('out'))}\"" <<<"$4")
     printf '         %-12s %-4s %6d -> %6d KiB, peak %6d (resident %6d)   in %10d  out %9d bytes\n' \
-        "$1" "$2" "$3" "$after" "$high" "$(resident "$2")" "$4" "$5" |
+        "$1" "$2" "$3" "$after" "$high" "$(resident "$2")" "${bytes% *}" "${bytes#* }" |
         tee -a "$REPORT/table"
     figure "$1.$2.memory_kib" "[$3,$after,$high]"
-    figure "$1.$2.bytes_in_out" "[$4,$5]"
-    [ "$5" -le $(($4 * most)) ] || complain "$1: $2 answers with $5 bytes to $4"
+    figure "$1.$2.bytes_in_out" "[${bytes/ /,}]"
+    more=$(json - "{k: (d['in' + k][1], d['out' + k][1]) for k in (n[3:] for n in d if n[:3] == 'out')
+        if d['out' + k][1] > d['in' + k][1] * ${RATIO:-1}}" <<<"$4") && complain "$1: $2 answers with more than came, by kind: $more"
+    arrived "$1" "$2" "$(json - "str(d['in'][0])" <<<"$4")"
     [ $((high - $3)) -le "${MEMORY_KIB:-1024}" ] || complain "$1: $2 grew from $3 to $high KiB"
+}
+
+# arrived NAME DAEMON PACKETS: a tenth at least of what was sent to it; else the attack shows nothing.
+arrived() {
+    local address sent
+    case $2 in dc) address=$DC4 ;; rs) address=$RS4 ;; car) address=$GW4 ;; esac
+    sent=$(json "$OUT/attack-$1.json" "str(d.get('to', {}).get('$address', 0))")
+    figure "$1.$2.packets_sent_and_arrived" "[$sent,$3]"
+    [ $(($3 * 10)) -ge "$sent" ] || complain "$1: only $3 of $sent packets reached $2"
+    # All three are meant by every attack on the protocol.
+    case $1 in handshakes | paths | replay | forged) [ "$sent" -gt 0 ] || complain "$1: nothing was sent to $2" ;; esac
 }
 
 # complain WORDS: the scenario fails at its end; what comes after is measured all the same.

@@ -51,9 +51,12 @@ strangers() {
 
 # Both name servers.
 names() {
+    # At least so long that an ordinary client gets to ask.
+    local seconds=$((FLOOD / 4 + 1))
+    [ "$seconds" -ge 3 ] || seconds=3
     steady_start names
-    RATIO=3 attack dns name_server $((FLOOD / 4 + 1))
-    RATIO=3 attack lan-dns lan_resolver $((FLOOD / 4 + 1))
+    RATIO=3 attack dns name_server "$seconds"
+    RATIO=3 attack lan-dns lan_resolver "$seconds"
     steady_end
 }
 
@@ -92,9 +95,14 @@ EOT
 counted() { on "$1" nft -j list counter inet once "${2:-n}" | json - "str([x['counter']['packets'] for x in d['nftables'] if 'counter' in x][0])"; }
 
 once_each() {
-    local left came; left=$(counted laptop) came=$(counted camera)
+    local left came twice; left=$(counted laptop) came=$(counted camera)
+    twice=$(grep -c '"twice"' "$OUT/camera.seen") || true
     figure datagrams_sent_and_arrived "[$left,$came]"
-    say "the laptop sent $left datagrams, the camera got $came"
+    figure datagrams_seen_twice "$twice"
+    say "the laptop sent $left datagrams, the camera got $came, $twice of them twice"
+    [ "$left" -gt 0 ] || complain "the laptop sent nothing"
+    # By number: a loss does not make up for a copy.
+    [ "$twice" -eq 0 ] || complain "the camera got $twice datagrams twice"
     [ "$came" -le "$left" ] || complain "the camera got $came datagrams, the laptop sent $left"
     [ "$came" -ge $((left * 98 / 100)) ] || complain "the camera got only $came of $left datagrams"
 }
@@ -106,6 +114,7 @@ asks() { [ -n "$(on "$1" dig +short +time=1 +tries=1 "${@:4}" "@$2" "$3")" ]; }
 answered() { # NAME WHAT OF YES
     figure "$1.answered.$2" "[$4,$3]"
     say "$1: $4 of $3 questions of an ordinary client answered ($2)"
+    [ "$3" -gt 0 ] || complain "$1: an ordinary client asked nothing during the flood ($2)"
     [ $(($4 * 10)) -ge $(($3 * 9)) ] || complain "$1: only $4 of $3 questions of an ordinary client answered ($2)"
 }
 
@@ -143,7 +152,7 @@ lan_resolver() {
 
 # A copy of the router's directory runs elsewhere: it is refused and told so, the rightful one is back in seconds.
 copied() {
-    local before after t; before=$(dc nodes --json | json - "find(d, name='car.$DOMAIN')['starts']")
+    local before after t back; before=$(dc nodes --json | json - "find(d, name='car.$DOMAIN')['starts']")
     on_core thief 203.0.113.77
     on thief ip link add lan0 type bridge
     on thief ip link set lan0 up
@@ -156,8 +165,9 @@ copied() {
     wait_until 30 "the coordinator reports the copied key" grep -q 'two machines use the key of car' "$OUT/dc.log"
     wait_until 30 "the copy says that it is refused" grep -q "another machine uses this gateway's key" "$OUT/thief.log"
     wait_until 20 "laptop pings camera beside the copy" on laptop ping -qc 3 -i 0.2 -W 1 "$(fqdn camera)"
-    figure clone.back_ms $(($(now_ms) - t))
-    say "the copied key is reported and refused, the rightful router is back after $(($(now_ms) - t)) ms"
+    back=$(now_ms)
+    figure clone.back_ms $((back - t))
+    say "the copied key is reported and refused, the rightful router is back after $((back - t)) ms"
     sleep $((FLOOD / 4 + 3))
     json - "d['dc']['state']" < <(on thief "$BIN/ntm-gateway" status --json --dir "$OUT/thief") |
         grep -q "another machine" || complain "the copy's status does not say why it is refused"
@@ -167,10 +177,14 @@ copied() {
     figure clone.starts $((after - before))
     [ $((after - before)) -le 4 ] || complain "the copies took turns: $((after - before)) starts"
     on laptop ping -qc 3 -i 0.2 -W 1 "$(fqdn camera)" >/dev/null || complain "the copied key stays in the way"
+    local stop; stop=$(now_ms)
     kill -KILL "$(cat "$OUT/thief.pid")"
     touch "$OUT/steady.stop"
     wait_until 10 "the exchange beside the copy is written down" grep -q sent "$OUT/steady-clone.log"
-    figure clone.traffic "$(tool steady "$OUT/steady-clone.trace" "$t" "$(now_ms)" || true)"
+    # Until the coordinator has refused the copy, the two take turns: some is lost, which is told; from then on nothing.
+    figure clone.traffic_until_back "$(tool steady "$OUT/steady-clone.trace" "$t" "$back" || true)"
+    after=$(tool steady "$OUT/steady-clone.trace" "$back" "$stop") || complain "clone: traffic suffers beside the refused copy: $after"
+    figure clone.traffic "$after"
 }
 
 # A LAN host takes all addresses: who has one keeps it, and gets it again after a power cut.

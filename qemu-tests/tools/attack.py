@@ -10,9 +10,13 @@ attack.py KIND --seconds S [--dc IP --dc-key KEY] [--rs IP] [--gw IP --gw-key KE
     dns          questions to the coordinator's name server, and connections to it that are held open
 
 Datagrams are made before, then sent as fast as --rate (a second, all together) allows. Prints one JSON object.
+
+Each packet carries the mark DSCP (lib/attacker.sh counts by it), whatever its source. Made-up sources are
+11.N.0.0/16, N by what is sent, so that the answers to each kind can be told apart.
 """
 import argparse
 import base64
+import collections
 import hashlib
 import itertools
 import json
@@ -40,6 +44,9 @@ opts = opts.parse_args()
 random.seed(1)
 PORT = 4750
 POOL = 4096
+DSCP = 42
+# N of made-up sources for openers with the right mac1 and without it; relay messages and datagrams have their kind's byte.
+OTHERS, RIGHT, WRONG = 0, 1, 2
 
 
 def key(text):
@@ -51,14 +58,14 @@ def mac1(public, before):
     return hashlib.blake2s(before, key=k, digest_size=16).digest()
 
 
-def stranger():
-    return f"11.{random.randrange(256)}.{random.randrange(256)}.{random.randrange(1, 255)}", random.randrange(1024, 65536)
+def stranger(n=OTHERS):
+    return f"11.{n}.{random.randrange(256)}.{random.randrange(1, 255)}", random.randrange(1024, 65536)
 
 
 def packet(source, sport, to, dport, payload):
     """An IPv4 packet with UDP, without checksum; the kernel fills in the header's."""
     udp = struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload
-    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0,
+    return struct.pack("!BBHHHBBH4s4s", 0x45, DSCP << 2, 20 + len(udp), 0, 0, 64, 17, 0,
                        socket.inet_aton(source), socket.inet_aton(to)) + udp
 
 
@@ -108,7 +115,8 @@ def handshakes():
         to = TARGETS[i % len(TARGETS)]
         public = KEYS[to] if i // len(TARGETS) % 2 else None
         tunnel = to != opts.dc
-        yield packet(*stranger(), to, PORT, init(public, some_id() if tunnel else 0, 12 if tunnel else 0))
+        source = stranger(RIGHT if public else WRONG)
+        yield packet(*source, to, PORT, init(public, some_id() if tunnel else 0, 12 if tunnel else 0))
 
 
 def paths():
@@ -121,7 +129,7 @@ def paths():
             opening(4, path, 0) + os.urandom(8 + 64),
             opening(5, path, 0) + os.urandom(8 + 200),
         ])
-        yield packet(*stranger(), to, PORT, payload)
+        yield packet(*stranger(payload[0]), to, PORT, payload)
 
 
 def replay():
@@ -205,8 +213,8 @@ raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
 to = [(socket.inet_ntoa(p[16:20]), 0) for p in pool]
 begin = time.monotonic()
-sent = refused = 0
-at = 0
+sent = refused = at = 0
+refused_to = collections.Counter()
 while (now := time.monotonic() - begin) < opts.seconds:
     if held and sent % 1024 == 0:
         held.keep()
@@ -218,8 +226,12 @@ while (now := time.monotonic() - begin) < opts.seconds:
             raw.sendto(pool[at], to[at])
         except OSError:
             refused += 1
+            refused_to[to[at][0]] += 1
         at = (at + 1) % len(pool)
     sent += 64
 taken = time.monotonic() - begin
-print(json.dumps({"sent": sent - refused, "refused": refused, "made": len(pool), "seconds": round(taken, 1),
+tries = collections.Counter()
+for i, (address, _) in enumerate(to):
+    tries[address] += sent // len(pool) + (i < sent % len(pool))
+print(json.dumps({"sent": sent - refused, "to": {a: n - refused_to[a] for a, n in tries.items()}, "refused": refused, "made": len(pool), "seconds": round(taken, 1),
                   "per_second": round((sent - refused) / taken), "ids": len(IDS)}))

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A host's services: files over HTTP (80), a TCP line echo (7000), a UDP echo (7001).
 
-Every client's address goes into --log, one JSON object a line.
+Every client's address goes into --log, one JSON object a line; so does each numbered datagram that comes again
+("twice").
 """
 import argparse
 import functools
@@ -11,6 +12,8 @@ import socket
 import socketserver
 import threading
 import time
+
+import markers
 
 opts = argparse.ArgumentParser()
 opts.add_argument("--dir", required=True)
@@ -63,13 +66,19 @@ def echo_datagrams():
     if FAMILY == socket.AF_INET6:
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     s.bind((opts.bind, 7001))
-    seen = set()
+    seen, numbers = set(), {}
+    head = len(markers.DATAGRAM)
     while True:
         try:
             data, who = s.recvfrom(65535)
             if who[:2] not in seen and len(seen) < 10000:
                 seen.add(who[:2])
                 saw("udp", who)
+            if data.startswith(markers.DATAGRAM) and who[:2] in seen:
+                number = data[head : head + 8]
+                if number in numbers.setdefault(who[:2], set()):
+                    saw("twice", who)
+                numbers[who[:2]].add(number)
             s.sendto(data, who)
         except OSError:
             pass  # an ICMP error from an earlier answer

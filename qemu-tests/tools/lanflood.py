@@ -36,7 +36,7 @@ for _ in range(400):
     c.connect_ex((resolver, 53))
     held.append(c)
 begin = time.monotonic()
-sent = asked = answered = answers = 0
+sent = refused = asked = answered = answers = 0
 while (now := time.monotonic() - begin) < seconds:
     if sent <= now * rate:
         for _ in range(16):
@@ -45,7 +45,7 @@ while (now := time.monotonic() - begin) < seconds:
                 s.sendto(query, (resolver, 53))
                 asked += len(query)
             except OSError:
-                pass
+                refused += 1
             sent += 1
     else:
         time.sleep(0.001)
@@ -56,5 +56,5 @@ while (now := time.monotonic() - begin) < seconds:
     except OSError:
         pass
 taken = time.monotonic() - begin
-print(json.dumps({"sent": sent, "per_second": round(sent / taken), "answers": answers, "asked_bytes": asked,
-                  "answered_bytes": answered, "ratio": round(answered / asked, 2)}))
+print(json.dumps({"sent": sent - refused, "per_second": round((sent - refused) / taken), "answers": answers, "asked_bytes": asked,
+                  "answered_bytes": answered, "ratio": round(answered / max(asked, 1), 2)}))

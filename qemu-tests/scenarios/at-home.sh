@@ -60,7 +60,9 @@ moves_over() {
     host_plug phone
     ready phone
     say "the phone is at home: $(lan_address phone), $(fqdn phone), $(vip4 phone)"
-    act_figure phone_keeps_address "$([ "$old" = "$(vip4 phone)" ] && echo true || echo false)"
+    # A name and an address belong to a device behind a router; behind another it is another.
+    [ "$old" != "$(vip4 phone)" ] || fail "the phone has the address $old behind both routers"
+    [ "$(gw a devices --json | json - "str(find(d, vip4='$old')['mac'])")" = "${MAC[phone]}" ] || fail "somebody else has the phone's address behind the car, $old"
     first_words phone camera
     first_words camera phone
     first_words laptop phone
@@ -134,6 +136,7 @@ frames() {
 # Only virtual addresses lead into the tunnel, by any table, and no rule is about the LAN.
 no_lan_in_tunnel() { # SIDE
     local got
+    on "gw-$1" ip -4 route show dev ntm0 | grep -q '^198\.18\.0\.0/15' || fail "gw-$1 has no route for virtual addresses: $(on "gw-$1" ip -4 route)"
     got=$(on "gw-$1" ip -4 route show table all | grep 'dev ntm0' | grep -vE '(^| )198\.1[89]\.') || true
     [ -z "$got" ] || fail "gw-$1 has these routes into the tunnel: $got"
     got=$(on "gw-$1" ip -4 rule | grep -F '192.168.') || true

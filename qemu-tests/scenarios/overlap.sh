@@ -95,12 +95,17 @@ everyone_asks() {
     for k in pairs slowest_lookup_ms slowest_answer_ms sent_again; do figure "$1.$k" "$(json - "d['$k']" <<<"$got")"; done
 }
 
+# What a daemon has allocated is bounded; the pages of its program, which a development build has many of, do not count.
+MEMORY_KIB=4096
 memory() {
-    local d kb
+    local d kb own
     for d in dc rs car home office; do
         kb=$(awk '/^VmRSS/ { print $2 }' "/proc/$(daemon_pid "$d")/status")
-        say "$d: $kb KiB resident"
+        own=$(awk '/^RssAnon/ { print $2 }' "/proc/$(daemon_pid "$d")/status")
+        say "$d: $kb KiB resident, $own KiB of it allocated"
         figure "rss_kib.$d" "$kb"
+        figure "allocated_kib.$d" "$own"
+        [ "$own" -le $MEMORY_KIB ] || fail "$d has allocated $own KiB, more than $MEMORY_KIB"
     done
 }
 

@@ -2,7 +2,8 @@
 //! into the virtual world.
 
 use hickory_proto::op::{Edns, Message, MessageType, Metadata, OpCode, Query, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA};
+use hickory_proto::rr::rdata::svcb::SvcParamValue;
+use hickory_proto::rr::rdata::{A, AAAA, HTTPS};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::BinEncoder;
 use hickory_server::net::xfer::Protocol;
@@ -107,9 +108,7 @@ fn foreign(bytes: &[u8]) {
         .chain(&answer.authorities)
         .chain(&answer.additionals)
     {
-        if let Some(address) = record.data.ip_addr() {
-            check_outside(address.to_canonical());
-        }
+        check_record(record);
     }
     // What passed goes to the device that asked the same.
     let Some(query) = queries.into_iter().next() else {
@@ -122,7 +121,31 @@ fn foreign(bytes: &[u8]) {
         return;
     };
     if let Ok(request) = Request::from_bytes(asked, source, Protocol::Udp) {
-        write(&request, &answer);
+        let bytes = write(&request, &answer);
+        let read = Message::from_vec(&bytes).expect("what goes to the device can be read");
+        read.all_sections().for_each(check_record);
+    }
+}
+
+/// No address in it, hints of services included, points inside.
+fn check_record(record: &Record) {
+    let data = &record.data;
+    data.ip_addr()
+        .into_iter()
+        .for_each(|address| check_outside(address.to_canonical()));
+    let (RData::SVCB(service) | RData::HTTPS(HTTPS(service))) = data else {
+        return;
+    };
+    for (_, value) in &service.svc_params {
+        if let SvcParamValue::Ipv4Hint(hint) = value {
+            for address in &hint.0 {
+                check_outside(address.0.into());
+            }
+        } else if let SvcParamValue::Ipv6Hint(hint) = value {
+            for address in &hint.0 {
+                check_outside(IpAddr::from(address.0).to_canonical());
+            }
+        }
     }
 }
 

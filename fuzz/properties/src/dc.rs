@@ -5,8 +5,10 @@ use crate::lasting::{self, Slot, World};
 use crate::party::Party;
 use crate::steps::{Step, span, step};
 use ntm_dc::{
-    Coordinator, DomainRecord, GatewayRecord, Limits, Output, Record, RelayRecord, Setup, Snapshot,
+    Coordinator, DomainRecord, GatewayRecord, Limits, Output, Record, Reject, RelayRecord, Setup,
+    Snapshot,
 };
+use ntm_proto::address::canonical;
 use ntm_proto::cookie::{MAC_LEN, mac, mac1_key};
 use ntm_proto::handshake::Purpose;
 use ntm_proto::id::{DeviceKey, Fqdn, Identity, Label, NodeId, PathId, VirtualPrefixes};
@@ -26,6 +28,7 @@ const NODES: [(&str, &str); 4] = [
     ("office", "198.51.100.3:4750"),
     ("rs", "203.0.113.30:4750"),
 ];
+const OFFICE: usize = 2;
 const RELAY: usize = 3;
 /// The coordinator of `other.test` stands behind the nodes.
 const OTHER: usize = 4;
@@ -80,6 +83,8 @@ struct Domain {
     store_works: bool,
     handshakes: u32,
     paths: u32,
+    /// The nodes' own ids.
+    ids: Vec<NodeId>,
     /// Whose identity: gateway and device key.
     named: BTreeMap<(usize, DeviceKey), Identity>,
     owners: BTreeMap<IpAddr, (usize, DeviceKey)>,
@@ -129,6 +134,7 @@ impl World for Domain {
             store_works: true,
             handshakes: 0,
             paths: 0,
+            ids: Vec::new(),
             named: BTreeMap::new(),
             owners: BTreeMap::new(),
         };
@@ -164,8 +170,7 @@ impl World for Domain {
             4 => self.store_works = step.which & 1 == 0,
             5 => {
                 let address = self.nodes[at].address;
-                let _ = self.dc.handle_datagram(path(address), step.bytes, self.now);
-                self.drain();
+                let _ = self.unproven(address, step.bytes);
             }
             6 => self.nodes[at].acks = step.which & 8 == 0,
             _ => self.look_up(step.bytes),
@@ -193,7 +198,7 @@ impl Domain {
                 last_address: None,
             })
         } else {
-            let account = if at == 2 { 3 } else { 1 + at as i64 };
+            let account = if at == OFFICE { 3 } else { 1 + at as i64 };
             Record::Gateway(GatewayRecord {
                 node,
                 account,
@@ -207,6 +212,7 @@ impl Domain {
             })
         };
         self.dc.node_enrolled(record);
+        self.ids.push(node);
         let address = address.parse().expect("an address");
         self.nodes.push(Node {
             party,
@@ -290,16 +296,22 @@ impl Domain {
     fn stranger(&mut self, which: u8, datagram: &[u8]) {
         let remote = STRANGERS[usize::from(which) % STRANGERS.len()];
         let remote: SocketAddr = remote.parse().expect("an address");
-        let taken = self.dc.handle_datagram(path(remote), datagram, self.now);
+        let taken = self.unproven(remote, datagram);
         assert!(taken.is_err(), "nothing of a stranger has an effect");
+    }
+
+    /// A datagram that nobody sealed, whoever its source says it is from: one answer at most, to that source, and no
+    /// byte more than came, wherever to.
+    fn unproven(&mut self, remote: SocketAddr, datagram: &[u8]) -> Result<(), Reject> {
+        let taken = self.dc.handle_datagram(path(remote), datagram, self.now);
         let sent = self.drain();
-        let answers: Vec<usize> = sent
-            .iter()
-            .filter(|(to, _)| *to == remote)
-            .map(|(_, length)| *length)
-            .collect();
-        assert!(answers.len() <= 1, "one answer at most");
-        assert!(answers.iter().all(|length| *length <= datagram.len()));
+        let from = SocketAddr::new(canonical(remote.ip()), remote.port());
+        assert!(sent.len() <= 1, "one answer at most: {sent:?}");
+        for (to, length) in sent {
+            assert_eq!(to, from);
+            assert!(length <= datagram.len(), "{length} for {}", datagram.len());
+        }
+        taken
     }
 
     /// What anybody can make who knows the DC's public key.
@@ -427,6 +439,9 @@ impl Domain {
         } else {
             return;
         };
+        if let Message::RouteDirection(direction) = &message {
+            self.check_direction(at, direction);
+        }
         let node = &mut self.nodes[at];
         if node.acks {
             let ack = Message::DirectionAck(DirectionAck {
@@ -439,6 +454,40 @@ impl Domain {
                 let _ = self.dc.handle_datagram(from, &sealed, self.now);
             }
         }
+    }
+
+    /// Accounts that share no group are kept apart, and a node's name comes with its own key.
+    fn check_direction(&self, at: usize, direction: &RouteDirection) {
+        let own = Fqdn::parse("ntm.test").expect("a name");
+        let name = &direction.peer_name;
+        let (local, remote) = (direction.local, &direction.remote);
+        if !name.is_within(&own) {
+            assert_ne!(at, OFFICE, "office and {name} are in no group together");
+            let other = Fqdn::parse("other.test").expect("a name");
+            assert!(name.is_within(&other) && remote.name.is_within(name));
+        } else {
+            let peer = self.ids.iter().position(|id| *id == direction.peer);
+            let peer = peer.expect("a node of ours");
+            assert_eq!(name.as_str(), format!("{}.ntm.test", NODES[peer].0));
+            assert_eq!(direction.peer_key, self.nodes[peer].party.public());
+            assert!(
+                remote.name.is_within(name),
+                "{} is not behind {name}",
+                remote.name
+            );
+            let apart = at != peer && (at == OFFICE || peer == OFFICE);
+            assert!(
+                !apart,
+                "{} and {name} are in no group together",
+                NODES[at].0
+            );
+        }
+        let mut others = self.ids.iter().enumerate();
+        let is_anothers = others.any(|(node, id)| node != at && *id == local);
+        let mut devices = self.named.iter();
+        let is_anothers =
+            is_anothers || devices.any(|((node, _), device)| *node != at && device.node == local);
+        assert!(!is_anothers, "{local} is not behind {}", NODES[at].0);
     }
 
     fn check_identity(&mut self, at: usize, response: DeviceResponse) {

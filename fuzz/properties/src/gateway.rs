@@ -15,7 +15,7 @@ use ntm_proto::message::*;
 use ntm_proto::wire::{HEADER_LEN, Kind, Opening};
 use ntm_proto::{Forward, Path};
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,9 @@ const TUNNEL: TunnelId = TunnelId([7; 16]);
 const LEG: LegKey = LegKey([5; 32]);
 /// Handshakes that one world pays for, with the DC and with the peer.
 const HANDSHAKES: u32 = 6;
+/// How long the gateway lets a device, or who pings, wait for an answer.
+const QUESTION: Duration = Duration::from_millis(4500);
+const PING: Duration = Duration::from_secs(5);
 /// First messages with a right mac1 that one world pays for.
 const REQUESTS: u32 = 6;
 
@@ -59,6 +62,15 @@ pub fn fuzz(input: &[u8]) {
     lasting::go_on(&WORLD, input);
 }
 
+/// Where a packet that is delivered came from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Tunnel,
+    Lan,
+    /// It waited, for one or the other.
+    Either,
+}
+
 /// The gateway `car` and all around it.
 pub(crate) struct Car {
     pub(crate) gateway: Gateway,
@@ -74,8 +86,17 @@ pub(crate) struct Car {
     /// Addresses the DC gave to devices here.
     vips: BTreeSet<Ipv4Addr>,
     given: Vec<(DeviceKey, Ipv4Addr)>,
+    /// What the DC ever directed: our device's address, and the remote one's in the tunnel or its name elsewhere.
+    directed: BTreeSet<(Ipv4Addr, Ipv4Addr)>,
+    elsewhere: BTreeSet<(Ipv4Addr, Fqdn)>,
+    /// As it is in the tunnel, of both kinds.
+    carried: BTreeSet<(Ipv4Addr, Ipv4Addr)>,
+    /// Where each device was seen last, and who was seen last at each address.
+    seen: BTreeMap<[u8; 6], Ipv4Addr>,
+    owners: BTreeMap<Ipv4Addr, [u8; 6]>,
     asked: u64,
-    unanswered: BTreeSet<u64>,
+    /// When each question has to be answered at the latest.
+    unanswered: BTreeMap<u64, Instant>,
     out: Vec<u8>,
 }
 
@@ -126,8 +147,13 @@ impl World for Car {
             peer_response: None,
             vips: BTreeSet::from([OWN]),
             given: Vec::new(),
+            directed: BTreeSet::new(),
+            elsewhere: BTreeSet::new(),
+            carried: BTreeSet::new(),
+            seen: BTreeMap::new(),
+            owners: BTreeMap::new(),
             asked: 0,
-            unanswered: BTreeSet::new(),
+            unanswered: BTreeMap::new(),
             out: Vec::new(),
         };
         world.wans(3);
@@ -143,14 +169,14 @@ impl World for Car {
             matches!(sent, Ok(Forward::Udp(_))),
             "the tunnel is up: {sent:?}"
         );
-        world.check_sent(&packet, &out);
+        assert!(world.check_sent(&packet, &out), "the peer can open it");
         world
     }
 
     fn step(&mut self, step: Step<'_>) {
         match step.what % 14 {
             0 => self.stranger(step.which, step.bytes),
-            1 => drop(self.datagram(parse(DC), step.bytes)),
+            1 => self.unproven(parse(DC), step.bytes),
             2 => self.dc_says(step.bytes),
             3 => self.peer_says(Kind::Control, step),
             4 => self.peer_says(Kind::Data, step),
@@ -161,7 +187,7 @@ impl World for Car {
             9 => self.binding(step),
             10 => self.wans(step.which),
             11 => self.request(step),
-            12 => drop(self.datagram(parse(PEER), step.bytes)),
+            12 => self.unproven(parse(PEER), step.bytes),
             _ => self.device_gone(step.which),
         }
     }
@@ -174,34 +200,53 @@ impl World for Car {
 impl Car {
     /// A datagram from `remote`, and all that comes of it.
     fn datagram(&mut self, remote: SocketAddr, datagram: &[u8]) -> Vec<(SocketAddr, usize)> {
+        self.take(remote, datagram);
+        self.drain()
+    }
+
+    fn take(&mut self, remote: SocketAddr, datagram: &[u8]) {
         let mut out = std::mem::take(&mut self.out);
         let taken = self
             .gateway
             .handle_datagram(path(remote), datagram, &mut out, self.now);
         match taken {
-            Ok(Forward::Tun) => self.check_delivered(&out),
+            Ok(Forward::Tun) => self.check_delivered(&out, Side::Tunnel),
             Ok(Forward::Udp(_)) => panic!("a gateway forwards no datagram"),
             Ok(Forward::Nowhere) | Err(_) => {}
         }
         self.out = out;
-        self.drain()
     }
 
     fn stranger(&mut self, which: u8, datagram: &[u8]) {
         let remote = parse(STRANGERS[usize::from(which) % STRANGERS.len()]);
+        self.unproven(remote, datagram);
+    }
+
+    /// A datagram that nobody sealed, whoever its source says it is from: one answer at most, to that source, and no
+    /// byte more than came, wherever to.
+    fn unproven(&mut self, remote: SocketAddr, datagram: &[u8]) {
         let sent = self.datagram(remote, datagram);
-        let answers = sent
-            .iter()
-            .filter(|(to, _)| *to == remote && *to != parse(RELAY));
-        assert!(answers.clone().count() <= 1, "one answer at most");
-        assert!(
-            answers
-                .map(|(_, length)| *length)
-                .all(|length| length <= datagram.len())
-        );
+        let kind = Opening::decode(datagram).map(|opening| opening.kind);
+        let known = [DC, PEER, RELAY].map(parse).contains(&remote);
+        if kind == Ok(Kind::Notice) && known {
+            // "I do not know you" cannot be sealed. It makes the gateway prove itself anew, to those alone it knows.
+            assert!(sent.len() <= 16, "for a notice: {sent:?}");
+            let known = [DC, PEER, RELAY].map(parse);
+            assert!(sent.iter().all(|(to, _)| known.contains(to)), "{sent:?}");
+            return;
+        }
+        let from = SocketAddr::new(canonical(remote.ip()), remote.port());
+        assert!(sent.len() <= 1, "one answer at most: {sent:?}");
+        for (to, length) in sent {
+            assert_eq!(to, from);
+            assert!(length <= datagram.len(), "{length} for {}", datagram.len());
+        }
     }
 
     fn dc_says(&mut self, plain: &[u8]) {
+        if let Ok(Message::RouteDirection(direction)) = Message::decode(plain) {
+            self.note(&direction);
+        }
         if let Some(datagram) = self.dc.seal(Kind::Control, plain, self.now) {
             self.datagram(parse(DC), &datagram);
         }
@@ -234,8 +279,8 @@ impl Car {
         let mut out = std::mem::take(&mut self.out);
         let handled = self.gateway.handle_packet(packet, &mut out, self.now);
         match handled {
-            Ok(Forward::Tun) => self.check_delivered(&out),
-            Ok(Forward::Udp(_)) => self.check_sent(packet, &out),
+            Ok(Forward::Tun) => self.check_delivered(&out, Side::Lan),
+            Ok(Forward::Udp(_)) => drop(self.check_sent(packet, &out)),
             Ok(Forward::Nowhere) | Err(_) => {}
         }
         self.out = out;
@@ -253,6 +298,8 @@ impl Car {
             self.drain();
         }
         self.now = until;
+        let late = self.unanswered.iter().find(|(_, latest)| **latest < until);
+        assert!(late.is_none(), "a question waits for ever: {late:?}");
         if which & 0x40 != 0 {
             let status = self.gateway.status(self.now);
             assert!(status.tunnels <= 4 && status.devices <= 7);
@@ -274,6 +321,12 @@ impl Car {
             },
             self.now,
         );
+        let mac_text = text(mac);
+        // With too many devices it may not be taken.
+        if self.gateway.devices().iter().any(|d| d.mac == mac_text) {
+            self.seen.insert(mac, address);
+            self.owners.insert(address, mac);
+        }
         self.drain();
     }
 
@@ -290,7 +343,9 @@ impl Car {
             .ok()
             .and_then(|text| Fqdn::parse(text).ok());
         let address = <[u8; 4]>::try_from(step.bytes).ok();
-        self.unanswered.insert(query);
+        let is_ping = address.is_none() && step.which & 0x80 != 0;
+        let patience = if is_ping { PING } else { QUESTION };
+        self.unanswered.insert(query, self.now + patience);
         match (name, address) {
             (_, Some(v4)) => self
                 .gateway
@@ -383,33 +438,95 @@ impl Car {
         self.stranger(step.which, &datagram);
     }
 
-    /// What a device gets comes from the virtual world and is for it.
-    fn check_delivered(&self, packet: &[u8]) {
+    /// The DC directs a pair.
+    fn note(&mut self, direction: &RouteDirection) {
+        let given = self.given.iter().enumerate();
+        let mut ours = given.filter(|(at, _)| node(101 + *at as u8) == direction.local);
+        let local = if direction.local == node(1) {
+            OWN
+        } else if let Some((_, (_, vip))) = ours.next() {
+            *vip
+        } else {
+            // No device of ours, so far.
+            return;
+        };
+        let remote = &direction.remote;
+        self.carried.insert((local, remote.vip4));
+        if remote
+            .name
+            .is_within(&Fqdn::parse("ntm.test").expect("a name"))
+        {
+            self.directed.insert((local, remote.vip4));
+        } else {
+            self.elsewhere.insert((local, remote.name.clone()));
+        }
+    }
+
+    /// What a device gets is for it, who is there, and comes from whom the DC directed it to or from one beside it.
+    fn check_delivered(&self, packet: &[u8], from: Side) {
         let view = Ipv4View::new(packet).expect("a whole packet");
         let (source, destination) = (view.source(), view.destination());
         assert!(is_virtual(source), "{source} is no virtual address");
-        let ours = destination == OWN || destination.octets()[..3] == [192, 168, 1];
-        assert!(ours, "{destination} is not on the LAN");
         assert_eq!(view.bytes().len(), packet.len());
+        let device = self.device_at(destination);
+        let Some(device) = device else {
+            panic!("nobody is at {destination}");
+        };
+        let beside = from != Side::Tunnel && self.vips.contains(&source);
+        let directed = self.directed.contains(&(device, source));
+        assert!(
+            beside || directed || self.is_alias_of_directed(device, source),
+            "{source} was not directed to {device}"
+        );
     }
 
-    /// What leaves is sealed for the peer, and has a virtual address as its source.
-    fn check_sent(&mut self, packet: &[u8], datagram: &[u8]) {
+    /// The virtual address of who was seen last at this address of the LAN.
+    fn device_at(&self, lan: Ipv4Addr) -> Option<Ipv4Addr> {
+        if lan == OWN {
+            return Some(OWN);
+        }
+        let mac = self.owners.get(&lan)?;
+        if self.seen.get(mac) != Some(&lan) {
+            return None;
+        }
+        let devices = self.gateway.devices();
+        let device = devices.iter().find(|device| device.mac == text(*mac))?;
+        device.vip4.parse().ok()
+    }
+
+    /// Whether `source` stands here for a device of another domain that was directed to ours.
+    fn is_alias_of_directed(&self, device: Ipv4Addr, source: Ipv4Addr) -> bool {
+        let tunnels = self.gateway.tunnels(self.now);
+        let mut aliases = tunnels.iter().flat_map(|tunnel| &tunnel.aliases);
+        aliases.any(|(name, alias)| {
+            let name = Fqdn::parse(name).expect("a name");
+            *alias == source.to_string() && self.elsewhere.contains(&(device, name))
+        })
+    }
+
+    /// What leaves is whole, and goes where [`Self::check_carried`] says; whether the peer can open it.
+    fn check_sent(&mut self, packet: &[u8], datagram: &[u8]) -> bool {
         let opening = Opening::decode(datagram).expect("sealed");
         assert_eq!(opening.kind, Kind::Data);
+        let length = self.check_carried(datagram);
+        let sent = Ipv4View::new(packet).expect("routed").bytes().len();
+        assert!(length.is_none_or(|length| length == sent));
+        length.is_some()
+    }
+
+    /// What leaves is sealed for the peer, between two whom the DC directed; its length, if the peer can open it.
+    fn check_carried(&mut self, datagram: &[u8]) -> Option<usize> {
         assert!(datagram.len() > HEADER_LEN + 16);
-        if let Some(plain) = self.peer.open(datagram, self.now) {
-            let view = Ipv4View::new(&plain).expect("a whole packet");
-            assert!(
-                self.vips.contains(&view.source()),
-                "{} leaves the LAN",
-                view.source()
-            );
-            assert_eq!(
-                plain.len(),
-                Ipv4View::new(packet).expect("routed").bytes().len()
-            );
+        let plain = self.peer.open(datagram, self.now)?;
+        if plain.is_empty() {
+            // It keeps the way open.
+            return None;
         }
+        let view = Ipv4View::new(&plain).expect("a whole packet");
+        let pair = (view.source(), view.destination());
+        assert!(self.vips.contains(&pair.0), "{} leaves the LAN", pair.0);
+        assert!(self.carried.contains(&pair), "{pair:?} were not directed");
+        Some(plain.len())
     }
 
     /// Does what the gateway wants done, and what the others answer; what was sent, and where.
@@ -424,10 +541,10 @@ impl Car {
                         sent.push((path.remote, datagram.len()));
                         self.deliver(path.remote, &datagram);
                     }
-                    Output::Deliver(packet) => self.check_delivered(&packet),
+                    Output::Deliver(packet) => self.check_delivered(&packet, Side::Either),
                     Output::Answer { query, .. } | Output::Pong { query, .. } => {
                         assert!(
-                            self.unanswered.remove(&query),
+                            self.unanswered.remove(&query).is_some(),
                             "one answer for each question"
                         );
                     }
@@ -438,11 +555,7 @@ impl Car {
             let Some((from, datagram)) = self.inbound.pop_front() else {
                 return sent;
             };
-            let mut out = std::mem::take(&mut self.out);
-            let _ = self
-                .gateway
-                .handle_datagram(path(from), &datagram, &mut out, self.now);
-            self.out = out;
+            self.take(from, &datagram);
         }
     }
 
@@ -479,6 +592,7 @@ impl Car {
                     self.nonce = binding.nonce;
                 }
             }
+            Kind::Data if opening.receiver == PEER_PATH => drop(self.check_carried(datagram)),
             Kind::HandshakeInit
             | Kind::Control
             | Kind::CookieReply
@@ -526,6 +640,7 @@ impl Car {
             {
                 direction.request = asked.request;
                 direction.local = asked.device;
+                self.note(&direction);
                 Message::RouteDirection(Box::new(direction))
             } else {
                 Message::DirectionRefused(DirectionRefused {
@@ -577,6 +692,11 @@ impl Car {
             self.inbound.extend(sealed.map(|sealed| (to, sealed)));
         }
     }
+}
+
+/// A MAC address as the gateway shows it.
+fn text(mac: [u8; 6]) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 
 /// The direction to the camera behind `home`, for the laptop.

@@ -9,7 +9,8 @@
 #   --merge    no search: adds to corpus/ what the searches so far found worth keeping, a few small files each
 #
 # Sets up what it needs: a nightly toolchain and cargo-fuzz. What is found stays in work/ (inputs that reached
-# something new) and artifacts/ (inputs that broke something); neither is committed.
+# something new) and artifacts/TARGET/RUN (inputs that broke something); neither is committed. Fails when a search
+# ended in any other way than it should, or a merge did.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")"
@@ -65,36 +66,41 @@ longest() { # TARGET: sequences of messages are longer than one
 binary() { echo "target/$TRIPLE/release/$1"; }
 
 search() { # TARGET
-    local target=$1 log before after found
+    local target=$1 at log found rc=0
     mkdir -p "work/$target" "artifacts/$target" "regressions/$target"
-    log=artifacts/$target/log
-    before=$(find "artifacts/$target" -type f ! -name log | wc -l)
-    NTM_FUZZ_HISTORY=$PWD/artifacts/$target/history "$(binary "$target")" \
+    # A fresh folder: what was found before, and is found again, is found.
+    at=$(mktemp -d "artifacts/$target/$(date +%m%d-%H%M%S)-XXX")
+    log=$at/log
+    NTM_FUZZ_HISTORY=$PWD/$at/history "$(binary "$target")" \
         ${seconds:+-max_total_time=$seconds} ${runs:+-runs=$runs} \
         -max_len="$(longest "$target")" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-        -artifact_prefix="artifacts/$target/" \
-        "work/$target" "corpus/$target" "regressions/$target" >"$log" 2>&1 || true
-    after=$(find "artifacts/$target" -type f ! -name log | wc -l)
+        -artifact_prefix="$at/" \
+        "work/$target" "corpus/$target" "regressions/$target" >"$log" 2>&1 || rc=$?
     rmdir "regressions/$target" 2>/dev/null || true
-    found=$((after - before))
+    found=$(find "$at" -type f ! -name log ! -name history | wc -l)
     stat() { sed -n "s/^stat::$1: *//p" "$log" | tail -n 1; }
     printf '%-10s %12s %10s %12s %8s\n' "$target" "$(stat number_of_executed_units)" \
         "$(stat average_exec_per_sec)" "$(stat new_units_added)" "$found"
-    if [ "$found" -gt 0 ] || ! grep -q '^stat::' "$log"; then
+    if [ "$rc" -ne 0 ] || [ "$found" -gt 0 ] || ! grep -q '^stat::' "$log"; then
         tail -n 30 "$log" >&2
+        echo "$target: ended with status $rc; what it found is in fuzz/$at" >&2
         return 1
     fi
+    rm -r "$at"
 }
 
 merge() { # TARGET
     local target=$1 kept file
-    [ -d "work/$target" ] || return 0
+    [ -d "work/$target" ] || {
+        echo "$target: nothing to merge, there was no search" >&2
+        return 0
+    }
     kept=$(mktemp -d)
     if ! "$(binary "$target")" -set_cover_merge=1 -max_len=$LONGEST -timeout=10 "$kept" "corpus/$target" "work/$target" \
         >/dev/null 2>&1; then
         echo "$target: not merged; does a search of it still run?" >&2
         rm -r "$kept"
-        return 0
+        return 1
     fi
     # The smallest first; the seeds stay whatever else there is.
     for file in $(find "$kept" -type f -printf '%s %p\n' | sort -n | head -n $MOST_FILES | cut -d ' ' -f 2); do
@@ -105,11 +111,11 @@ merge() { # TARGET
 }
 
 set_up
+failed=0
 if [ -n "$merge" ]; then
-    for target in "${targets[@]}"; do merge "$target"; done
-    exit 0
+    for target in "${targets[@]}"; do merge "$target" || failed=1; done
+    exit $failed
 fi
 printf '%-10s %12s %10s %12s %8s\n' target executions exec/s 'new entries' crashes
-failed=0
 for target in "${targets[@]}"; do search "$target" || failed=1; done
 exit $failed

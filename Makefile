@@ -35,6 +35,10 @@ sim: ## N=1000 [SEED=1]: so many worlds drawn from seeds, each judged by what mu
 	@$(CARGO) build --quiet --profile sim -p ntm-sim
 	$(TARGET)/sim/sim $(or $(N),1000) $(SEED)
 
+sim-moves: ## N=20000 [SEED=1]: so many moves in worlds drawn from seeds; no session may notice
+	@$(CARGO) build --quiet --profile sim -p ntm-sim
+	$(TARGET)/sim/sim-moves $(or $(N),20000) $(SEED)
+
 scenario: daemons ## S=NAME: one namespace scenario; its last line is one JSON object
 	@test -n "$(S)" || { echo "which one? make scenario S=NAME, NAME one of: $(SCENARIOS)" >&2; exit 2; }
 	@f=qemu-tests/scenarios/$(S).sh; [ -x $$f ] || case '$(S)' in \
@@ -87,4 +91,4 @@ clean: ## removes what was built, and worlds left over
 	$(CARGO) clean
 	rm -rf qemu-tests/out
 
-.PHONY: help demo demo-play test test-rust sim scenario scenarios moves daemons build size check fuzz bench-datapath clean
+.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves daemons build size check fuzz bench-datapath clean

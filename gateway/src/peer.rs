@@ -212,6 +212,16 @@ impl Peer {
         self.bind(env, now);
     }
 
+    /// How many ways to it there are.
+    pub(crate) fn ways(&self) -> usize {
+        self.paths.all().count()
+    }
+
+    /// How many packets wait for it.
+    pub(crate) fn held_packets(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Whether its tunnel carries traffic.
     pub(crate) fn is_up(&self, now: Instant) -> bool {
         self.paths.active_path().is_some() && self.keys.is_up(now)

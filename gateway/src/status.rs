@@ -132,7 +132,31 @@ pub struct PingReport {
     pub remote: String,
 }
 
+/// What a gateway holds for others: bounded by [`crate::Limits`], and small when all is quiet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Other gateways.
+    pub peers: usize,
+    /// Ways to them.
+    pub ways: usize,
+    /// Pairs of devices.
+    pub pairs: usize,
+    /// Packets that wait for a tunnel.
+    pub packets: usize,
+}
+
 impl Gateway {
+    /// What it holds for others.
+    pub fn held(&self) -> Held {
+        let sum = |part: fn(&Peer) -> usize| self.peers.iter().map(part).sum();
+        Held {
+            peers: self.peers.iter().count(),
+            ways: sum(Peer::ways),
+            pairs: self.pairs.len(),
+            packets: sum(Peer::held_packets),
+        }
+    }
+
     /// The gateway in one look.
     pub fn status(&self, now: Instant) -> Status {
         Status {

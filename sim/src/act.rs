@@ -290,7 +290,7 @@ impl World {
         self.settle(Node::Site(site));
     }
 
-    fn stop(&mut self, node: Node, how: Process, ms: u64) {
+    pub(crate) fn stop(&mut self, node: Node, how: Process, ms: u64) {
         let number = self.number(node);
         if self.process[number] != Process::Up {
             return;

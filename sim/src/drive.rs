@@ -26,14 +26,14 @@ impl World {
         self.check_questions();
     }
 
-    fn next_at(&self) -> Option<Instant> {
+    pub(crate) fn next_at(&self) -> Option<Instant> {
         let running = self.process.iter().zip(&self.due);
         let due = running.filter_map(|(process, due)| due.filter(|_| *process == Process::Up));
         let later = self.later.first_key_value().map(|((at, _), _)| *at);
         due.chain(later).chain(self.net.next_at()).min()
     }
 
-    fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         while let Some(entry) = self
             .later
             .first_entry()

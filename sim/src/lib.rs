@@ -8,12 +8,15 @@
 pub mod act;
 mod drive;
 mod model;
+pub mod moves;
 pub mod nat;
 pub mod net;
 mod nodes;
 mod packets;
 pub mod picture;
+mod rewire;
 pub mod run;
+mod session;
 pub mod shrink;
 pub mod spec;
 pub mod tally;

@@ -38,6 +38,7 @@ pub enum Fate {
 }
 
 /// A datagram on its way.
+#[derive(Clone)]
 pub struct Delivery {
     /// As its receiver sees it.
     pub from: SocketAddr,
@@ -52,6 +53,19 @@ pub struct Delivery {
 struct Attachment {
     realm: usize,
     link: LinkSpec,
+    /// Until then everything to it and from it vanishes.
+    hole: Option<Instant>,
+}
+
+impl Attachment {
+    fn new(realm: usize, link: LinkSpec) -> Self {
+        let hole = None;
+        Self { realm, link, hole }
+    }
+
+    fn is_holed(&self, now: Instant) -> bool {
+        self.hole.is_some_and(|until| now < until)
+    }
 }
 
 /// The network.
@@ -71,6 +85,8 @@ pub struct Net {
     pub bursts: Vec<(Option<usize>, u64, Instant)>,
     /// Datagrams sent so far.
     pub sent: u64,
+    /// Copies of what got on its way since somebody last looked, with its receiver, if somebody listens.
+    pub tap: Option<Vec<(usize, Delivery)>>,
     /// A running hash of all that was sent, by whom, when.
     hash: u64,
     born: Option<Instant>,
@@ -91,6 +107,7 @@ impl Net {
             dice: Dice::new(u64::from_be_bytes(dice.bytes()), 0),
             bursts: Vec::new(),
             sent: 0,
+            tap: None,
             hash: 0xcbf2_9ce4_8422_2325,
             born: None,
         };
@@ -137,6 +154,47 @@ impl Net {
         }
     }
 
+    /// `node` loses one address.
+    pub fn detach(&mut self, node: usize, address: IpAddr) {
+        if let Some(attached) = self.attached.remove(&(node, address)) {
+            self.realms[attached.realm].hosts.remove(&address);
+        }
+    }
+
+    /// `node` gets another address in the network where it has this one; `None`: it does not have it.
+    pub fn renumber(&mut self, node: usize, address: IpAddr) -> Option<IpAddr> {
+        let (realm, link) = {
+            let attached = self.attached.get(&(node, address))?;
+            (attached.realm, attached.link)
+        };
+        let fresh = match address {
+            IpAddr::V6(_) => self.public_v6(),
+            IpAddr::V4(_) if !is_private(address) => self.public_v4(),
+            IpAddr::V4(old) => {
+                let [a, b, c, d] = old.octets();
+                let others = (1..=250).map(|more| (d - 1 + more) % 250 + 1);
+                let mut others = others.map(|last| IpAddr::from(Ipv4Addr::new(a, b, c, last)));
+                others.find(|other| !self.realms[realm].hosts.contains_key(other))?
+            }
+        };
+        self.detach(node, address);
+        self.attach(node, fresh, realm, link);
+        Some(fresh)
+    }
+
+    /// Until then everything to and from this address of `node` vanishes.
+    pub fn hole(&mut self, node: usize, address: IpAddr, until: Instant) {
+        if let Some(attached) = self.attached.get_mut(&(node, address)) {
+            attached.hole = Some(until);
+        }
+    }
+
+    /// Whether what `node` sends from this address, or is sent to it, vanishes now.
+    pub fn is_holed(&self, node: usize, address: IpAddr, now: Instant) -> bool {
+        let attached = self.attached.get(&(node, address));
+        attached.is_some_and(|attached| attached.is_holed(now))
+    }
+
     /// The boxes in front of `node` reboot; with `readdress` they come back with other outside addresses.
     pub fn reboot_boxes(&mut self, node: usize, readdress: bool) {
         for gate in self.boxes_of(node) {
@@ -172,19 +230,22 @@ impl Net {
             return Fate::Blocked;
         };
         let (realm, up) = (attachment.realm, attachment.link);
+        if attachment.is_holed(now) {
+            return Fate::Lost;
+        }
         if self.is_lost(node, &up, bytes.len(), to.is_ipv4(), now) {
             return Fate::Lost;
         }
         let Some((realm, owner, from, to)) = self.route(realm, from, to, now) else {
             return Fate::Blocked;
         };
-        let Some(down) = self
-            .attached
-            .get(&(owner, to.ip()))
-            .map(|attached| attached.link)
-        else {
+        let Some(attached) = self.attached.get(&(owner, to.ip())) else {
             return Fate::Blocked;
         };
+        let down = attached.link;
+        if attached.is_holed(now) {
+            return Fate::Lost;
+        }
         if self.is_lost(owner, &down, bytes.len(), to.is_ipv4(), now) {
             return Fate::Lost;
         }
@@ -201,6 +262,9 @@ impl Net {
                 realm,
             };
             self.sequence += 1;
+            if let Some(tap) = &mut self.tap {
+                tap.push((owner, delivery.clone()));
+            }
             let at = now + delay + Duration::from_micros(late);
             self.queue.insert((at, self.sequence), (owner, delivery));
         }
@@ -312,7 +376,7 @@ impl Net {
     fn attach(&mut self, node: usize, address: IpAddr, realm: usize, link: LinkSpec) {
         self.realms[realm].hosts.insert(address, node);
         self.attached
-            .insert((node, address), Attachment { realm, link });
+            .insert((node, address), Attachment::new(realm, link));
     }
 
     fn place_v4(&mut self, node: usize, index: usize, wan: &WanSpec) -> Option<(usize, IpAddr)> {

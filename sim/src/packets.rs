@@ -24,7 +24,11 @@ pub(crate) fn udp(from: Ipv4Addr, to: Ipv4Addr, number: u32, length: usize) -> V
     packet.extend(MARKER);
     packet.extend(number.to_be_bytes());
     packet.resize(usize::from(total), 0x5a);
-    let sum = transport_sum(&packet);
+    // Zero would say that there is no checksum (RFC 768).
+    let sum = match transport_sum(&packet) {
+        0 => 0xffff,
+        sum => sum,
+    };
     packet[26..28].copy_from_slice(&sum.to_be_bytes());
     packet
 }

@@ -18,7 +18,7 @@ const WHOLE_LOSSY: Duration = Duration::from_secs(45);
 /// Pause between the packets of a pair.
 const BEAT: Duration = Duration::from_millis(400);
 /// How long nothing is asked of the world, to see that it is quiet and that its tunnels hold.
-const IDLE: Duration = Duration::from_secs(150);
+pub(crate) const IDLE: Duration = Duration::from_secs(150);
 /// Most pairs of devices that are tried.
 const PAIRS: usize = 14;
 /// Longest packet that fits every line: the smallest MTU without the headers of IPv6, UDP and our own.
@@ -60,10 +60,7 @@ impl Plan {
         let mut world = World::new(self.spec.clone(), self.seed, traced);
         let played = catch_unwind(AssertUnwindSafe(|| play(&mut world, &self.steps)));
         if let Err(panic) = played {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            world.watch.failure = None;
-            world.fail(format!("panic: {}", text.unwrap_or_default()));
+            panicked(&mut world, panic.as_ref());
         }
         Outcome {
             tally: Tally::of(&world, &self.steps),
@@ -72,6 +69,14 @@ impl Plan {
             trace: world.trace.take(),
         }
     }
+}
+
+/// A machine panicked with this: that is a broken rule before all others.
+pub(crate) fn panicked(world: &mut World, panic: &(dyn std::any::Any + Send)) {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    world.watch.failure = None;
+    world.fail(format!("panic: {}", text.unwrap_or_default()));
 }
 
 fn play(world: &mut World, steps: &[Step]) {
@@ -118,7 +123,7 @@ fn present(world: &mut World, site: usize) -> Option<DeviceAt> {
     (!there.is_empty()).then(|| (site, there[world.dice.index(there.len())]))
 }
 
-fn is_lossy(world: &World) -> bool {
+pub(crate) fn is_lossy(world: &World) -> bool {
     world
         .sites
         .iter()
@@ -168,7 +173,7 @@ fn exchange(world: &mut World, pairs: &[(DeviceAt, DeviceAt)], limit: Duration, 
     }
 }
 
-fn reason(world: &World, from: DeviceAt, to: DeviceAt) -> String {
+pub(crate) fn reason(world: &World, from: DeviceAt, to: DeviceAt) -> String {
     let state = |site: usize| {
         let machine = &world.sites[site].machine;
         let tunnels = machine.tunnels(world.now);
@@ -192,7 +197,7 @@ fn reason(world: &World, from: DeviceAt, to: DeviceAt) -> String {
 }
 
 /// In a world where nothing happens little is sent.
-fn check_quiet(world: &mut World, sent: u64) {
+pub(crate) fn check_quiet(world: &mut World, sent: u64) {
     let sockets: u64 = world
         .sites
         .iter()
@@ -217,7 +222,7 @@ fn check_quiet(world: &mut World, sent: u64) {
     }
 }
 
-fn check_end(world: &mut World) {
+pub(crate) fn check_end(world: &mut World) {
     let sites = world.sites.len();
     for number in 0..sites {
         let tunnels = world.sites[number].machine.tunnels(world.now);

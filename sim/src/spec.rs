@@ -215,7 +215,7 @@ pub fn wans(dice: &mut Dice, lossy: bool) -> Vec<WanSpec> {
     (0..count).map(|_| wan(dice, lossy)).collect()
 }
 
-fn wan(dice: &mut Dice, lossy: bool) -> WanSpec {
+pub(crate) fn wan(dice: &mut Dice, lossy: bool) -> WanSpec {
     let mut v4 = match dice.index(20) {
         0..=2 => V4Kind::Global,
         3 => V4Kind::Firewall(nat(dice)),
@@ -243,7 +243,7 @@ fn wan(dice: &mut Dice, lossy: bool) -> WanSpec {
     WanSpec { v4, v6, link }
 }
 
-fn nat(dice: &mut Dice) -> NatSpec {
+pub(crate) fn nat(dice: &mut Dice) -> NatSpec {
     let by = [By::Endpoint, By::Address, By::AddressAndPort];
     NatSpec {
         mapping: dice.pick(&by),

@@ -22,7 +22,7 @@ use std::time::Instant;
 pub const PORT: u16 = 4750;
 
 /// The port of gateways' spare sockets.
-const SPARE_PORT: u16 = 4799;
+pub(crate) const SPARE_PORT: u16 = 4799;
 
 /// Somebody with a line to the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,6 +146,8 @@ pub struct World {
     pub(crate) due: Vec<Option<Instant>>,
     pub(crate) later: BTreeMap<(Instant, u64), Later>,
     pub(crate) sequence: u64,
+    /// The number of the inside network that each gateway's newest WAN is in.
+    pub(crate) places: Vec<usize>,
     pub(crate) out: Vec<u8>,
 }
 
@@ -229,6 +231,7 @@ impl World {
             due: vec![None; count],
             later: BTreeMap::new(),
             sequence: 0,
+            places: vec![0; spec.sites.len()],
             out: Vec::new(),
             spec,
         };

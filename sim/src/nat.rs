@@ -92,7 +92,10 @@ impl Nat {
             .get_mut(&port)
             .expect("ports and mappings agree");
         mapped.flows.insert(to, now);
-        SocketAddr::new(self.outside.unwrap_or(from.ip()), port)
+        match self.outside {
+            Some(outside) => SocketAddr::new(outside, port),
+            None => from,
+        }
     }
 
     /// A datagram arrives from `from` for `to`: the inside socket, if it may pass.

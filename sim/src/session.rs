@@ -6,7 +6,7 @@
 
 use crate::act::DeviceAt;
 use crate::world::World;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 mod tcp;
@@ -138,7 +138,7 @@ impl Session {
 pub(crate) struct Sessions {
     pub(crate) list: Vec<Session>,
     /// What packets under way mean: the session, and what is said in it.
-    meaning: HashMap<u32, (usize, Payload)>,
+    meaning: BTreeMap<u32, (usize, Payload)>,
 }
 
 impl Sessions {
@@ -225,9 +225,7 @@ impl Sessions {
             self.meaning.insert(serial, (number, payload));
         }
         if self.meaning.len() > UNDER_WAY {
-            let newest = self.meaning.keys().max().copied().unwrap_or(0);
-            let half = UNDER_WAY as u32 / 2;
-            self.meaning.retain(|serial, _| newest - serial < half);
+            self.meaning.pop_first();
         }
     }
 }

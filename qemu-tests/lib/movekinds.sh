@@ -7,7 +7,8 @@ M='tcp_lost == 0;p50 <= 1.5 * rtt + 20;p99 <= 3 * rtt + 50' # a plain move
 B='tcp_lost == 0;p50 <= 3 * rtt + 50'                       # both ends at once
 R='tcp_lost == 0;resume <= 2 * rtt + 50'                    # the network comes back, the interactive session goes on
 
-# NAME: FUNCTION A_KINDS B_KINDS [SETTING=VALUE...] | AIM;AIM...; settings: `repeats`, `only` (whose datagrams are all there is)
+# NAME: FUNCTION A_KINDS B_KINDS [SETTING=VALUE...] | AIM;AIM...; settings: `repeats`, `changes` (as many in any
+# case), `only` (whose datagrams are all there is)
 # shellcheck disable=SC2034 # for move.sh
 declare -A MOVE_OF=(
     [still]="stays nat nat|tcp_lost == 0;udp_lost == 0;worst <= 10"
@@ -32,7 +33,7 @@ declare -A MOVE_OF=(
     [two-wans-planned]="planned nat,nat nat|tcp_lost == 0;udp_lost == 0;worst <= 10"
     [two-wans-cut]="cut_seen nat,nat nat|tcp_lost == 0;udp_lost == 0;worst <= 3 * rtt + 50"
     [two-wans-cut-silent]="cut_silent nat,nat nat|tcp_lost == 0;udp_lost == 0;worst <= 3 * rtt + 50"
-    [flap]="flap nat,nat nat repeats=30|tcp_lost == 0"
+    [flap]="flap nat,nat nat changes=30|tcp_lost == 0"
     [awkward-twice]="twice nat,nat,nat nat|$B"
     [awkward-relay]="at_direct nat,nat nat|$B"
     [awkward-handshake]="at_handshake nat,nat nat|tcp_lost == 0"

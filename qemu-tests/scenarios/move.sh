@@ -16,6 +16,7 @@ play() {
     for w in "${@:4}"; do
         case $w in
         repeats=*) REPEATS=${NTM_REPEATS:-${w#*=}} ;;
+        changes=*) REPEATS=${w#*=} ;;
         only=*)
             options+=(--only-udp-from "${w#*=}")
             FLOWS=laptop.udp

@@ -101,8 +101,12 @@ pub struct Limits {
     pub waiting_packets: usize,
     /// DNS questions and pings without an answer yet.
     pub questions: usize,
+    /// Bytes of what was sent last that each tunnel with traffic keeps, to send them again when a way dies; 0: none.
+    pub resend: usize,
     /// How long a tunnel without traffic is kept.
     pub idle: Duration,
+    /// How long a tunnel whose other end cannot be reached is kept: sessions survive an outage of that length.
+    pub outage: Duration,
 }
 
 impl Default for Limits {
@@ -115,7 +119,9 @@ impl Default for Limits {
             directions: 256,
             waiting_packets: 32,
             questions: 256,
-            idle: Duration::from_secs(600),
+            resend: 256 << 10,
+            idle: Duration::from_secs(900),
+            outage: Duration::from_secs(900),
         }
     }
 }
@@ -315,6 +321,8 @@ pub struct Gateway {
     wans: Vec<Wan>,
     /// Local addresses of all sockets, in the order of the WANs.
     sockets: Vec<SocketAddr>,
+    /// The same, each with its WAN's place.
+    ranks: Vec<(SocketAddr, u8)>,
     devices: Devices,
     coordination: Coordination,
     directions: Directions,
@@ -346,6 +354,7 @@ impl Gateway {
             random,
             wans: Vec::new(),
             sockets: Vec::new(),
+            ranks: Vec::new(),
             directions: Directions::default(),
             early: Early::default(),
             pairs: Pairs::default(),
@@ -365,10 +374,11 @@ impl Gateway {
         if wans == self.wans {
             return;
         }
-        self.sockets = wans
-            .iter()
-            .flat_map(|wan| wan.sockets.iter().copied())
+        let ranks = (0..=u8::MAX).zip(&wans);
+        self.ranks = ranks
+            .flat_map(|(rank, wan)| wan.sockets.iter().map(move |socket| (*socket, rank)))
             .collect();
+        self.sockets = self.ranks.iter().map(|(socket, _)| *socket).collect();
         self.wans = wans;
         self.coordination.wans_changed(&self.wans, now);
         self.with_peers(|peers, env| peers.sockets_changed(env, now));
@@ -429,6 +439,7 @@ impl Gateway {
         let mut env = peers::Env {
             setup: &self.setup,
             sockets: &self.sockets,
+            ranks: &self.ranks,
             random: &mut self.random,
             output: &mut self.output,
             epoch: self.coordination.epoch(),

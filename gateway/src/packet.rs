@@ -62,13 +62,16 @@ impl Gateway {
             self.ask_for_packet(view.bytes(), node, (vip, destination), now)?;
             return Ok(Forward::Nowhere);
         };
-        let limit = self.setup.limits.waiting_packets;
         let peer = self.peers.get(pair.slot).ok_or(Reject::UnknownPath)?;
         let ends = Ends {
             source: Some(vip),
             destination: pair.real,
         };
-        let path = peer.seal_packet(view.bytes(), ends, out, limit, now)?;
+        let path = peer.seal_packet(view.bytes(), ends, out, &self.setup.limits, now)?;
+        if let (Some(_), Some(path)) = (path, peer.copies(now)) {
+            let datagram = out.clone();
+            self.output.push_back(Output::Send { path, datagram });
+        }
         self.peers.hasten(pair.slot, now);
         Ok(path.map_or(Forward::Nowhere, Forward::Udp))
     }

@@ -18,8 +18,10 @@ use ntm_proto::random::Random;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+mod choice;
 mod way;
 
+pub(crate) use choice::Evidence;
 use way::Way;
 
 /// Most ways to one peer, relayed one included.
@@ -30,6 +32,9 @@ const PROOF_LIFE: Duration = Duration::from_secs(150);
 const RELAYS: usize = 8;
 /// Challenges without an answer after which a way is dead.
 pub(crate) const GIVE_UP_AFTER: u32 = 4;
+
+/// How much later than usual an answer may be at least.
+const LATE: Duration = Duration::from_millis(20);
 
 /// Ways learned from datagrams at once, and the pause after which one more may be. Two NATs that give every remote
 /// port a port of its own make a new way of each challenge and of each answer, without end.
@@ -47,6 +52,10 @@ pub(crate) struct Paths {
     relays: Vec<SocketAddr>,
     /// Whether this end chooses between direct ways; the other follows.
     leads: bool,
+    /// How often the way in use has vanished under us: the peer is told by challenges.
+    era: u32,
+    /// The newest era the peer spoke of.
+    peer_era: u64,
 }
 
 impl Paths {
@@ -57,6 +66,8 @@ impl Paths {
             active: None,
             relays: Vec::new(),
             leads,
+            era: 0,
+            peer_era: 0,
         }
     }
 
@@ -104,11 +115,12 @@ impl Paths {
         direct.map(|way| way.path)
     }
 
-    /// Pause between challenges on the way in use: a few of its round trips.
+    /// Pause between challenges on the way in use: so long that an answer is clearly missing (RFC 6298).
     pub(crate) fn pace(&self) -> Duration {
         let (least, most) = (Duration::from_millis(100), Duration::from_millis(500));
-        let rtt = self.active().and_then(|way| way.rtt);
-        rtt.map_or(most, |rtt| (rtt * 3).clamp(least, most))
+        let way = self.active();
+        let late = way.and_then(|way| Some(way.rtt? + (way.varies * 4).max(LATE)));
+        late.map_or(most, |late| late.clamp(least, most))
     }
 
     /// Silence on the way in use, after something was sent, that makes it doubtful.
@@ -198,7 +210,10 @@ impl Paths {
         let (active, pace) = (self.active, self.pace());
         if let Some(way) = self.ways.iter_mut().find(|way| way.path == path) {
             way.heard = Some(now);
-            let asks = is_traffic || !way.proven;
+            let (is_used, asks) = (
+                active == Some(path) && way.proven,
+                is_traffic || !way.proven,
+            );
             // What is heard from somewhere but never answered there is asked ever less.
             let learned = !way.directed && !way.proven;
             let pause = pace
@@ -207,7 +222,7 @@ impl Paths {
                 } else {
                     1
                 };
-            return active != Some(path) && asks && way.has_rested(pause, now);
+            return !is_used && asks && way.has_rested(pause, now);
         }
         if self.relays.contains(&path.remote) {
             return true;
@@ -254,12 +269,15 @@ impl Paths {
         let Some(way) = self.ways.iter_mut().find(|way| way.path == path) else {
             return false;
         };
+        let awaited = !way.proven && self.active == Some(path);
         way.prove(now);
-        self.choose(path, asked, now)
+        self.choose(path, asked, now) || awaited
     }
 
-    /// An answer to a challenge came by `path`: if the token is right, the way is proven. The round trip if it
-    /// was, and whether bulk traffic takes another way now.
+    /// An answer to a challenge came by `path`: if the token is right, the way that was challenged is proven. The
+    /// round trip if it was, and whether bulk traffic takes another way now. An answer that came by another way than
+    /// its challenge left (somebody is faster with a copy) shows only that the peer receives by that way (RFC 9000
+    /// section 8.2.3).
     pub(crate) fn answered(
         &mut self,
         path: Path,
@@ -267,16 +285,17 @@ impl Paths {
         now: Instant,
     ) -> (Option<Duration>, bool) {
         let mut ways = self.ways.iter_mut();
-        let asked = ways
-            .find(|way| way.path == path)
-            .and_then(|way| way.take_answer(token, now));
-        match asked {
-            Some(asked) => (
-                Some(now.duration_since(asked)),
-                self.prove(path, asked, now),
-            ),
-            None => (None, false),
+        let Some((asked, way)) = ways.find_map(|way| Some((way.take_answer(token, now)?, way)))
+        else {
+            return (None, false);
+        };
+        let rtt = Some(now.duration_since(asked));
+        if way.path == path {
+            return (rtt, self.prove(path, asked, now));
         }
+        way.unanswered = 0;
+        way.heard = Some(now);
+        (rtt, false)
     }
 
     /// A token for a challenge on `path`, if that is a way.
@@ -320,61 +339,7 @@ impl Paths {
     pub(crate) fn forget_proofs(&mut self) {
         self.active = None;
         self.ways.iter_mut().for_each(Way::forget_proof);
-    }
-
-    /// Whether `newcomer`, whose challenge left at `asked`, shall carry the traffic from now on.
-    fn choose(&mut self, newcomer: Path, asked: Instant, now: Instant) -> bool {
-        let before = self.active;
-        let new = self.ways.iter().find(|way| way.path == newcomer);
-        let better = match (self.active(), new) {
-            (_, None) => false,
-            (None, Some(_)) => true,
-            (Some(old), Some(new)) => new.path != old.path && self.is_better(new, old, asked, now),
-        };
-        if better {
-            let dead = |way: &&mut Way| Some(way.path) == before && way.unanswered >= GIVE_UP_AFTER;
-            if let Some(old) = self.ways.iter_mut().find(dead) {
-                old.bar(now);
-                old.lose_proof();
-            }
-            self.active = Some(newcomer);
-        }
-        self.active != before
-    }
-
-    fn is_better(&self, new: &Way, old: &Way, asked: Instant, now: Instant) -> bool {
-        let silent = old.heard.is_none_or(|heard| heard < asked);
-        if silent && old.unanswered >= GIVE_UP_AFTER {
-            return true;
-        }
-        if new.is_barred(now) || (new.relayed && !old.relayed) {
-            return false;
-        }
-        if old.relayed != new.relayed {
-            return true;
-        }
-        // The peer has left the old way if it speaks by the new one only. The end that leads waits a little longer
-        // for the old one, so that the two do not swap places.
-        let long = |heard: Instant| now.duration_since(heard) >= self.patience();
-        let left = silent && (!self.leads || old.heard.is_none_or(long));
-        left || (self.leads && new.is_quicker_than(old))
-    }
-
-    fn best(&self, now: Instant) -> Option<Path> {
-        let proven = self.ways.iter().filter(|way| way.proven);
-        proven
-            .min_by_key(|way| (way.is_barred(now), way.relayed, way.rtt))
-            .map(|way| way.path)
-    }
-
-    fn drop_lost_active(&mut self) {
-        if let Some(path) = self.active
-            && !self.ways.iter().any(|way| way.path == path)
-        {
-            let proven = self.ways.iter().filter(|way| way.proven);
-            let best = proven.min_by_key(|way| (way.failures > 0, way.relayed, way.rtt));
-            self.active = best.map(|way| way.path);
-        }
+        self.forget_standings();
     }
 }
 

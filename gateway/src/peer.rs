@@ -12,6 +12,9 @@ mod binding;
 mod direct;
 mod handshake;
 mod keys;
+mod moving;
+mod recent;
+mod rhythm;
 mod traffic;
 mod watch;
 
@@ -23,6 +26,7 @@ use binding::{RelayEnd, Step};
 use direct::Trial;
 use handshake::{Answered, Outgoing};
 use keys::SessionKeys;
+use moving::Moving;
 use ntm_proto::Path;
 use ntm_proto::address::{canonical, is_candidate};
 use ntm_proto::cookie::Cookie;
@@ -30,6 +34,7 @@ use ntm_proto::id::{Fqdn, Identity, NodeId, PathId, TunnelId};
 use ntm_proto::key::PublicKey;
 use ntm_proto::message::{Message, RouteDirection, Why};
 use ntm_proto::wire::{HEADER_LEN, Kind};
+use recent::Recent;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -52,6 +57,8 @@ pub(crate) struct Peer {
     pub(crate) watch: Watch,
     /// How long it is kept without traffic.
     idle: Duration,
+    /// How long it is kept without a way.
+    outage: Duration,
     key: PublicKey,
     epoch: u32,
     peer_path: PathId,
@@ -70,6 +77,8 @@ pub(crate) struct Peer {
     cookie: Option<(Cookie, Instant)>,
     /// Sealed packets to be, with their destinations' translation done, until the tunnel is up.
     waiting: VecDeque<Vec<u8>>,
+    recent: Recent,
+    moving: Moving,
     announced: bool,
 }
 
@@ -85,6 +94,7 @@ impl Peer {
             traffic: Traffic::new(now),
             watch: Watch::new(env.keep_warm, !env.sockets.is_empty(), now),
             idle: env.setup.limits.idle,
+            outage: env.setup.limits.outage,
             key: direction.peer_key,
             epoch: direction.peer_epoch,
             peer_path: direction.peer_path,
@@ -100,6 +110,8 @@ impl Peer {
             answered: None,
             cookie: None,
             waiting: VecDeque::new(),
+            recent: Recent::default(),
+            moving: Moving::default(),
             announced: false,
         };
         peer.directed(direction, env, now);
@@ -126,6 +138,7 @@ impl Peer {
             self.trial.begin(now);
         }
         self.paths.direct(env.sockets, &self.candidates);
+        self.paths.rank(env.ranks, now);
         self.use_relay(direction, env, now);
         self.watch.directed(now);
         if restarted {
@@ -153,21 +166,6 @@ impl Peer {
         self.key = direction.peer_key;
         self.epoch = direction.peer_epoch;
         new_key || (new_epoch && !shaken)
-    }
-
-    /// Our sockets changed: speak from those that are left, at once and by all ways.
-    pub(crate) fn sockets_changed(&mut self, env: &mut Env<'_>, now: Instant) {
-        self.paths.move_to(env.sockets);
-        self.paths.direct(env.sockets, &self.candidates);
-        if let Some(relay) = &mut self.relay {
-            relay.sockets_changed(env.sockets, now);
-            self.paths.relay_bound(relay.bound());
-        }
-        self.bind(env, now);
-        self.challenge_all(env, now);
-        self.trial.begin(now);
-        self.hasten_request(env, now);
-        self.watch.sockets_changed(!env.sockets.is_empty(), now);
     }
 
     /// Takes a message of the relay we use.

@@ -18,6 +18,8 @@ const LOAD_LIMIT: u32 = 32;
 pub(crate) struct Env<'a> {
     pub(crate) setup: &'a Setup,
     pub(crate) sockets: &'a [SocketAddr],
+    /// Each socket's WAN's place in our order, best first.
+    pub(crate) ranks: &'a [(SocketAddr, u8)],
     pub(crate) random: &'a mut Random,
     pub(crate) output: &'a mut VecDeque<Output>,
     /// How others see our sockets.

@@ -251,6 +251,18 @@ pub struct TunnelClosed {
 pub struct PathChallenge {
     /// Unpredictable.
     pub token: u64,
+    /// What this way is to its sender.
+    pub standing: Standing,
+}
+
+/// What a way is to the end that speaks by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Grows each time the way in use vanished under its sender. Ways that are not said to be of the newest era are
+    /// gone.
+    pub era: u64,
+    /// 0: by the WAN its sender likes best; more: by one it likes less.
+    pub rank: u8,
 }
 
 /// The answer, sent by the path the challenge came by.
@@ -260,6 +272,8 @@ pub struct PathResponse {
     pub token: u64,
     /// Where the challenge came from, as its receiver saw it; `None` through a relay.
     pub observed: Option<SocketAddr>,
+    /// What this way is to the end that answers.
+    pub standing: Standing,
 }
 
 /// The other domains this one trusts. Replaces what was said before.
@@ -452,8 +466,13 @@ codec::fields!(DirectionRequest {
 codec::fields!(DirectionRefused { request, refusal });
 codec::fields!(DirectionAck { sequence, refusal });
 codec::fields!(TunnelClosed { tunnel });
-codec::fields!(PathChallenge { token });
-codec::fields!(PathResponse { token, observed });
+codec::fields!(Standing { era, rank });
+codec::fields!(PathChallenge { token, standing });
+codec::fields!(PathResponse {
+    token,
+    observed,
+    standing
+});
 codec::fields!(Identity {
     node,
     name,

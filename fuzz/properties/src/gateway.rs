@@ -686,6 +686,7 @@ impl Car {
             let response = PathResponse {
                 token: challenge.token,
                 observed: Some(parse(WAN4)),
+                standing: Standing::default(),
             };
             let plain = Message::PathResponse(response).encode();
             let sealed = self.peer.seal(Kind::Control, &plain, self.now);

@@ -114,10 +114,14 @@ pub fn seeds() -> Vec<Vec<u8>> {
         Message::TunnelClosed(TunnelClosed {
             tunnel: TunnelId([5; 16]),
         }),
-        Message::PathChallenge(PathChallenge { token: 99 }),
+        Message::PathChallenge(PathChallenge {
+            token: 99,
+            standing: Standing { era: 7, rank: 1 },
+        }),
         Message::PathResponse(PathResponse {
             token: 99,
             observed: Some(address),
+            standing: Standing::default(),
         }),
         Message::RelayDirection(crate::relay::direction(1, PathId(1), PathId(2))),
         Message::RouteDirection(Box::new(crate::gateway::direction(true))),

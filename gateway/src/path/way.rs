@@ -31,8 +31,17 @@ pub(crate) struct Way {
     pub(super) unanswered: u32,
     /// Smoothed over the last few answers.
     pub(crate) rtt: Option<Duration>,
+    /// How much the round trip varies (RFC 6298 section 2).
+    pub(super) varies: Duration,
     pub(crate) heard: Option<Instant>,
     pub(super) failures: u32,
+    /// The place of our WAN that it leads over, and of the peer's, as far as we were told.
+    pub(super) own_rank: u8,
+    pub(super) peer_rank: u8,
+    /// The newest era of the peer that was heard by it.
+    pub(super) peer_era: u64,
+    /// Bytes it may carry without proof.
+    pub(super) credit: usize,
     barred_until: Option<Instant>,
 }
 
@@ -48,10 +57,20 @@ impl Way {
             challenged: None,
             unanswered: 0,
             rtt: None,
+            varies: Duration::ZERO,
             heard: None,
             failures: 0,
+            own_rank: 0,
+            peer_rank: 0,
+            peer_era: 0,
+            credit: 0,
             barred_until: None,
         }
+    }
+
+    /// What the WANs that it leads over cost: 0 when both ends like theirs best.
+    pub(super) fn cost(&self) -> u16 {
+        u16::from(self.own_rank) + u16::from(self.peer_rank)
     }
 
     /// The peer receives by this way.
@@ -101,8 +120,21 @@ impl Way {
         let (_, asked) = *sent.into_iter().find(|(sent, _)| *sent == token)?;
         self.challenges = [None; UNDER_WAY];
         let sample = now.duration_since(asked);
+        if let Some(old) = self.rtt {
+            self.varies = (self.varies * 3 + old.abs_diff(sample)) / 4;
+        } else {
+            self.varies = sample / 2;
+        }
         self.rtt = Some(self.rtt.map_or(sample, |old| (old * 3 + sample) / 4));
         Some(asked)
+    }
+
+    /// Whether a challenge with this token is under way.
+    pub(super) fn has_asked(&self, token: u64) -> bool {
+        self.challenges
+            .iter()
+            .flatten()
+            .any(|(sent, _)| *sent == token)
     }
 
     /// It has failed while traffic was on it.

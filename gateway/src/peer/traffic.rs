@@ -3,7 +3,7 @@
 use super::{Peer, RelayEnd};
 use crate::peers::Env;
 use crate::translate::{self, Ends};
-use crate::{Output, Reject};
+use crate::{Limits, Output, Reject};
 use ntm_proto::Path;
 use ntm_proto::id::Identity;
 use ntm_proto::wire::{HEADER_LEN, Kind};
@@ -46,7 +46,7 @@ impl Peer {
         packet: &[u8],
         ends: Ends,
         out: &mut Vec<u8>,
-        limit: usize,
+        limits: &Limits,
         now: Instant,
     ) -> Result<Option<Path>, Reject> {
         out.clear();
@@ -54,11 +54,13 @@ impl Peer {
         out.extend_from_slice(packet);
         translate::rewrite(&mut out[HEADER_LEN..], ends);
         self.traffic.last = now;
-        let path = match self.paths.active_path() {
-            Some(path) if self.keys.is_up(now) => path,
-            Some(_) | None => return self.hold(out, limit).map(|()| None),
+        let is_up = self.keys.is_up(now);
+        let path = is_up.then(|| self.paths.carry(out.len())).flatten();
+        let Some(path) = path else {
+            return self.hold(out, limits).map(|()| None);
         };
         self.keys.seal(Kind::Data, self.peer_path, out, now)?;
+        self.recent.keep(out, limits.resend, now);
         self.traffic.sent += packet.len() as u64;
         self.watch.sent(now);
         Ok(Some(path))
@@ -74,12 +76,17 @@ impl Peer {
         now: Instant,
     ) -> Result<Opened, Reject> {
         let confirmed = self.keys.open(generation, datagram, out, now)?;
+        let is_traffic = datagram.first() == Some(&Kind::Data.byte());
         // Only the way in use takes doubt away from itself.
         match self.paths.active_path() {
             Some(active) if active != path => self.watch.heard = Some(now),
-            Some(_) | None => self.watch.heard(now),
+            Some(_) | None => {
+                self.watch.heard(now);
+                if is_traffic {
+                    self.watch.rhythm.beat(now);
+                }
+            }
         }
-        let is_traffic = datagram.first() == Some(&Kind::Data.byte());
         let wants_challenge = self.paths.heard(path, is_traffic, now);
         Ok(Opened {
             confirmed,
@@ -110,21 +117,23 @@ impl Peer {
         self.waiting = waiting;
     }
 
-    /// Sends what waited. Called when the tunnel has come up.
+    /// Sends what was lost and what waited. Called when the tunnel has come up, or takes another way.
     pub(super) fn release(&mut self, env: &mut Env<'_>, now: Instant) {
-        let Some(path) = self.paths.active_path() else {
-            return;
-        };
         if !self.keys.is_up(now) {
             return;
         }
-        while let Some(mut datagram) = self.waiting.pop_front() {
+        self.send_again(env, now);
+        while let Some(waiting) = self.waiting.front()
+            && let Some(path) = self.paths.carry(waiting.len())
+            && let Some(mut datagram) = self.waiting.pop_front()
+        {
             self.traffic.sent += (datagram.len() - HEADER_LEN) as u64;
             if self
                 .keys
                 .seal(Kind::Data, self.peer_path, &mut datagram, now)
                 .is_ok()
             {
+                self.recent.keep(&datagram, env.setup.limits.resend, now);
                 self.watch.sent(now);
                 env.output.push_back(Output::Send { path, datagram });
             }
@@ -132,12 +141,12 @@ impl Peer {
     }
 
     /// Keeps a translated packet until the tunnel is up; the oldest makes room.
-    fn hold(&mut self, out: &[u8], limit: usize) -> Result<(), Reject> {
+    fn hold(&mut self, out: &[u8], limits: &Limits) -> Result<(), Reject> {
         if out.len() > LONGEST_WAITING {
             return Err(Reject::QueueFull);
         }
         // Small packets may be more: first words of many devices at once.
-        let room = limit * LONGEST_WAITING;
+        let room = limits.waiting_packets * LONGEST_WAITING;
         let mut held: usize = self.waiting.iter().map(|packet| packet.len() + SLOT).sum();
         while held + out.len() + SLOT > room
             && let Some(oldest) = self.waiting.pop_front()

@@ -1,5 +1,6 @@
 //! Whether the other end is there: by its traffic first, by challenges when it is silent.
 
+use super::rhythm::Rhythm;
 use super::{Opened, Peer};
 use crate::peers::Env;
 use crate::{Event, Output};
@@ -11,12 +12,14 @@ use std::time::{Duration, Instant};
 const HELP_AFTER: Duration = Duration::from_millis(1000);
 /// Pause between questions to the DC about one peer.
 const ASK_PAUSE: Duration = Duration::from_secs(3);
-/// How long a peer without any way is kept.
-const GIVE_UP: Duration = Duration::from_secs(90);
+/// By how many doublings the pause grows.
+const SLOWER: u32 = 3;
 
 /// Times of what was heard and sent.
 pub(crate) struct Watch {
     pub(crate) heard: Option<Instant>,
+    /// How the peer's traffic comes by the way in use.
+    pub(super) rhythm: Rhythm,
     /// The first thing sent since something was heard.
     unanswered_since: Option<Instant>,
     last_sent: Instant,
@@ -32,6 +35,8 @@ pub(crate) struct Watch {
     /// Whether we have a socket at all: without one a peer is not given up.
     has_wan: bool,
     asked: Option<Instant>,
+    /// How often it was asked in vain.
+    asks: u32,
     /// The DC shall be asked for a new direction.
     pub(crate) wants_direction: bool,
     /// The last challenge that was answered: its token, its way and the round trip.
@@ -43,6 +48,8 @@ impl Watch {
         Self {
             has_wan,
             heard: None,
+            rhythm: Rhythm::default(),
+            asks: 0,
             unanswered_since: None,
             last_sent: now,
             keep_warm,
@@ -94,16 +101,29 @@ impl Watch {
     /// When the DC may be asked, if it should be.
     pub(crate) fn question_at(&self) -> Option<Instant> {
         let last = self.asked.filter(|_| self.wants_direction);
-        last.map(|at| at + ASK_PAUSE)
+        last.map(|at| at + self.ask_pause())
+    }
+
+    fn ask_pause(&self) -> Duration {
+        ASK_PAUSE * (1 << self.asks.saturating_sub(1).min(SLOWER))
+    }
+
+    /// When silence becomes doubtful: after something was sent, and either long or unlike the peer's traffic so far.
+    fn silent_at(&self, patience: Duration) -> Option<Instant> {
+        let since = self.unanswered_since?;
+        let missed = self.rhythm.missed_at().map(|at| at.max(since));
+        let late = since + patience;
+        Some(missed.map_or(late, |missed| missed.min(late)))
     }
 
     /// Whether the DC should be asked now; says so once per pause.
     pub(crate) fn take_question(&mut self, now: Instant) -> bool {
         let rested = self
             .asked
-            .is_none_or(|asked| now.duration_since(asked) >= ASK_PAUSE);
+            .is_none_or(|asked| now.duration_since(asked) >= self.ask_pause());
         let ask = self.wants_direction && rested;
         if ask {
+            self.asks = self.asks.saturating_add(1);
             self.asked = Some(now);
         }
         ask
@@ -153,12 +173,19 @@ impl Peer {
                 let response = PathResponse {
                     token: challenge.token,
                     observed,
+                    standing: self.paths.standing(path, env.epoch),
                 };
+                self.heed(path, challenge.standing, env, now);
                 self.send(&Message::PathResponse(response), path, env, now);
             }
             Message::PathResponse(response) => {
+                let of_active = self.paths.is_asked_of_active(response.token);
                 let (rtt, changed) = self.paths.answered(path, response.token, now);
+                self.heed(path, response.standing, env, now);
                 if let Some(rtt) = rtt {
+                    if of_active {
+                        self.watch.heard(now);
+                    }
                     self.watch.answered = Some((response.token, path, rtt));
                 }
                 if changed || (rtt.is_some() && self.watch.lost_since.is_some()) {
@@ -189,6 +216,7 @@ impl Peer {
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, env: &mut Env<'_>, now: Instant) {
         self.watch.checked = now;
+        self.recent.tidy(now);
         self.watch.keep_warm = env.keep_warm;
         self.handshake_timeout(env, now);
         self.bind(env, now);
@@ -212,12 +240,10 @@ impl Peer {
     pub(crate) fn poll_timeout(&self) -> Instant {
         let watch = &self.watch;
         let is_lost = watch.lost_since.is_some() || self.paths.active_path().is_none();
-        let probe = match (watch.unanswered_since, watch.probed) {
+        let probe = match (watch.silent_at(self.paths.patience()), watch.probed) {
             _ if is_lost => watch.checked + self.paths.pace(),
-            (Some(since), None) => since + self.paths.patience(),
-            (Some(since), Some(probed)) => {
-                (since + self.paths.patience()).max(probed + self.paths.pace())
-            }
+            (Some(silent), None) => silent,
+            (Some(silent), Some(probed)) => silent.max(probed + self.paths.pace()),
             (None, _) => watch.last_sent + watch.keep_warm,
         };
         let outgoing = self.outgoing.as_ref().map(|outgoing| outgoing.again);
@@ -229,7 +255,7 @@ impl Peer {
         };
         let over = Some(self.traffic.last + self.idle);
         let lost = watch.lost_since.filter(|_| watch.has_wan);
-        let given_up = lost.map(|since| since + GIVE_UP);
+        let given_up = lost.map(|since| since + self.outage);
         [
             outgoing,
             relay,
@@ -249,7 +275,7 @@ impl Peer {
         let lost = self
             .watch
             .lost_since
-            .is_some_and(|since| now.duration_since(since) >= GIVE_UP);
+            .is_some_and(|since| now.duration_since(since) >= self.outage);
         now.duration_since(self.traffic.last) >= idle || (lost && has_wan)
     }
 
@@ -283,8 +309,9 @@ impl Peer {
     pub(super) fn challenge(&mut self, path: Path, env: &mut Env<'_>, now: Instant) -> Option<u64> {
         let token = self.paths.challenge(path, env.random, now);
         if let Some(token) = token {
+            let standing = self.paths.standing(path, env.epoch);
             self.send(
-                &Message::PathChallenge(PathChallenge { token }),
+                &Message::PathChallenge(PathChallenge { token, standing }),
                 path,
                 env,
                 now,
@@ -313,6 +340,7 @@ impl Peer {
             return;
         };
         self.watch.lost_since = None;
+        self.watch.asks = 0;
         self.watch.wants_direction = false;
         let path = format!(
             "{} {}",
@@ -337,7 +365,8 @@ impl Peer {
         }
         let long = |since: Instant| now.duration_since(since) >= self.paths.patience();
         let is_lost = is_lost && self.watch.lost_since.is_some_and(long);
-        let silent = self.watch.unanswered_since.is_some_and(long);
+        let silent = self.watch.silent_at(self.paths.patience());
+        let silent = silent.is_some_and(|at| at <= now);
         let quiet = now.duration_since(self.watch.last_sent) >= self.watch.keep_warm;
         let rested = self
             .watch
@@ -349,6 +378,8 @@ impl Peer {
         if silent || is_lost {
             self.watch.probed = Some(now);
             self.watch.probes = self.watch.probes.saturating_add(1);
+            // One question for each time a stream ends.
+            self.watch.rhythm.stop();
         }
         // Traffic that goes one way only is silent all the time: the first challenge troubles nobody else.
         if is_lost || self.watch.is_doubtful() {
@@ -358,9 +389,12 @@ impl Peer {
         if self.watch.probes == 2 {
             // If this way is dead, the others have proven themselves by the time that is certain.
             self.challenge_others(env, now);
+            self.doubt(env, now);
         }
+        let before = self.paths.evidence();
         let given_up = self.paths.give_up_silent(now);
         if given_up {
+            self.note_loss(before, now);
             env.output.push_back(Output::Event(Event::PathLost {
                 peer: self.name.clone(),
             }));

@@ -426,7 +426,7 @@ fn keys_are_renewed_under_traffic_without_a_lost_packet() {
 fn an_idle_tunnel_is_closed_and_comes_back() {
     let mut world = settled(31, NAT, NAT);
     until_whole(&mut world, 5 * SECOND, 1);
-    world.run_for(Duration::from_secs(700));
+    world.run_for(Duration::from_secs(1000));
     for site in [CAR, HOME] {
         assert!(world.sites[&site].gateway.tunnels(world.now).is_empty());
         assert!(

@@ -160,10 +160,17 @@ fn samples() -> Vec<Message> {
         Message::TunnelClosed(TunnelClosed {
             tunnel: TunnelId([1; 16]),
         }),
-        Message::PathChallenge(PathChallenge { token: 9 }),
+        Message::PathChallenge(PathChallenge {
+            token: 9,
+            standing: Standing {
+                era: 1 << 40,
+                rank: 2,
+            },
+        }),
         Message::PathResponse(PathResponse {
             token: 9,
             observed: Some(address),
+            standing: Standing::default(),
         }),
         Message::Domains(Domains {
             sequence,

@@ -1,0 +1,265 @@
+//! Which of the ways carries the traffic.
+//!
+//! Ranked by what both ends think of the WANs they lead over, then direct before relayed, then quick before slow. When
+//! the way in use vanishes, under us or under the peer, the traffic takes the most likely way at once, in a bounded
+//! measure, and proof follows (after RFC 9000 section 9.3).
+
+use super::way::Way;
+use super::{GIVE_UP_AFTER, PROOF_LIFE, Paths};
+use ntm_proto::Path;
+use ntm_proto::message::Standing;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Bytes that an unproven way may carry after a move, until it has proved itself.
+const ON_CREDIT: usize = 128 << 10;
+
+/// A round trip that was never measured.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// What the peer's word of a way changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// The peer has left the way it used: what was sent to it there lately is lost.
+    pub(crate) moved: bool,
+    /// Bulk traffic takes another way now.
+    pub(crate) changed: bool,
+}
+
+/// What was known of the way in use at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Evidence {
+    pub(crate) path: Path,
+    heard: Option<Instant>,
+    rtt: Option<Duration>,
+}
+
+impl Evidence {
+    /// What left before that moment has arrived: what was heard last left the other end half a round trip earlier,
+    /// and what had arrived there by then left here half a round trip before that.
+    pub(crate) fn alive_until(&self, now: Instant) -> Instant {
+        let rtt = self.rtt.unwrap_or(SLOW);
+        let long_ago = now.checked_sub(SLOW * 2).unwrap_or(now);
+        self.heard
+            .and_then(|heard| heard.checked_sub(rtt))
+            .unwrap_or(long_ago)
+    }
+}
+
+impl Paths {
+    /// What is known of the way in use now.
+    pub(crate) fn evidence(&self) -> Option<Evidence> {
+        self.active().map(|way| Evidence {
+            path: way.path,
+            heard: way.heard,
+            rtt: way.rtt,
+        })
+    }
+
+    /// What the ways are to us: `sockets` in the order of the WANs, each with its WAN's place. Whether bulk traffic
+    /// takes another way now.
+    pub(crate) fn rank(&mut self, sockets: &[(SocketAddr, u8)], now: Instant) -> bool {
+        for way in &mut self.ways {
+            let own = sockets.iter().find(|(socket, _)| *socket == way.path.local);
+            way.own_rank = own.map_or(u8::MAX, |(_, rank)| *rank);
+        }
+        self.prefer(now)
+    }
+
+    /// What we say of `path` to the peer. `epoch` counts our starts, so that eras grow over them.
+    pub(crate) fn standing(&self, path: Path, epoch: u32) -> Standing {
+        let way = self.ways.iter().find(|way| way.path == path);
+        Standing {
+            era: u64::from(epoch) << 32 | u64::from(self.era),
+            rank: way.map_or(0, |way| way.own_rank),
+        }
+    }
+
+    /// The peer said, by `path`, what that way is to it.
+    pub(crate) fn peer_says(&mut self, path: Path, standing: Standing, now: Instant) -> Said {
+        let Some(way) = self.ways.iter_mut().find(|way| way.path == path) else {
+            return Said::default();
+        };
+        // An older word may come late, or from somebody who kept a copy.
+        if standing.era < way.peer_era {
+            return Said::default();
+        }
+        (way.peer_era, way.peer_rank) = (standing.era, standing.rank);
+        let moved = standing.era > self.peer_era;
+        let first = self.peer_era == 0;
+        self.peer_era = self.peer_era.max(standing.era);
+        if standing.era < self.peer_era {
+            return Said::default();
+        }
+        let left = self.active().is_none_or(|old| old.peer_era < self.peer_era);
+        let changed = if left && !first && self.active != Some(path) {
+            self.lean_on(path);
+            true
+        } else {
+            self.prefer(now)
+        };
+        let moved = moved && !first;
+        Said { moved, changed }
+    }
+
+    /// Nothing the peer said of its ways holds any more: it started anew.
+    pub(super) fn forget_standings(&mut self) {
+        self.peer_era = 0;
+        self.ways
+            .iter_mut()
+            .for_each(|way| (way.peer_era, way.peer_rank) = (0, 0));
+    }
+
+    /// Where `length` bytes of bulk traffic go: a proven way, or one that has credit left.
+    pub(crate) fn carry(&mut self, length: usize) -> Option<Path> {
+        let active = self.active?;
+        let way = self.ways.iter_mut().find(|way| way.path == active)?;
+        if way.proven {
+            return Some(active);
+        }
+        way.credit = way.credit.checked_sub(length)?;
+        Some(active)
+    }
+
+    /// Whether the way in use has proved itself.
+    pub(crate) fn is_sure(&self) -> bool {
+        self.active().is_some_and(|way| way.proven)
+    }
+
+    /// Whether the way in use was challenged with this token.
+    pub(crate) fn is_asked_of_active(&self, token: u64) -> bool {
+        self.active().is_some_and(|way| way.has_asked(token))
+    }
+
+    /// The best way beside the one in use, if it is proven: to send copies by.
+    pub(crate) fn second(&self, now: Instant) -> Option<Path> {
+        let others = self.ways.iter().filter(|way| {
+            let fresh = way
+                .heard
+                .is_some_and(|at| now.duration_since(at) < PROOF_LIFE);
+            let answers = way.proven && way.unanswered < 2;
+            answers && fresh && Some(way.path) != self.active && !self.is_left(way)
+        });
+        others
+            .min_by_key(|way| (way.cost(), way.relayed, way.rtt))
+            .map(|way| way.path)
+    }
+
+    /// Traffic goes by `path` from now on, though it is not proven.
+    fn lean_on(&mut self, path: Path) {
+        if let Some(way) = self.ways.iter_mut().find(|way| way.path == path) {
+            way.credit = ON_CREDIT;
+            self.active = Some(path);
+        }
+    }
+
+    /// Whether the peer has left `way`: it has spoken of a newer era, and not by this one.
+    fn is_left(&self, way: &Way) -> bool {
+        way.peer_era < self.peer_era
+    }
+
+    /// Takes a proven way over WANs that both ends like better. Whether bulk traffic takes another way now.
+    fn prefer(&mut self, now: Instant) -> bool {
+        let Some(old) = self.active() else {
+            return false;
+        };
+        let cost = old.cost();
+        let better = self.ways.iter().filter(|way| {
+            way.proven && way.cost() < cost && !way.is_barred(now) && !self.is_left(way)
+        });
+        let best = better.min_by_key(|way| (way.cost(), way.relayed, way.rtt));
+        let best = best.map(|way| way.path);
+        if best.is_some() {
+            self.active = best;
+        }
+        best.is_some()
+    }
+
+    /// Whether `newcomer`, whose challenge left at `asked`, shall carry the traffic from now on.
+    pub(super) fn choose(&mut self, newcomer: Path, asked: Instant, now: Instant) -> bool {
+        let before = self.active;
+        let new = self.ways.iter().find(|way| way.path == newcomer);
+        let better = match (self.active(), new) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(old), Some(new)) => new.path != old.path && self.is_better(new, old, asked, now),
+        };
+        if better {
+            let dead = |way: &&mut Way| Some(way.path) == before && way.unanswered >= GIVE_UP_AFTER;
+            if let Some(old) = self.ways.iter_mut().find(dead) {
+                old.bar(now);
+                old.lose_proof();
+            }
+            self.active = Some(newcomer);
+        }
+        self.active != before
+    }
+
+    fn is_better(&self, new: &Way, old: &Way, asked: Instant, now: Instant) -> bool {
+        if !old.proven || (self.is_left(old) && !self.is_left(new)) {
+            return true;
+        }
+        let silent = old.heard.is_none_or(|heard| heard < asked);
+        if silent && old.unanswered >= GIVE_UP_AFTER {
+            return true;
+        }
+        if new.is_barred(now) || self.is_left(new) || new.cost() > old.cost() {
+            return false;
+        }
+        if new.cost() < old.cost() {
+            return true;
+        }
+        if new.relayed && !old.relayed {
+            return false;
+        }
+        if old.relayed != new.relayed {
+            return true;
+        }
+        // The peer has left the old way if it speaks by the new one only. The end that leads waits a little longer
+        // for the old one, so that the two do not swap places.
+        let long = |heard: Instant| now.duration_since(heard) >= self.haste();
+        let left = silent && (!self.leads || old.heard.is_none_or(long));
+        left || (self.leads && new.is_quicker_than(old))
+    }
+
+    /// How long the end that leads listens for the old way when the peer speaks by a new one.
+    fn haste(&self) -> Duration {
+        let (least, most) = (Duration::from_millis(100), Duration::from_millis(600));
+        let rtt = self.active().and_then(|way| way.rtt);
+        rtt.map_or(most, |rtt| (rtt * 2).clamp(least, most))
+    }
+
+    pub(super) fn best(&self, now: Instant) -> Option<Path> {
+        let proven = self.ways.iter().filter(|way| way.proven);
+        proven
+            .min_by_key(|way| {
+                let (left, barred) = (self.is_left(way), way.is_barred(now));
+                (left, barred, way.cost(), way.relayed, way.rtt)
+            })
+            .map(|way| way.path)
+    }
+
+    /// The way in use may have vanished with its socket, or with the relay: the next best takes over.
+    pub(super) fn drop_lost_active(&mut self) {
+        let Some(path) = self.active else { return };
+        if self.ways.iter().any(|way| way.path == path) {
+            return;
+        }
+        self.era = self.era.wrapping_add(1);
+        let proven = self.ways.iter().filter(|way| way.proven);
+        let best = proven.min_by_key(|way| {
+            let failed = way.failures > 0;
+            (self.is_left(way), failed, way.cost(), way.relayed, way.rtt)
+        });
+        self.active = best.map(|way| way.path);
+        if self.active.is_none() {
+            // The peer has not moved: it hears us where it heard us, unless its NAT lets in only whom it knows.
+            let same = self
+                .ways
+                .iter()
+                .filter(|way| way.path.remote == path.remote);
+            let same = same.min_by_key(|way| way.own_rank).map(|way| way.path);
+            same.into_iter().for_each(|path| self.lean_on(path));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What a peer's tunnel does around a move, ours or the other end's, so that nothing is lost by it.
+//!
+//! What was sent since the way in use was surely alive is sent again by the next one. Around a planned change of
+//! ways everything goes by both for about a round trip.
+
+use super::Peer;
+use crate::Output;
+use crate::path::Evidence;
+use crate::peers::Env;
+use ntm_proto::Path;
+use ntm_proto::message::Standing;
+use std::time::{Duration, Instant};
+
+/// How long both ways are used around a planned change, at least and at most.
+const COPIES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
+
+/// How long at most while the way in use is in doubt.
+const DOUBT: Duration = Duration::from_secs(2);
+
+/// Where a move stands.
+#[derive(Default)]
+pub(super) struct Moving {
+    /// What left since then may be lost.
+    lost_from: Option<Instant>,
+    /// By which way it was sent again.
+    again_by: Option<Path>,
+    /// Copies go by this way, too, until then or until doubt is over.
+    copies: Option<Copies>,
+}
+
+#[derive(Clone, Copy)]
+struct Copies {
+    path: Path,
+    until: Instant,
+    /// They are sent only because the way in use is in doubt.
+    in_doubt: bool,
+}
+
+impl Peer {
+    /// Our sockets, or their order, changed: speak from those that are left, at once and by all ways.
+    pub(crate) fn sockets_changed(&mut self, env: &mut Env<'_>, now: Instant) {
+        let before = self.paths.evidence();
+        self.paths.move_to(env.sockets);
+        self.paths.direct(env.sockets, &self.candidates);
+        if let Some(relay) = &mut self.relay {
+            relay.sockets_changed(env.sockets, now);
+            self.paths.relay_bound(relay.bound());
+        }
+        self.paths.rank(env.ranks, now);
+        let old = before.as_ref().map(|before| before.path);
+        if old.is_some_and(|old| self.paths.all().any(|path| path == old)) {
+            if self.paths.active_path() != old {
+                self.copy_by(old, now);
+                self.way_changed(env, now);
+            }
+        } else {
+            self.note_loss(before, now);
+        }
+        self.bind(env, now);
+        self.challenge_all(env, now);
+        self.release(env, now);
+        self.trial.begin(now);
+        self.hasten_request(env, now);
+        self.watch.sockets_changed(!env.sockets.is_empty(), now);
+    }
+
+    /// Takes what the peer says of the way it speaks by: it may have moved, or like another one better.
+    pub(super) fn heed(&mut self, path: Path, standing: Standing, env: &mut Env<'_>, now: Instant) {
+        let before = self.paths.evidence();
+        let said = self.paths.peer_says(path, standing, now);
+        if said.moved {
+            self.note_loss(before, now);
+        } else if said.changed {
+            self.copy_by(before.map(|before| before.path), now);
+        }
+        if said.changed && self.paths.is_sure() {
+            self.way_changed(env, now);
+        } else if said.moved || said.changed {
+            self.release(env, now);
+        }
+    }
+
+    /// What left since the way of this `evidence` was surely alive may be lost.
+    pub(super) fn note_loss(&mut self, evidence: Option<Evidence>, now: Instant) {
+        let Some(evidence) = evidence else { return };
+        let from = evidence.alive_until(now);
+        let moving = &mut self.moving;
+        moving.lost_from = Some(moving.lost_from.map_or(from, |old| old.min(from)));
+        moving.again_by = None;
+        moving.copies = None;
+    }
+
+    /// Sends again what may be lost, once by each way that traffic takes until one has proved itself.
+    pub(super) fn send_again(&mut self, env: &mut Env<'_>, now: Instant) {
+        let (Some(from), Some(path)) = (self.moving.lost_from, self.paths.active_path()) else {
+            return;
+        };
+        if self.moving.again_by != Some(path) {
+            self.moving.again_by = Some(path);
+            for datagram in self.recent.since(from, now) {
+                if self.paths.carry(datagram.len()).is_none() {
+                    break;
+                }
+                let datagram = datagram.to_vec();
+                env.output.push_back(Output::Send { path, datagram });
+            }
+        }
+        if self.paths.is_sure() {
+            self.moving.lost_from = None;
+        }
+    }
+
+    /// The way in use may be dead: until that is clear, everything goes by the next best one, too.
+    pub(super) fn doubt(&mut self, env: &mut Env<'_>, now: Instant) {
+        let (Some(second), Some(evidence)) = (self.paths.second(now), self.paths.evidence()) else {
+            return;
+        };
+        for datagram in self.recent.since(evidence.alive_until(now), now) {
+            let (path, datagram) = (second, datagram.to_vec());
+            env.output.push_back(Output::Send { path, datagram });
+        }
+        self.moving.copies = Some(Copies {
+            path: second,
+            until: now + DOUBT,
+            in_doubt: true,
+        });
+    }
+
+    /// By which way a copy of what is sent now goes, if by any.
+    pub(crate) fn copies(&self, now: Instant) -> Option<Path> {
+        let copies = self.moving.copies?;
+        let is_due = now < copies.until && (!copies.in_doubt || self.watch.is_doubtful());
+        (is_due && self.paths.active_path() != Some(copies.path)).then_some(copies.path)
+    }
+
+    /// What is sent in the next moments goes by `path`, too.
+    fn copy_by(&mut self, path: Option<Path>, now: Instant) {
+        let rtt = self.paths.active().and_then(|way| way.rtt);
+        let long = rtt.unwrap_or_default().clamp(COPIES.0, COPIES.1);
+        self.moving.copies = path.map(|path| Copies {
+            path,
+            until: now + long,
+            in_doubt: false,
+        });
+    }
+}

@@ -103,13 +103,14 @@ impl Peer {
 
     /// Repeats the request that is under way, or makes a new one when it is old. Called when due.
     pub(super) fn handshake_timeout(&mut self, env: &mut Env<'_>, now: Instant) {
+        let longest = LONGEST_PAUSE.max(self.search_pause(now));
         let Some(outgoing) = &mut self.outgoing else {
             return;
         };
         if outgoing.again > now {
             return;
         }
-        outgoing.pause = (outgoing.pause * 2).min(LONGEST_PAUSE);
+        outgoing.pause = (outgoing.pause * 2).min(longest);
         outgoing.again = now + outgoing.pause;
         if now.duration_since(outgoing.started) >= ATTEMPT {
             // Nobody answers where we look. The DC may know better by now.

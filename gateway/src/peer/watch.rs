@@ -15,6 +15,13 @@ const ASK_PAUSE: Duration = Duration::from_secs(3);
 /// By how many doublings the pause grows.
 const SLOWER: u32 = 3;
 
+/// How the search for a lost peer slows down: at first, with traffic that waits, without.
+const SOON: Duration = Duration::from_secs(10);
+const LATER: Duration = Duration::from_secs(120);
+const BUSY: Duration = Duration::from_secs(10);
+const SLOW: Duration = Duration::from_secs(2);
+const SLOWEST: Duration = Duration::from_secs(10);
+
 /// Times of what was heard and sent.
 pub(crate) struct Watch {
     pub(crate) heard: Option<Instant>,
@@ -241,7 +248,7 @@ impl Peer {
         let watch = &self.watch;
         let is_lost = watch.lost_since.is_some() || self.paths.active_path().is_none();
         let probe = match (watch.silent_at(self.paths.patience()), watch.probed) {
-            _ if is_lost => watch.checked + self.paths.pace(),
+            _ if is_lost => watch.checked + self.search_pause(watch.checked),
             (Some(silent), None) => silent,
             (Some(silent), Some(probed)) => silent.max(probed + self.paths.pace()),
             (None, _) => watch.last_sent + watch.keep_warm,
@@ -364,6 +371,11 @@ impl Peer {
             self.note_lost(now);
         }
         let long = |since: Instant| now.duration_since(since) >= self.paths.patience();
+        let pause = if is_lost {
+            self.search_pause(now)
+        } else {
+            self.paths.pace()
+        };
         let is_lost = is_lost && self.watch.lost_since.is_some_and(long);
         let silent = self.watch.silent_at(self.paths.patience());
         let silent = silent.is_some_and(|at| at <= now);
@@ -371,7 +383,7 @@ impl Peer {
         let rested = self
             .watch
             .probed
-            .is_none_or(|probed| now.duration_since(probed) >= self.paths.pace());
+            .is_none_or(|probed| now.duration_since(probed) >= pause);
         if !(silent || quiet || is_lost) || !rested {
             return;
         }
@@ -429,6 +441,21 @@ impl Peer {
         self.watch.wants_direction = true;
         self.challenge_all(env, now);
         self.begin(env, now);
+    }
+
+    /// Pause between looks for a peer that cannot be reached: short while somebody waits for it, long when that has
+    /// been in vain for long. Whoever comes back speaks first.
+    pub(super) fn search_pause(&self, now: Instant) -> Duration {
+        let lost = self.watch.lost_since;
+        let lost = lost.map_or(Duration::ZERO, |since| now.duration_since(since));
+        let is_busy = now.duration_since(self.traffic.last) < BUSY;
+        match is_busy {
+            _ if lost < SOON => self.paths.pace(),
+            true if lost < LATER => self.paths.pace(),
+            true => SLOW,
+            false if lost < LATER => SLOW,
+            false => SLOWEST,
+        }
     }
 
     pub(super) fn note_lost(&mut self, now: Instant) {

@@ -115,6 +115,10 @@ impl Peer {
         let (Some(second), Some(evidence)) = (self.paths.second(now), self.paths.evidence()) else {
             return;
         };
+        // What was copied already need not go again.
+        if self.copies(now) == Some(second) {
+            return;
+        }
         for datagram in self.recent.since(evidence.alive_until(now), now) {
             let (path, datagram) = (second, datagram.to_vec());
             env.output.push_back(Output::Send { path, datagram });

@@ -195,6 +195,9 @@ impl Peer {
                     }
                     self.watch.answered = Some((response.token, path, rtt));
                 }
+                if rtt.is_some() && !of_active && self.watch.is_doubtful() {
+                    self.doubt(env, now);
+                }
                 if changed || (rtt.is_some() && self.watch.lost_since.is_some()) {
                     self.way_changed(env, now);
                 }

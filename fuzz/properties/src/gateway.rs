@@ -130,6 +130,8 @@ impl World for Car {
                 waiting_packets: 4,
                 questions: 8,
                 aliases: 4,
+                resend: 16 << 10,
+                outage: Duration::from_secs(900),
                 idle: Duration::from_secs(600),
             },
             key: key.clone(),
@@ -775,7 +777,11 @@ pub fn seeds() -> Vec<Vec<u8>> {
         says(&Message::RouteDirection(Box::new(direction)))
     };
     let closed = says(&Message::TunnelClosed(TunnelClosed { tunnel: TUNNEL }));
-    let challenge = Message::PathChallenge(PathChallenge { token: 5 }).encode();
+    let challenge = Message::PathChallenge(PathChallenge {
+        token: 5,
+        standing: Standing { era: 1, rank: 0 },
+    })
+    .encode();
     let opening = |kind, receiver| {
         Opening {
             kind,

@@ -49,9 +49,9 @@ nat_reboots() {
     old=$(up_box4 a "$n")
     uplink_ages a "$n"
     nat_words a "$n" "$old" >"$OUT/batch-nat"
-    echo "ip -n $box -batch $OUT/batch-nat; ip netns exec $box conntrack -F 2>/dev/null" >"$OUT/reboot.sh"
+    echo "ip -n $box -batch $OUT/batch-nat; ip netns exec $box conntrack -F 2>/dev/null" >"$OUT/reboot"
     # The router's own address stays.
-    moment "bash $OUT/reboot.sh"
+    moment "bash $OUT/reboot"
 }
 
 # The new network has a carrier at once and an address five seconds later.

@@ -128,11 +128,15 @@ at_handshake() {
     MOMENT="${began% *} ${MOMENT#* }"
 }
 
-# Keys are renewed after two minutes: moves all around that moment, the last one counts.
+# Keys are renewed every two minutes from the tunnel's first: moves all around that moment, the last one counts.
 at_renewal() {
-    local began _
+    local began up due now _
     began=$(tool moment true)
-    sleep "$((120 - APART_S - 4))"
+    up=$(date -d "$(grep -m 1 'a tunnel is up' "$OUT/car.log" | cut -d' ' -f1)" +%s%3N)
+    now=$(now_ms)
+    # Five seconds before it, eight seconds long.
+    due=$((up + (1 + (now + 5000 - up) / 120000) * 120000 - 5000))
+    sleep $(((due - now) / 1000))
     for _ in $(seq 16); do
         other_uplink
         sleep 0.35

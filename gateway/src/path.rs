@@ -178,7 +178,7 @@ impl Paths {
                     local: *local,
                     remote,
                 };
-                Way::new(path, false, way.directed)
+                Way::instead_of(way, path)
             }));
         }
         self.ways.retain(|way| sockets.contains(&way.path.local));

@@ -133,14 +133,19 @@ impl Peer {
         let usable = |address: &&SocketAddr| is_usable(**address, env.setup);
         let candidates = direction.candidates.iter().filter(usable).copied();
         let candidates: Vec<SocketAddr> = candidates.collect();
-        if candidates != self.candidates {
-            self.candidates = candidates;
+        let before = std::mem::replace(&mut self.candidates, candidates);
+        if self.candidates != before {
             self.trial.begin(now);
         }
         self.paths.direct(env.sockets, &self.candidates);
         self.paths.rank(env.ranks, now);
+        self.heed_candidates(&before, now);
         self.use_relay(direction, env, now);
         self.watch.directed(now);
+        if self.candidates != before {
+            self.challenge_all(env, now);
+            self.release(env, now);
+        }
         if restarted {
             self.restart(env, now);
         } else if self.paths.active_path().is_none() || !self.keys.is_up(now) {

@@ -145,6 +145,23 @@ impl Paths {
             .map(|way| way.path)
     }
 
+    /// The peer has left where `old` leads: traffic goes to one of its new `candidates`, from the same socket. Whether
+    /// there is one.
+    pub(crate) fn follow(&mut self, old: Path, candidates: &[SocketAddr]) -> bool {
+        let fits = |way: &&Way| {
+            way.path.local == old.local && candidates.contains(&way.path.remote) && !way.relayed
+        };
+        let next = self.ways.iter().find(fits).map(|way| way.path);
+        let rtt = self.active().map(|way| (way.rtt, way.varies));
+        if let (Some(next), Some((rtt, varies))) = (next, rtt) {
+            self.lean_on(next);
+            if let Some(way) = self.ways.iter_mut().find(|way| way.path == next) {
+                (way.rtt, way.varies) = (way.rtt.or(rtt), varies);
+            }
+        }
+        next.is_some()
+    }
+
     /// Traffic goes by `path` from now on, though it is not proven.
     fn lean_on(&mut self, path: Path) {
         if let Some(way) = self.ways.iter_mut().find(|way| way.path == path) {

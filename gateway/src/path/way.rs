@@ -68,6 +68,15 @@ impl Way {
         }
     }
 
+    /// The way to where `old` led, from another socket of ours: about as long, we suppose.
+    pub(super) fn instead_of(old: &Self, path: Path) -> Self {
+        Self {
+            rtt: old.rtt,
+            varies: old.varies,
+            ..Self::new(path, false, old.directed)
+        }
+    }
+
     /// What the WANs that it leads over cost: 0 when both ends like theirs best.
     pub(super) fn cost(&self) -> u16 {
         u16::from(self.own_rank) + u16::from(self.peer_rank)

@@ -9,6 +9,7 @@ use crate::path::Evidence;
 use crate::peers::Env;
 use ntm_proto::Path;
 use ntm_proto::message::Standing;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// How long both ways are used around a planned change, at least and at most.
@@ -80,6 +81,22 @@ impl Peer {
         }
     }
 
+    /// The DC has given the peer other candidates. If it is not any more where our traffic goes, the traffic goes where
+    /// it is now.
+    pub(super) fn heed_candidates(&mut self, before: &[SocketAddr], now: Instant) {
+        let Some(active) = self.paths.active_path() else {
+            return;
+        };
+        let is_left = before.contains(&active.remote) && !self.candidates.contains(&active.remote);
+        if !is_left {
+            return;
+        }
+        let evidence = self.paths.evidence();
+        if self.paths.follow(active, &self.candidates) {
+            self.note_loss(evidence, now);
+        }
+    }
+
     /// What left since the way of this `evidence` was surely alive may be lost.
     pub(super) fn note_loss(&mut self, evidence: Option<Evidence>, now: Instant) {
         let Some(evidence) = evidence else { return };
@@ -95,7 +112,10 @@ impl Peer {
         let (Some(from), Some(path)) = (self.moving.lost_from, self.paths.active_path()) else {
             return;
         };
-        if self.moving.again_by != Some(path) {
+        // What left by this way before it proved itself may not have arrived either: the peer's NAT may have let in
+        // nobody yet.
+        let is_sure = self.paths.is_sure();
+        if self.moving.again_by != Some(path) || is_sure {
             self.moving.again_by = Some(path);
             for datagram in self.recent.since(from, now) {
                 if self.paths.carry(datagram.len()).is_none() {
@@ -105,7 +125,7 @@ impl Peer {
                 env.output.push_back(Output::Send { path, datagram });
             }
         }
-        if self.paths.is_sure() {
+        if is_sure {
             self.moving.lost_from = None;
         }
     }

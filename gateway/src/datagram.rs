@@ -160,10 +160,7 @@ impl Gateway {
         now: Instant,
     ) -> Result<(), Reject> {
         if let Some(slot) = self.peers.slot_of_path(about) {
-            return self.at_peer(slot, |peer, env| {
-                peer.relay_disowned(path.remote, env, now);
-                Ok(())
-            });
+            return self.at_peer(slot, |peer, env| peer.relay_disowned(path.remote, env, now));
         }
         if self.coordination.is_dc(path.remote) {
             return self.coordination.handle_datagram(path, datagram, now);

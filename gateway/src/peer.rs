@@ -206,13 +206,19 @@ impl Peer {
     }
 
     /// Somebody at `from` says that the relay does not know our path.
-    pub(crate) fn relay_disowned(&mut self, from: SocketAddr, env: &mut Env<'_>, now: Instant) {
-        let Some(relay) = &mut self.relay else { return };
-        if relay.disowned(from, now) {
+    pub(crate) fn relay_disowned(
+        &mut self,
+        from: SocketAddr,
+        env: &mut Env<'_>,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        let relay = self.relay.as_mut().filter(|relay| relay.is_at(from));
+        if relay.ok_or(Reject::UnknownPath)?.disowned(now) {
             self.paths.relay_bound(None);
             self.watch.wants_direction = true;
         }
         self.bind(env, now);
+        Ok(())
     }
 
     /// How many ways to it there are.

@@ -124,13 +124,18 @@ impl RelayEnd {
         }
     }
 
-    /// Somebody at `from` says that the relay does not know us. Anybody can say so: it makes us ask the relay, and
+    /// Whether `address` is the relay's.
+    pub(crate) fn is_at(&self, address: SocketAddr) -> bool {
+        self.leg.addresses.contains(&address)
+    }
+
+    /// Somebody says from the relay's address that it does not know us. Anybody can say so: it makes us ask the relay, and
     /// only if that has been asked in vain already do we believe it. Whether we do.
-    pub(crate) fn disowned(&mut self, from: SocketAddr, now: Instant) -> bool {
+    pub(crate) fn disowned(&mut self, now: Instant) -> bool {
         let rested = self
             .notice_heeded
             .is_none_or(|at| now.duration_since(at) >= NOTICE_HEED_INTERVAL);
-        if !self.leg.addresses.contains(&from) || !rested {
+        if !rested {
             return false;
         }
         self.notice_heeded = Some(now);

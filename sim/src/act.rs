@@ -1,18 +1,20 @@
 //! What may happen to a world, as data: drawn from a seed, done, and dropped again when a failure is made small.
 
+use crate::net::Delivery;
 use crate::nodes::{coordinator, relay, snapshot};
 use crate::packets::udp;
 use crate::spec::{Dice, WanSpec, WorldSpec, wans};
-use crate::world::{Later, Node, PORT, Process, World, common_group, stranger_addresses};
+use crate::world::{Later, Node, Process, World, common_group, stranger_addresses};
 use ntm_dc::Record;
 use ntm_gateway::Gateway;
 use ntm_proto::Path;
+use ntm_proto::address::is_global;
 use ntm_proto::id::{Fqdn, Label};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// A copy of a datagram that is younger may be there before it.
-const RACE: Duration = Duration::from_secs(2);
+/// Datagrams that a stopped process finds when it goes on.
+const BUFFERED: usize = 200;
 /// How long until a store's answer to a frozen coordinator is offered again, in milliseconds.
 const FROZEN_STORE_MS: u64 = 50;
 
@@ -209,8 +211,12 @@ impl World {
             Act::Send(from, to, count, length) => (0..*count).for_each(|_| {
                 let _ = self.send_packet(*from, *to, *length);
             }),
-            Act::Resolve(from, to) => self.resolve(*from, *to),
-            Act::Ping(site, to) => self.ping(*site, *to),
+            Act::Resolve(from, to) => {
+                let _ = self.resolve(*from, *to);
+            }
+            Act::Ping(site, to) => {
+                let _ = self.ping(*site, *to);
+            }
             Act::Move(site, 0, wans) => self.plug(*site, wans),
             Act::Move(site, outage, wans) => {
                 self.plug(*site, &[]);
@@ -266,11 +272,12 @@ impl World {
         Some(number)
     }
 
-    fn resolve(&mut self, from: DeviceAt, to: DeviceAt) {
+    /// A device asks for another's name; the question's number, if it can.
+    pub(crate) fn resolve(&mut self, from: DeviceAt, to: DeviceAt) -> Option<u64> {
         let name = Fqdn::parse(&self.sites[to.0].devices[to.1].name);
         let asker = &self.sites[from.0].devices[from.1];
         let (Ok(name), true) = (name, asker.present && self.is_running(Node::Site(from.0))) else {
-            return;
+            return None;
         };
         let address = asker.lan.address;
         let query = self.watch.asked(from.0, Some(to), self.now);
@@ -278,16 +285,19 @@ impl World {
             .machine
             .resolve(query, address, name, self.now);
         self.settle(Node::Site(from.0));
+        Some(query)
     }
 
-    fn ping(&mut self, site: usize, to: DeviceAt) {
+    /// Somebody pings a device at a gateway; the question's number, if that is possible.
+    pub(crate) fn ping(&mut self, site: usize, to: DeviceAt) -> Option<u64> {
         let name = Fqdn::parse(&self.sites[to.0].devices[to.1].name);
         let (Ok(name), true) = (name, self.is_running(Node::Site(site))) else {
-            return;
+            return None;
         };
         let query = self.watch.pinged(site, Some(to), self.now);
         self.sites[site].machine.ping(query, name, self.now);
         self.settle(Node::Site(site));
+        Some(query)
     }
 
     pub(crate) fn stop(&mut self, node: Node, how: Process, ms: u64) {
@@ -329,6 +339,7 @@ impl World {
                     Node::Dc(dc) => self.reload(dc),
                     Node::Relay(_) | Node::Stranger => {}
                 }
+                self.read_buffer(node);
             }
             Later::StoreWorks(dc) => self.dcs[dc].store_works = true,
             Later::Saved {
@@ -365,6 +376,36 @@ impl World {
                 }
                 store.machine.handle_saved(ticket, works && !gone, self.now);
                 self.settle(Node::Dc(dc));
+            }
+        }
+    }
+
+    /// A datagram for a stopped process waits in its socket's buffer, if this world has such.
+    pub(crate) fn buffer(&mut self, node: Node, delivery: Delivery) {
+        let number = self.number(node);
+        if self.buffers && self.buffered[number].len() < BUFFERED {
+            self.buffered[number].push(delivery);
+        }
+    }
+
+    /// The process goes on and finds what has come meanwhile, by those sockets that it still has.
+    fn read_buffer(&mut self, node: Node) {
+        let number = self.number(node);
+        for delivery in std::mem::take(&mut self.buffered[number]) {
+            let is_open = match node {
+                Node::Site(site) => {
+                    let mut wans = self.sites[site].wans.iter();
+                    wans.any(|wan| {
+                        wan.sockets
+                            .iter()
+                            .chain(&wan.spares)
+                            .any(|own| *own == delivery.to)
+                    })
+                }
+                Node::Dc(_) | Node::Relay(_) | Node::Stranger => true,
+            };
+            if is_open {
+                self.deliver(node, delivery);
             }
         }
     }
@@ -424,7 +465,7 @@ impl World {
 
     fn come_back(&mut self, (site, device): DeviceAt, last: Option<u8>, name: Option<Label>) {
         let running = self.is_running(Node::Site(site));
-        let address = last.map(|last| Ipv4Addr::new(192, 168, 1, last));
+        let address = last.map(|last| self.lan_address(last));
         let devices = &mut self.sites[site].devices;
         let is_taken = |wanted: Ipv4Addr| {
             let mut others = devices
@@ -495,10 +536,7 @@ impl World {
         };
         let (to, mut bytes) = (captured.to, captured.bytes);
         match forgery {
-            Forgery::Copy => {
-                let is_old = self.now.duration_since(captured.at) > RACE;
-                self.watch.raced |= !(captured.arrives && is_old);
-            }
+            Forgery::Copy => {}
             Forgery::Cut => bytes.truncate(dice.index(bytes.len())),
             Forgery::Flipped => {
                 let at = dice.index(bytes.len());
@@ -514,10 +552,25 @@ impl World {
                 }
             }
         }
+        // Half of them claim to be from where the captured one was. A stream of its own: old seeds stay as they are.
+        if Dice::new(luck, 7).chance(50) && is_global(captured.seen.ip()) {
+            return self.spoof(captured.seen, to, bytes);
+        }
         let [v4, v6] = stranger_addresses();
-        let local = SocketAddr::new(if to.is_ipv4() { v4 } else { v6 }, PORT);
-        self.watch.stranger_sent += bytes.len();
+        let ip = if to.is_ipv4() { v4 } else { v6 };
+        let raced = forgery == Forgery::Copy && !captured.arrived;
+        let port = self.watch.bait(bytes.len(), raced);
+        let local = SocketAddr::new(ip, port);
         self.transmit(Node::Stranger, Path { local, remote: to }, bytes);
+    }
+
+    /// The stranger sends with somebody else's address.
+    fn spoof(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+        let stranger = self.number(Node::Stranger);
+        let what = (bytes.first().copied().unwrap_or(0), bytes.len());
+        self.note(Node::Stranger, || format!("as {from}"));
+        let sending = self.net.spoof(stranger, from, to, bytes, self.now);
+        self.trace_datagram(Node::Stranger, sending.fate, what, to);
     }
 }
 

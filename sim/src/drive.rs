@@ -1,6 +1,6 @@
 //! How time goes by: datagrams arrive, timers fire, and each machine is drained after every call.
 
-use crate::net::{Delivery, Fate};
+use crate::net::{Arrival, Delivery, Fate};
 use crate::watch::Call;
 use crate::world::{Later, Node, Process, World, dc_addresses};
 use ntm_gateway::Output;
@@ -42,8 +42,13 @@ impl World {
             let later = entry.remove();
             self.happen(later);
         }
-        while let Some((number, delivery)) = self.net.arrived(self.now) {
-            self.deliver(self.nodes[number], delivery);
+        while let Some(arrival) = self.net.arrived(self.now) {
+            match arrival {
+                Arrival::At(number, delivery) => self.deliver(self.nodes[number], delivery),
+                Arrival::Dropped(sender, to, fate) => self.note(self.nodes[sender], || {
+                    format!("its datagram to {to} ends before its receiver: {fate:?}")
+                }),
+            }
         }
         for number in 0..self.nodes.len() {
             let is_due = self.due[number].is_some_and(|due| due <= self.now);
@@ -86,9 +91,11 @@ impl World {
         self.settle(node);
     }
 
-    fn deliver(&mut self, node: Node, delivery: Delivery) {
-        if self.process[self.number(node)] != Process::Up {
-            return;
+    pub(crate) fn deliver(&mut self, node: Node, delivery: Delivery) {
+        match self.process[self.number(node)] {
+            Process::Up => self.watch.delivered(node, &delivery),
+            Process::Frozen => return self.buffer(node, delivery),
+            Process::Down => return,
         }
         let path = Path {
             local: delivery.to,
@@ -136,23 +143,27 @@ impl World {
         let kind = bytes.first().copied().unwrap_or(0);
         let length = bytes.len();
         let seen = (node != Node::Stranger).then(|| bytes.clone());
-        let fate = self.net.send(number, local, path.remote, bytes, self.now);
+        let sending = self.net.send(number, local, path.remote, bytes, self.now);
         if let Some(bytes) = seen {
-            self.capture(path.remote, bytes, matches!(fate, Fate::Sent(_)));
+            self.capture(path.remote, bytes, sending);
         }
+        self.trace_datagram(node, sending.fate, (kind, length), path.remote);
+    }
+
+    pub(crate) fn trace_datagram(
+        &mut self,
+        node: Node,
+        fate: Fate,
+        what: (u8, usize),
+        remote: SocketAddr,
+    ) {
+        let number = self.number(node);
         if let Some(trace) = &mut self.trace {
             let to = match fate {
                 Fate::Sent(to) => Some(to),
                 Fate::Lost | Fate::Blocked => None,
             };
-            trace.datagram(
-                self.now - self.born,
-                number,
-                to,
-                fate,
-                (kind, length),
-                path.remote,
-            );
+            trace.datagram(self.now - self.born, number, to, fate, what, remote);
         }
     }
 
@@ -180,6 +191,7 @@ impl World {
             }
             Node::Relay(number) => {
                 while let Some(output) = self.relays[number].machine.poll_output() {
+                    self.watch.outputs += 1;
                     match output {
                         ntm_relay::Output::Send { path, datagram } => {
                             self.transmit(node, path, datagram)
@@ -202,6 +214,7 @@ impl World {
     fn drain_dc(&mut self, number: usize) {
         let node = Node::Dc(number);
         while let Some(output) = self.dcs[number].machine.poll_output() {
+            self.watch.outputs += 1;
             match output {
                 ntm_dc::Output::Send { path, datagram } => self.transmit(node, path, datagram),
                 ntm_dc::Output::Save { ticket, record } => {
@@ -230,6 +243,7 @@ impl World {
     fn drain_gateway(&mut self, number: usize) {
         let node = Node::Site(number);
         while let Some(output) = self.sites[number].machine.poll_output() {
+            self.watch.outputs += 1;
             match output {
                 Output::Send { path, datagram } => self.transmit(node, path, datagram),
                 Output::Deliver(packet) => self.arrived_on_lan(number, &packet),

@@ -7,6 +7,7 @@
 
 pub mod act;
 mod drive;
+mod ending;
 mod model;
 pub mod moves;
 pub mod nat;

@@ -61,6 +61,8 @@ struct Mapped {
     key: (SocketAddr, Option<(IpAddr, u16)>),
     /// Remotes that were sent to, and when the flow was last refreshed.
     flows: BTreeMap<SocketAddr, Instant>,
+    /// When something last kept the mapping itself alive.
+    refreshed: Instant,
 }
 
 impl Nat {
@@ -85,13 +87,14 @@ impl Nat {
         };
         let port = match self.ports.get(&key) {
             Some(port) => *port,
-            None => self.allot(key, from),
+            None => self.allot(key, from, now),
         };
         let mapped = self
             .mappings
             .get_mut(&port)
             .expect("ports and mappings agree");
         mapped.flows.insert(to, now);
+        mapped.refreshed = now;
         match self.outside {
             Some(outside) => SocketAddr::new(outside, port),
             None => from,
@@ -116,10 +119,16 @@ impl Nat {
         if !passes {
             return None;
         }
-        if self.spec.inbound_refreshes
-            && let Some(at) = mapped.flows.get_mut(&from)
-        {
-            *at = now;
+        if self.spec.inbound_refreshes {
+            // Whatever passes keeps the mapping (RFC 4787 REQ-6), and the filter's entry that let it pass.
+            mapped.refreshed = now;
+            let filtering = self.spec.filtering;
+            let entry = |remote: &SocketAddr| match filtering {
+                By::Endpoint | By::AddressAndPort => *remote == from,
+                By::Address => remote.ip() == from.ip(),
+            };
+            let entries = mapped.flows.iter_mut().filter(|(remote, _)| entry(remote));
+            entries.for_each(|(_, at)| *at = now);
         }
         Some(mapped.inside)
     }
@@ -135,7 +144,20 @@ impl Nat {
         self.mappings.clear();
     }
 
-    fn allot(&mut self, key: (SocketAddr, Option<(IpAddr, u16)>), from: SocketAddr) -> u16 {
+    /// Where a datagram to the outside socket `to` would go if nothing filtered it.
+    pub fn leads_to(&self, to: SocketAddr) -> Option<SocketAddr> {
+        match self.outside {
+            Some(_) => self.mappings.get(&to.port()).map(|mapped| mapped.inside),
+            None => Some(to),
+        }
+    }
+
+    fn allot(
+        &mut self,
+        key: (SocketAddr, Option<(IpAddr, u16)>),
+        from: SocketAddr,
+        now: Instant,
+    ) -> u16 {
         let mut port = from.port();
         if self.outside.is_none() {
             // A firewall keeps addresses and ports; its state is found by a number of its own.
@@ -156,6 +178,7 @@ impl Nat {
                 inside: from,
                 key,
                 flows,
+                refreshed: now,
             },
         );
         port
@@ -166,10 +189,11 @@ impl Nat {
         let ports = &mut self.ports;
         self.mappings.retain(|_, mapped| {
             mapped.flows.retain(|_, at| now.duration_since(*at) <= life);
-            if mapped.flows.is_empty() {
+            let lives = now.duration_since(mapped.refreshed) <= life;
+            if !lives {
                 ports.remove(&mapped.key);
             }
-            !mapped.flows.is_empty()
+            lives
         });
     }
 }

@@ -37,7 +37,7 @@ pub enum Fate {
     Blocked,
 }
 
-/// A datagram on its way.
+/// A datagram that has arrived.
 #[derive(Clone)]
 pub struct Delivery {
     /// As its receiver sees it.
@@ -46,7 +46,37 @@ pub struct Delivery {
     pub to: SocketAddr,
     /// Its bytes.
     pub bytes: Vec<u8>,
+    /// Its number: that of all copies of one datagram.
+    pub number: u64,
+}
+
+/// A datagram that has left the networks of its sender, and where it is.
+struct Transit {
+    sender: usize,
     realm: usize,
+    from: SocketAddr,
+    to: SocketAddr,
+    bytes: Vec<u8>,
+    number: u64,
+}
+
+/// What comes of a datagram at the end of its way.
+pub enum Arrival {
+    /// It reached this node.
+    At(usize, Delivery),
+    /// Its receiver's side did not let it in or lost it; its sender, where it was sent to, and why.
+    Dropped(usize, SocketAddr, Fate),
+}
+
+/// What became of a datagram when it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sending {
+    /// Whether it is under way, and to whom as it seems: on the other side everything may change meanwhile.
+    pub fate: Fate,
+    /// Its number: how many were sent before.
+    pub number: u64,
+    /// The source it has in the core.
+    pub seen: SocketAddr,
 }
 
 /// One address of a node.
@@ -77,7 +107,7 @@ pub struct Net {
     shared: Vec<usize>,
     /// A node's addresses.
     attached: BTreeMap<(usize, IpAddr), Attachment>,
-    queue: BTreeMap<(Instant, u64), (usize, Delivery)>,
+    queue: BTreeMap<(Instant, u64), Transit>,
     sequence: u64,
     next_public: u32,
     dice: Dice,
@@ -85,7 +115,7 @@ pub struct Net {
     pub bursts: Vec<(Option<usize>, u64, Instant)>,
     /// Datagrams sent so far.
     pub sent: u64,
-    /// Copies of what got on its way since somebody last looked, with its receiver, if somebody listens.
+    /// Copies of what has arrived since somebody last looked, with its receiver, if somebody listens.
     pub tap: Option<Vec<(usize, Delivery)>>,
     /// A running hash of all that was sent, by whom, when.
     hash: u64,
@@ -223,52 +253,95 @@ impl Net {
         to: SocketAddr,
         bytes: Vec<u8>,
         now: Instant,
-    ) -> Fate {
+    ) -> Sending {
+        let number = self.sent;
         self.sent += 1;
         self.remember(node, &bytes, now);
         let Some(attachment) = self.attached.get(&(node, from.ip())) else {
-            return Fate::Blocked;
+            return Sending::stopped(Fate::Blocked, number, from);
         };
         let (realm, up) = (attachment.realm, attachment.link);
         if attachment.is_holed(now) {
-            return Fate::Lost;
+            return Sending::stopped(Fate::Lost, number, from);
         }
         if self.is_lost(node, &up, bytes.len(), to.is_ipv4(), now) {
-            return Fate::Lost;
+            return Sending::stopped(Fate::Lost, number, from);
         }
-        let Some((realm, owner, from, to)) = self.route(realm, from, to, now) else {
-            return Fate::Blocked;
+        let Some((realm, seen)) = self.way_out(realm, from, to, now) else {
+            return Sending::stopped(Fate::Blocked, number, from);
         };
-        let Some(attached) = self.attached.get(&(owner, to.ip())) else {
-            return Fate::Blocked;
+        let transit = Transit {
+            sender: node,
+            realm,
+            from: seen,
+            to,
+            bytes,
+            number,
         };
-        let down = attached.link;
-        if attached.is_holed(now) {
-            return Fate::Lost;
+        let fate = self.launch(transit, &up, now);
+        Sending { fate, number, seen }
+    }
+
+    /// Somebody in the Internet sends with a source that is not its own.
+    pub fn spoof(
+        &mut self,
+        node: usize,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+        now: Instant,
+    ) -> Sending {
+        let number = self.sent;
+        self.sent += 1;
+        self.remember(node, &bytes, now);
+        let transit = Transit {
+            sender: node,
+            realm: INTERNET,
+            from,
+            to,
+            bytes,
+            number,
+        };
+        let fate = self.launch(transit, &LinkSpec::GOOD, now);
+        Sending {
+            fate,
+            number,
+            seen: from,
         }
-        if self.is_lost(owner, &down, bytes.len(), to.is_ipv4(), now) {
-            return Fate::Lost;
-        }
+    }
+
+    /// A datagram starts on its way from the outermost network of its sender's side.
+    fn launch(&mut self, transit: Transit, up: &LinkSpec, now: Instant) -> Fate {
+        let presumed = self.presumed(transit.realm, transit.to);
+        let down = presumed.map_or(LinkSpec::GOOD, |(_, link)| link);
         let twice = self.dice.between(0, 1000) < up.twice + down.twice;
         let delay = self.core + Duration::from_millis(up.up_ms + down.down_ms);
-        for _ in 0..=usize::from(twice) {
+        let copy = twice.then(|| transit.bytes.clone());
+        let Transit {
+            sender,
+            realm,
+            from,
+            to,
+            bytes,
+            number,
+        } = transit;
+        for bytes in std::iter::once(bytes).chain(copy) {
             let late = self
                 .dice
                 .between(0, (up.jitter_ms + down.jitter_ms) * 1000 + 1);
-            let delivery = Delivery {
+            self.sequence += 1;
+            let at = now + delay + Duration::from_micros(late);
+            let transit = Transit {
+                sender,
+                realm,
                 from,
                 to,
-                bytes: bytes.clone(),
-                realm,
+                bytes,
+                number,
             };
-            self.sequence += 1;
-            if let Some(tap) = &mut self.tap {
-                tap.push((owner, delivery.clone()));
-            }
-            let at = now + delay + Duration::from_micros(late);
-            self.queue.insert((at, self.sequence), (owner, delivery));
+            self.queue.insert((at, self.sequence), transit);
         }
-        Fate::Sent(owner)
+        presumed.map_or(Fate::Blocked, |(owner, _)| Fate::Sent(owner))
     }
 
     /// A number that differs when anything that was ever sent does.
@@ -289,36 +362,52 @@ impl Net {
         self.queue.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// The next datagram that has arrived by `now`, whose receiver is still there.
-    pub fn arrived(&mut self, now: Instant) -> Option<(usize, Delivery)> {
-        loop {
-            let entry = self.queue.first_entry()?;
-            if entry.key().0 > now {
-                return None;
-            }
-            let (node, delivery) = entry.remove();
-            let there = self.attached.get(&(node, delivery.to.ip()));
-            if there.is_some_and(|attached| attached.realm == delivery.realm) {
-                return Some((node, delivery));
-            }
+    /// What comes of the next datagram that has arrived by `now`. The receiver's boxes and line judge it only now.
+    pub fn arrived(&mut self, now: Instant) -> Option<Arrival> {
+        let entry = self.queue.first_entry()?;
+        if entry.key().0 > now {
+            return None;
         }
+        let transit = entry.remove();
+        let dropped = |fate| Some(Arrival::Dropped(transit.sender, transit.to, fate));
+        let Some((owner, to)) = self.way_in(transit.realm, transit.from, transit.to, now) else {
+            return dropped(Fate::Blocked);
+        };
+        let Some(attached) = self.attached.get(&(owner, to.ip())) else {
+            return dropped(Fate::Blocked);
+        };
+        let down = attached.link;
+        if attached.is_holed(now) {
+            return dropped(Fate::Lost);
+        }
+        if self.is_lost(owner, &down, transit.bytes.len(), to.is_ipv4(), now) {
+            return dropped(Fate::Lost);
+        }
+        let delivery = Delivery {
+            from: transit.from,
+            to,
+            bytes: transit.bytes,
+            number: transit.number,
+        };
+        if let Some(tap) = &mut self.tap {
+            tap.push((owner, delivery.clone()));
+        }
+        Some(Arrival::At(owner, delivery))
     }
 
-    fn route(
+    /// Out of the sender's networks until `to` lies in this one or behind a box of it: that network, and the
+    /// source as it is seen there.
+    fn way_out(
         &mut self,
         mut realm: usize,
         mut from: SocketAddr,
-        mut to: SocketAddr,
+        to: SocketAddr,
         now: Instant,
-    ) -> Option<(usize, usize, SocketAddr, SocketAddr)> {
+    ) -> Option<(usize, SocketAddr)> {
         for _ in 0..MOST_BOXES {
-            if let Some(&owner) = self.realms[realm].hosts.get(&to.ip()) {
-                return Some((realm, owner, from, to));
-            }
-            if let Some(gate) = self.gate_into(realm, to.ip()) {
-                to = self.gates[gate].nat.back(from, to, now)?;
-                realm = self.gates[gate].inside;
-                continue;
+            let is_here = self.realms[realm].hosts.contains_key(&to.ip());
+            if is_here || self.gate_into(realm, to.ip()).is_some() {
+                return Some((realm, from));
             }
             let up = if to.is_ipv4() {
                 self.realms[realm].up4
@@ -332,6 +421,39 @@ impl Net {
             }
             from = gate.nat.out(from, to, now);
             realm = gate.outside;
+        }
+        None
+    }
+
+    /// Into the receiver's networks by the boxes on that side: the receiver and its socket.
+    fn way_in(
+        &mut self,
+        mut realm: usize,
+        from: SocketAddr,
+        mut to: SocketAddr,
+        now: Instant,
+    ) -> Option<(usize, SocketAddr)> {
+        for _ in 0..MOST_BOXES {
+            if let Some(&owner) = self.realms[realm].hosts.get(&to.ip()) {
+                return Some((owner, to));
+            }
+            let gate = self.gate_into(realm, to.ip())?;
+            to = self.gates[gate].nat.back(from, to, now)?;
+            realm = self.gates[gate].inside;
+        }
+        None
+    }
+
+    /// Who would get this as things are now, if nothing filtered it, and over which line.
+    fn presumed(&self, mut realm: usize, mut to: SocketAddr) -> Option<(usize, LinkSpec)> {
+        for _ in 0..MOST_BOXES {
+            if let Some(&owner) = self.realms[realm].hosts.get(&to.ip()) {
+                let attached = self.attached.get(&(owner, to.ip()))?;
+                return Some((owner, attached.link));
+            }
+            let gate = &self.gates[self.gate_into(realm, to.ip())?];
+            to = gate.nat.leads_to(to)?;
+            realm = gate.inside;
         }
         None
     }
@@ -479,6 +601,12 @@ impl Net {
     fn public_v6(&mut self) -> IpAddr {
         self.next_public += 1;
         Ipv6Addr::new(0x2001, 0xdb8, 0xffff, self.next_public as u16, 0, 0, 0, 2).into()
+    }
+}
+
+impl Sending {
+    fn stopped(fate: Fate, number: u64, seen: SocketAddr) -> Self {
+        Self { fate, number, seen }
     }
 }
 

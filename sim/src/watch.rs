@@ -1,6 +1,7 @@
 //! What must hold in every world at every moment, whatever happens in it.
 
 use crate::act::DeviceAt;
+use crate::net::{Delivery, Sending};
 use crate::packets::{MARKER, read};
 use crate::spec::Dice;
 use crate::world::{Node, World, stranger_addresses};
@@ -15,8 +16,6 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_millis(5100);
 /// Datagrams kept for the stranger.
 const CAPTURED: usize = 48;
-/// Sealed bytes look like a LAN address by chance; so many different datagrams of one world do not.
-const CHANCE_HITS: usize = 2;
 /// Calls at one moment after which a machine spins.
 const SPIN: u32 = 12;
 /// Timeouts of one machine in one minute after which it hardly sleeps.
@@ -25,6 +24,11 @@ const RESTLESS: u32 = 6000;
 const STORM: u64 = 8000;
 /// How long after its removal a gateway's last datagrams may still arrive.
 const REMOVED_FOR: Duration = Duration::from_secs(30);
+
+/// The stranger's first port.
+const BAITS: u16 = 20_000;
+/// What is said of a node on whose wire bytes look like a device's LAN address. Sealed bytes do that by chance.
+pub(crate) const LEAKS: &str = "sends a LAN address in clear to";
 
 /// A rule that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +51,21 @@ pub enum Call {
 pub(crate) struct Captured {
     pub(crate) to: SocketAddr,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) at: Instant,
-    pub(crate) arrives: bool,
+    /// Its source as it is seen in the core.
+    pub(crate) seen: SocketAddr,
+    number: u64,
+    /// Whether a running process has had it.
+    pub(crate) arrived: bool,
+}
+
+/// What the stranger sent from one of its ports, and what came back to that.
+struct Bait {
+    length: usize,
+    got: usize,
+    /// Whether it is a copy that may come before its original: then its receiver takes the stranger for somebody who
+    /// has moved, until it does not answer.
+    raced: bool,
+    receiver: Option<Node>,
 }
 
 struct Sent {
@@ -70,17 +87,14 @@ pub struct Watch {
     pub failure: Option<Failure>,
     /// Things that machines did.
     pub outputs: u64,
-    /// Bytes that the stranger sent, and got.
-    pub stranger_sent: usize,
-    stranger_got: usize,
-    /// Whether a copy may have come before its original: then the stranger counts as somebody who has moved, until
-    /// it does not answer.
-    pub raced: bool,
+    /// What the stranger sent, each from a port of its own.
+    baits: Vec<Bait>,
     packets: Vec<Sent>,
     questions: BTreeMap<u64, Question>,
     next_question: u64,
+    /// Questions that were answered with an address.
+    told: BTreeSet<u64>,
     captured: VecDeque<Captured>,
-    lan_hits: Vec<Vec<u8>>,
     /// For each node: calls at one moment, calls in one minute.
     spinning: Vec<(Instant, u32)>,
     restless: Vec<(Instant, u32)>,
@@ -99,14 +113,12 @@ impl Watch {
         Self {
             failure: None,
             outputs: 0,
-            stranger_sent: 0,
-            stranger_got: 0,
-            raced: false,
+            baits: Vec::new(),
             packets: Vec::new(),
             questions: BTreeMap::new(),
             next_question: 1,
+            told: BTreeSet::new(),
             captured: VecDeque::new(),
-            lan_hits: Vec::new(),
             spinning: vec![(now, 0); nodes],
             restless: vec![(now, 0); nodes],
             minute: (now, 0, 0),
@@ -159,6 +171,16 @@ impl Watch {
         number
     }
 
+    /// Whether this question has no answer yet.
+    pub(crate) fn is_open(&self, query: u64) -> bool {
+        self.questions.contains_key(&query)
+    }
+
+    /// Whether this question was answered with an address; that it is the right one is checked where it arrives.
+    pub(crate) fn was_told(&self, query: u64) -> bool {
+        self.told.contains(&query)
+    }
+
     /// The process that was asked is gone.
     pub(crate) fn forget_questions(&mut self, site: usize) {
         self.questions.retain(|_, question| question.site != site);
@@ -185,6 +207,30 @@ impl Watch {
             dice.index(length)
         };
         self.captured.get(at).cloned()
+    }
+
+    /// The stranger sends so many bytes; the port from which it does.
+    pub(crate) fn bait(&mut self, length: usize, raced: bool) -> u16 {
+        let port = BAITS + self.baits.len() as u16;
+        self.baits.push(Bait {
+            length,
+            got: 0,
+            raced,
+            receiver: None,
+        });
+        port
+    }
+
+    /// A running process has a datagram.
+    pub(crate) fn delivered(&mut self, node: Node, delivery: &Delivery) {
+        if let Some(bait) = bait_of(&mut self.baits, delivery.from) {
+            bait.receiver = Some(node);
+        }
+        let number = delivery.number;
+        let same = self.captured.iter_mut().find(|it| it.number == number);
+        if let Some(captured) = same {
+            captured.arrived = true;
+        }
     }
 
     /// Notes that a machine was called, and that it is due next at `due`.
@@ -277,35 +323,36 @@ impl World {
             let node = self.name(node);
             self.fail(format!("{node} sends inner bytes in clear to {to}"));
         }
-        let lan = |window: &[u8]| window[..3] == [192, 168, 1] && (10..16).contains(&window[3]);
-        if bytes.windows(4).any(lan) && !self.watch.lan_hits.iter().any(|hit| hit == bytes) {
-            self.watch.lan_hits.push(bytes.to_vec());
-            if self.watch.lan_hits.len() > CHANCE_HITS {
-                let node = self.name(node);
-                self.fail(format!("{node} sends a LAN address in clear to {to}"));
-            }
+        let [a, b, c] = self.lan;
+        let lan = |window: &[u8]| window[..3] == [a, b, c] && (10..16).contains(&window[3]);
+        if let Some(at) = bytes.windows(4).position(lan) {
+            let node = self.name(node);
+            self.fail(format!("{node} {LEAKS} {to}, at byte {at}"));
         }
-        if stranger_addresses().contains(&to.ip()) {
-            self.watch.stranger_got += bytes.len();
-            if self.watch.stranger_got > self.watch.stranger_sent && !self.watch.raced {
+        if let Some(bait) = bait_of(&mut self.watch.baits, to) {
+            bait.got += bytes.len();
+            // A coordinator tells others where it saw the gateway.
+            let is_told = matches!(bait.receiver, Some(Node::Dc(_)));
+            let is_excused = bait.raced && (bait.receiver == Some(node) || is_told);
+            if bait.got > bait.length && !is_excused {
+                let (got, sent) = (bait.got, bait.length);
                 let node = self.name(node);
-                let (got, sent) = (self.watch.stranger_got, self.watch.stranger_sent);
                 self.fail(format!("{node} answers a stranger: {got} bytes for {sent}"));
             }
         }
     }
 
     /// The stranger has seen a datagram on a wire.
-    pub(crate) fn capture(&mut self, to: SocketAddr, bytes: Vec<u8>, arrives: bool) {
+    pub(crate) fn capture(&mut self, to: SocketAddr, bytes: Vec<u8>, sending: Sending) {
         if self.watch.captured.len() == CAPTURED {
             self.watch.captured.pop_front();
         }
-        let at = self.now;
         self.watch.captured.push_back(Captured {
             to,
             bytes,
-            at,
-            arrives,
+            seen: sending.seen,
+            number: sending.number,
+            arrived: false,
         });
     }
 
@@ -379,13 +426,16 @@ impl World {
         query: u64,
         result: Result<Identity, Unresolved>,
     ) {
-        self.watch.outputs += 1;
         let Some(about) = self.take_question(number, query, false) else {
             return;
         };
+        self.note(Node::Site(number), || {
+            format!("question {query} about {about:?}: {result:?}")
+        });
         match (result, about) {
             (Ok(identity), Some((site, device))) => {
                 self.watch.answers.0 += 1;
+                self.watch.told.insert(query);
                 if self.sites[site].devices[device].vip != Some(identity.vip4) {
                     self.fail(format!(
                         "GW{number} asked for {site}.{device} and was told {identity:?}"
@@ -409,13 +459,16 @@ impl World {
         query: u64,
         result: Result<PingReport, Unresolved>,
     ) {
-        self.watch.outputs += 1;
         let Some(about) = self.take_question(number, query, true) else {
             return;
         };
+        self.note(Node::Site(number), || {
+            format!("ping {query} of {about:?}: {result:?}")
+        });
         match (result, about) {
             (Ok(report), Some((site, device))) => {
                 self.watch.answers.0 += 1;
+                self.watch.told.insert(query);
                 let vip = self.sites[site].devices[device]
                     .vip
                     .map(|vip| vip.to_string());
@@ -483,6 +536,12 @@ impl World {
             }
         }
     }
+}
+
+fn bait_of(baits: &mut [Bait], address: SocketAddr) -> Option<&mut Bait> {
+    let number = address.port().checked_sub(BAITS)?;
+    let is_stranger = stranger_addresses().contains(&address.ip());
+    baits.get_mut(usize::from(number)).filter(|_| is_stranger)
 }
 
 fn device_mac([a, b, c, d, e, f]: [u8; 6]) -> String {

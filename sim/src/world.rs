@@ -3,7 +3,7 @@
 //! The same rule as in the shells holds: after every call the machine's outputs are drained to the end. How time goes
 //! by is in `drive.rs`, what is done to a world in [`crate::act`], what must hold in [`crate::watch`].
 
-use crate::net::Net;
+use crate::net::{Delivery, Net};
 use crate::nodes::{coordinator, gateway_setup, relay};
 use crate::spec::{Dice, WanSpec, WorldSpec};
 use crate::trace::Trace;
@@ -149,11 +149,21 @@ pub struct World {
     /// The number of the inside network that each gateway's newest WAN is in.
     pub(crate) places: Vec<usize>,
     pub(crate) out: Vec<u8>,
+    /// Whether a stopped process keeps what comes meanwhile, and what it has.
+    pub(crate) buffers: bool,
+    pub(crate) buffered: Vec<Vec<Delivery>>,
+    /// How all LAN addresses begin.
+    pub(crate) lan: [u8; 3],
 }
 
 impl World {
     /// The world of `spec`, its gateways plugged in and their devices there, at the moment zero.
     pub fn new(spec: WorldSpec, seed: u64, traced: bool) -> Self {
+        Self::with_lan(spec, seed, traced, [192, 168, 1])
+    }
+
+    /// The same with LAN addresses that begin with `lan`: nothing on any wire may differ.
+    pub fn with_lan(spec: WorldSpec, seed: u64, traced: bool, lan: [u8; 3]) -> Self {
         let mut dice = Dice::new(seed, 2);
         let mut random = dice.fork();
         let now = origin();
@@ -233,6 +243,9 @@ impl World {
             sequence: 0,
             places: vec![0; spec.sites.len()],
             out: Vec::new(),
+            buffers: Dice::new(seed, 8).chance(20),
+            buffered: (0..count).map(|_| Vec::new()).collect(),
+            lan,
             spec,
         };
         for node in world.nodes.clone() {
@@ -291,7 +304,7 @@ impl World {
     fn join(&mut self, number: usize, device: usize) {
         let lan = LanDevice {
             mac: [2, 0, 0, 0, number as u8, device as u8],
-            address: Ipv4Addr::new(192, 168, 1, 10 + device as u8),
+            address: self.lan_address(10 + device as u8),
             hostname: Label::parse(&format!("d{device}")).ok(),
         };
         let site = &mut self.sites[number];
@@ -303,6 +316,11 @@ impl World {
         });
         site.machine.device_seen(lan, self.now);
         self.settle(Node::Site(number));
+    }
+
+    pub(crate) fn lan_address(&self, last: u8) -> Ipv4Addr {
+        let [a, b, c] = self.lan;
+        Ipv4Addr::new(a, b, c, last)
     }
 
     pub(crate) fn after(&mut self, ms: u64, later: Later) {

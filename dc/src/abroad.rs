@@ -300,7 +300,7 @@ impl Coordinator {
                 self.handle_guest_direction(peer, *direction, now)
             }
             Message::DirectionAck(ack) => self.handle_peer_ack(peer, ack, now),
-            Message::TunnelClosed(closed) => self.handle_peer_closed(peer, closed, now),
+            Message::TunnelClosed(closed) => self.handle_peer_closed(peer, closed, via, now),
             Message::RegistrationRequest(_)
             | Message::RelayRegistration(_)
             | Message::RegistrationResponse(_)

@@ -89,6 +89,7 @@ impl Coordinator {
             self.registry.guests.remove(guest);
         }
         self.pushes.forget(peer.id);
+        self.unheard.forget(peer.id);
         self.sessions.forget(peer.id);
         let domain = peer.record.domain.clone();
         self.output

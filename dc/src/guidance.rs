@@ -72,11 +72,7 @@ impl Coordinator {
         }
         self.pushes.cancel(About::Relay { tunnel: id });
         if let Some(used) = tunnel.relaying.known() {
-            self.say(
-                used.relay,
-                &Message::TunnelClosed(TunnelClosed { tunnel: id }),
-                now,
-            );
+            self.tell_closed(used.relay, id, now);
         }
     }
 
@@ -94,10 +90,11 @@ impl Coordinator {
         let over = self.tunnels.iter().filter(is_over);
         let old: Vec<_> = over.map(|tunnel| tunnel.id).collect();
         for id in old {
-            if self.has_guest(id) && !self.may_stay(id) {
-                self.dismiss(id, now);
-            } else {
+            // Who may not talk any more is told; an old one goes without a word.
+            if self.may_stay(id) {
                 self.close(id, now);
+            } else {
+                self.dismiss(id, now);
             }
         }
         self.sweep_visits(now);

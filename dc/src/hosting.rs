@@ -14,7 +14,7 @@ use crate::{Coordinator, Reject};
 use ntm_proto::id::{NodeId, TunnelId};
 use ntm_proto::message::{
     DirectionAck, GuestAnswer, GuestDirection, GuestRefused, GuestRequest, GuestUpdate, Message,
-    PeerMessage, Refusal, Target, TunnelClosed,
+    PeerMessage, Refusal, Target,
 };
 use std::time::Instant;
 
@@ -104,8 +104,8 @@ impl Coordinator {
         let ends = ends.into_iter().flatten().map(|end| end.gateway);
         let ends: Vec<NodeId> = ends.collect();
         self.close(id, now);
-        let closed = Message::TunnelClosed(TunnelClosed { tunnel: id });
-        ends.into_iter().for_each(|end| self.say(end, &closed, now));
+        ends.into_iter()
+            .for_each(|end| self.tell_closed(end, id, now));
     }
 
     /// A guest is told of all its tunnels again.

@@ -37,6 +37,7 @@
 mod abroad;
 pub mod account;
 mod allot;
+mod closing;
 pub mod config;
 pub mod direction;
 pub mod dns;
@@ -81,7 +82,7 @@ pub use status::{DeviceStatus, NodeStatus, RelayStatus, TunnelStatus};
 use ntm_proto::Path;
 use ntm_proto::id::{Fqdn, Identity, Label, NodeId, PathId, VirtualPrefixes};
 use ntm_proto::key::{PublicKey, SecretKey};
-use ntm_proto::message::{Guest, Message, Refusal, TunnelClosed};
+use ntm_proto::message::{Guest, Message, Refusal};
 use ntm_proto::random::Random;
 use ntm_proto::wire::notice;
 use registry::Registry;
@@ -170,6 +171,8 @@ pub struct Coordinator {
     /// Gateways that change too fast.
     restless: reaching::Restless,
     pushes: push::Pushes,
+    /// Ends of tunnels that did not acknowledge the end.
+    unheard: closing::Unheard,
     saves: Saves,
     rejects: Counts,
     output: VecDeque<Output>,
@@ -211,6 +214,7 @@ impl Coordinator {
             untold: BTreeSet::new(),
             restless: reaching::Restless::default(),
             pushes: push::Pushes::default(),
+            unheard: closing::Unheard::default(),
             saves: Saves::default(),
             rejects: Counts::default(),
             output: VecDeque::new(),
@@ -251,8 +255,8 @@ impl Coordinator {
         self.restless_timeout(now);
         self.asked_timeout(now);
         self.links_timeout(now);
-        self.push(now);
         self.sweep_tunnels(now);
+        self.push(now);
         self.greet(now);
         self.flush_links(now);
     }
@@ -317,13 +321,13 @@ impl Coordinator {
             let others = ends.into_iter().flatten().filter(|end| end.gateway != id);
             let others: Vec<NodeId> = others.map(|end| end.gateway).collect();
             self.close(tunnel, now);
-            let closed = Message::TunnelClosed(TunnelClosed { tunnel });
             others
                 .into_iter()
-                .for_each(|other| self.say(other, &closed, now));
+                .for_each(|other| self.tell_closed(other, tunnel, now));
         }
         self.forget_visitor(id, now);
         self.pushes.forget(id);
+        self.unheard.forget(id);
         self.untold.remove(&id);
         let is_relay = self.registry.relay(id).is_some();
         self.sessions.forget(id);
@@ -333,8 +337,8 @@ impl Coordinator {
         }
     }
 
-    /// Who is in which group from now on: group, account; and of other domains: group, gateway or domain. Relays are told to drop what is no longer allowed at the
-    /// next [`Self::handle_timeout`], which is due at once; a direct tunnel that is up is the gateways' own.
+    /// Who is in which group from now on: group, account; and of other domains: group, gateway or domain. Gateways and
+    /// relays are told which tunnels are over at the next [`Self::handle_timeout`], which is due at once.
     pub fn groups_changed(&mut self, groups: Vec<(String, i64)>, foreign: Vec<(String, Fqdn)>) {
         self.registry.set_groups(groups, foreign);
         self.sweep = self.born;

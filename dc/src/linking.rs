@@ -106,6 +106,7 @@ impl Coordinator {
 
     /// A peer says which run of it this is. One that started anew is told again of all tunnels with its gateways.
     pub(crate) fn handle_hello(&mut self, id: NodeId, hello: Hello, now: Instant) {
+        self.tell_closed_again(id, now);
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
@@ -317,6 +318,7 @@ impl Coordinator {
         for message in std::iter::once(hello).chain(waiting) {
             self.say_over_link(id, &message, now);
         }
+        self.tell_closed_again(id, now);
     }
 
     fn peer_failed(&mut self, id: NodeId, now: Instant) {

@@ -39,6 +39,8 @@ pub(crate) enum About {
     Guest { gateway: NodeId, peer: NodeId },
     /// The trusted domains, for a gateway.
     Domains { gateway: NodeId },
+    /// That a tunnel is over, for a gateway, a relay or the coordinator of another domain.
+    Closed { tunnel: TunnelId, to: NodeId },
 }
 
 pub(crate) struct Push {
@@ -87,7 +89,8 @@ impl Pushes {
             About::Route { .. }
             | About::Passed { .. }
             | About::Guest { .. }
-            | About::Domains { .. } => ROUTE,
+            | About::Domains { .. }
+            | About::Closed { .. } => ROUTE,
             About::Relay { .. } => RELAY,
         };
         let load = self.load.entry(to).or_default();
@@ -203,6 +206,7 @@ mod tests {
     fn message(_: u32) -> Message {
         Message::TunnelClosed(TunnelClosed {
             tunnel: TunnelId([1; 16]),
+            sequence: 1,
         })
     }
 

@@ -149,6 +149,7 @@ impl Coordinator {
         if message.primary {
             self.tell_rest(id, false, now);
             self.tell_untold(id, now);
+            self.tell_closed_again(id, now);
         }
         self.visitor_changed(id, false, now);
         Ok(())
@@ -349,6 +350,7 @@ impl Coordinator {
             self.tell_moved(id, moved);
         }
         self.save_address(id, now);
+        self.tell_closed_again(id, now);
         match claim {
             Claim::Gateway(_) => {
                 self.reach_changed(id, now);

@@ -33,7 +33,7 @@ impl Coordinator {
                 local,
                 remote,
             } => self.passed_acked((tunnel, local, remote), ack.refusal, now),
-            About::Guest { .. } | About::Domains { .. } => {}
+            About::Guest { .. } | About::Domains { .. } | About::Closed { .. } => {}
             About::Route { tunnel, side, pair } => {
                 if let Some(tunnel) = self.tunnels.get_mut(tunnel) {
                     tunnel.in_use = true;
@@ -67,6 +67,7 @@ impl Coordinator {
                     } => self.passed_given_up((tunnel, local, remote)),
                     About::Guest { gateway, peer } => self.change_given_up(gateway, peer),
                     About::Domains { gateway } => self.domains_given_up(gateway),
+                    About::Closed { tunnel, to } => self.unheard.remember(to, tunnel),
                     About::Route { tunnel, side, pair } => {
                         if let Some(pair) = self
                             .tunnels

@@ -5,6 +5,7 @@
 
 use crate::guests::is_behind;
 use crate::limits::TUNNEL_LIFE;
+use crate::linking::Via;
 use crate::push::About;
 use crate::{Coordinator, Reject};
 use ntm_proto::id::{NodeId, PathId, TunnelId};
@@ -108,6 +109,9 @@ impl Coordinator {
             touched: now,
         };
         self.visits.by_tunnel.insert(direction.tunnel, visit);
+        // If it was over for us, it is no more.
+        self.closed_no_more(gateway, direction.tunnel);
+        self.closed_no_more(peer, direction.tunnel);
         self.visits.passed.insert(passed, theirs);
         let make = |sequence| {
             Message::RouteDirection(Box::new(RouteDirection {
@@ -157,13 +161,18 @@ impl Coordinator {
         &mut self,
         peer: NodeId,
         closed: TunnelClosed,
+        via: Via,
         now: Instant,
     ) -> Result<(), Reject> {
         let id = closed.tunnel;
+        // Also when it is no tunnel any more: our first answer may be lost.
+        let (sequence, refusal) = (closed.sequence, None);
+        let ack = Message::DirectionAck(DirectionAck { sequence, refusal });
+        self.answer_peer(peer, via, &ack, now);
         let is_its_own = |visit: &Visit| visit.peer == peer;
         if self.visits.by_tunnel.get(&id).is_some_and(is_its_own) {
             if let Some(visit) = self.drop_visit(id) {
-                self.say(visit.gateway, &Message::TunnelClosed(closed), now);
+                self.tell_closed(visit.gateway, id, now);
             }
             return Ok(());
         }
@@ -175,8 +184,8 @@ impl Coordinator {
             return Err(Reject::NotYours);
         }
         self.close(id, now);
-        let closed = Message::TunnelClosed(closed);
-        own.into_iter().for_each(|end| self.say(end, &closed, now));
+        own.into_iter()
+            .for_each(|end| self.tell_closed(end, id, now));
         Ok(())
     }
 
@@ -284,9 +293,8 @@ impl Coordinator {
         let Some(visit) = self.drop_visit(id) else {
             return;
         };
-        let closed = Message::TunnelClosed(TunnelClosed { tunnel: id });
-        self.say(visit.gateway, &closed, now);
-        self.say_peer(visit.peer, closed, now);
+        self.tell_closed(visit.gateway, id, now);
+        self.tell_closed(visit.peer, id, now);
     }
 
     /// Whether a peer may say this to this gateway.

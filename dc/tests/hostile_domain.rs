@@ -295,6 +295,7 @@ fn it_is_no_node_and_may_say_only_so_much() {
     assert_eq!(two.hear(&mut link, &registration), Err(Reject::WrongRole));
     let closed = Message::TunnelClosed(TunnelClosed {
         tunnel: TunnelId([1; 16]),
+        sequence: 1,
     });
     let heard: Vec<_> = (0..300).map(|_| two.hear(&mut link, &closed)).collect();
     assert_eq!(heard[0], Err(Reject::NotYours));
@@ -391,8 +392,14 @@ fn what_is_over_is_not_said_again() {
     two.a.clients[two.car].acks = false;
     two.hear(&mut link, &said(direction(&two))).unwrap();
     let tunnel = two.car().tunnel;
-    two.hear(&mut link, &Message::TunnelClosed(TunnelClosed { tunnel }))
-        .unwrap();
+    two.hear(
+        &mut link,
+        &Message::TunnelClosed(TunnelClosed {
+            tunnel,
+            sequence: 0,
+        }),
+    )
+    .unwrap();
     let told = two.told();
     two.a.pass(std::time::Duration::from_secs(20));
     assert_eq!(two.told(), told, "the gateway would build it again");
@@ -432,6 +439,7 @@ fn it_ends_no_tunnel_of_a_third_domain() {
     let _ = two.hear(&mut hostile, &said(lie));
     let closed = Message::TunnelClosed(TunnelClosed {
         tunnel: TunnelId([7; 16]),
+        sequence: 1,
     });
     assert_eq!(two.hear(&mut hostile, &closed), Err(Reject::NotYours));
     assert_eq!(two.hear(&mut honest, &closed), Ok(()), "it is still there");

@@ -141,6 +141,62 @@ fn a_removed_gateway_is_forgotten_and_its_addresses_are_not_given_again() {
 }
 
 #[test]
+fn a_gateway_that_missed_the_end_of_a_tunnel_is_told_again_until_it_knows() {
+    let (mut p, relay) = natted();
+    p.ask();
+    let (tunnel, car) = (p.last(p.home).tunnel, p.world.clients[p.car].id);
+    // Its NAT has just restarted: what the DC sends goes nowhere.
+    let before = p.world.clients[p.home].outside;
+    p.world.clients[p.home].outside = "198.51.100.99:1".parse().unwrap();
+    p.world.store.remove(&p.laptop.node);
+    p.world.store.remove(&car);
+    p.world.dc.reload(p.world.snapshot(), p.world.now);
+    p.world.run();
+    let strays = |p: &Pair| {
+        p.world
+            .strays
+            .iter()
+            .filter(|(to, _)| to.remote == before)
+            .count()
+    };
+    let first = strays(&p);
+    p.world.pass(Duration::from_secs(30));
+    assert!(strays(&p) > first, "it is said again");
+    let (given_up, outside) = (strays(&p), p.world.clients[p.home].outside.to_string());
+    p.world.keep_alive(p.home, INSIDE, &outside, true).unwrap();
+    p.world.run();
+    assert_eq!(p.world.clients[p.home].closed(), [tunnel]);
+    assert_eq!(p.world.clients[relay].closed(), [tunnel]);
+    p.world.keep_alive(p.home, INSIDE, &outside, true).unwrap();
+    p.world.pass(Duration::from_secs(30));
+    assert_eq!(p.world.clients[p.home].closed(), [tunnel], "it knows");
+    assert_eq!(strays(&p), given_up);
+}
+
+#[test]
+fn groups_that_change_end_the_tunnel_at_both_ends_and_at_the_relay() {
+    let mut world = World::new();
+    world.groups = vec![("friends".into(), 1), ("friends".into(), 2)];
+    let home = world.gateway("home", 1, HOME, &[INSIDE]);
+    let car = world.gateway("car", 2, CAR, &[INSIDE]);
+    let relay = world.relay("rs1", &["192.0.2.20:4750"]);
+    world.dc.reload(world.snapshot(), world.now);
+    [home, car, relay]
+        .into_iter()
+        .for_each(|at| world.connect(at));
+    world.device(home, 1, "camera").unwrap().unwrap();
+    let laptop = world.device(car, 2, "laptop").unwrap().unwrap();
+    world.ask(car, laptop.node, "camera.home.ntm.test");
+    let tunnel = world.clients[home].routes()[0].tunnel;
+    world.groups.clear();
+    world.dc.reload(world.snapshot(), world.now);
+    world.pass(Duration::from_secs(1));
+    for at in [home, car, relay] {
+        assert_eq!(world.clients[at].closed(), [tunnel]);
+    }
+}
+
+#[test]
 fn a_gateway_that_changes_all_the_time_does_not_keep_its_peers_busy() {
     let (mut p, _) = natted();
     p.ask();

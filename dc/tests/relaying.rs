@@ -220,11 +220,14 @@ fn a_closed_tunnel_is_gone_and_its_relay_told() {
     let (mut pair, relay) = natted();
     pair.ask();
     let tunnel = pair.last(pair.car).tunnel;
-    let closed = Message::TunnelClosed(TunnelClosed { tunnel });
+    let closed = Message::TunnelClosed(TunnelClosed {
+        tunnel,
+        sequence: 0,
+    });
     assert_eq!(pair.world.say(relay, &closed), Err(Reject::NotYours));
     pair.world.say(pair.car, &closed).unwrap();
     assert!(pair.world.dc.tunnels().is_empty());
-    assert!(pair.world.clients[relay].inbox.contains(&closed));
+    assert_eq!(pair.world.clients[relay].closed(), [tunnel]);
     pair.ask();
     assert!(pair.last(pair.car).tunnel != tunnel);
 }

@@ -312,6 +312,7 @@ impl Gateway {
             self.forget_question(peer.example);
             let closed = Message::TunnelClosed(TunnelClosed {
                 tunnel: peer.tunnel,
+                sequence: 0,
             });
             self.coordination.say(&closed, &mut self.output, now);
             self.output

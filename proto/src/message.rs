@@ -244,6 +244,8 @@ pub struct DirectionAck {
 pub struct TunnelClosed {
     /// Which.
     pub tunnel: TunnelId,
+    /// What a DC says is acknowledged with a DirectionAck of this number; 0 from a gateway, which says it once.
+    pub sequence: u32,
 }
 
 /// Proves that the other end receives on a path.
@@ -465,7 +467,7 @@ codec::fields!(DirectionRequest {
 });
 codec::fields!(DirectionRefused { request, refusal });
 codec::fields!(DirectionAck { sequence, refusal });
-codec::fields!(TunnelClosed { tunnel });
+codec::fields!(TunnelClosed { tunnel, sequence });
 codec::fields!(Standing { era, rank });
 codec::fields!(PathChallenge { token, standing });
 codec::fields!(PathResponse {

@@ -6,10 +6,10 @@
 
 use crate::{Event, Output, Setup, plain};
 use ntm_proto::Path;
-use ntm_proto::id::TunnelId;
 use ntm_proto::link::{Link, LinkReject, Received};
 use ntm_proto::message::{
     DirectionAck, Message, Refusal, RegistrationResponse, RelayDirection, RelayRegistration,
+    TunnelClosed,
 };
 use ntm_proto::random::Random;
 use ntm_proto::wire::{Kind, Opening};
@@ -29,8 +29,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 pub enum Order {
     /// Expect these two ends; acknowledge it.
     Carry(RelayDirection),
-    /// A tunnel is over.
-    Forget(TunnelId),
+    /// A tunnel is over; acknowledge it.
+    Forget(TunnelClosed),
 }
 
 /// The relay's membership in its domain.
@@ -194,7 +194,7 @@ impl Coordination {
                 None
             }
             Message::RelayDirection(direction) => Some(Order::Carry(direction)),
-            Message::TunnelClosed(closed) => Some(Order::Forget(closed.tunnel)),
+            Message::TunnelClosed(closed) => Some(Order::Forget(closed)),
             Message::RegistrationRequest(_)
             | Message::RelayRegistration(_)
             | Message::DeviceRequest(_)

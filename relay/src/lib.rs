@@ -310,7 +310,10 @@ impl Relay {
                     Some(_) => Event::Refused(direction.tunnel),
                 });
             }
-            Order::Forget(tunnel) => self.table.remove(tunnel),
+            Order::Forget(closed) => {
+                self.table.remove(closed.tunnel);
+                self.coordination.acknowledge(closed.sequence, None, now);
+            }
         }
         self.drain_table();
     }

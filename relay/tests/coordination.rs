@@ -106,7 +106,10 @@ fn an_older_direction_that_was_delayed_changes_nothing() {
 fn a_closed_tunnel_is_forgotten() {
     let mut world = World::ready(Limits::default());
     world.bind(ONE, &KEY_ONE, 1, HOME);
-    world.tell(&Message::TunnelClosed(TunnelClosed { tunnel: TUNNEL }));
+    world.tell(&Message::TunnelClosed(TunnelClosed {
+        tunnel: TUNNEL,
+        sequence: 1,
+    }));
     assert!(world.bound().is_empty());
     assert!(world.challenge(ONE, &KEY_ONE, 2, HOME).is_none());
 }

@@ -429,6 +429,7 @@ impl World {
                 Some((direction.sequence, unwilling.then_some(Refusal::Limit)))
             }
             Message::Domains(domains) => Some((domains.sequence, None)),
+            Message::TunnelClosed(closed) => Some((closed.sequence, None)),
             _ => None,
         };
         self.clients[at].inbox.push(*message);
@@ -463,6 +464,15 @@ impl Client {
             _ => None,
         });
         routes.collect()
+    }
+
+    /// The tunnels that were said to be over, each as often as it was said.
+    pub fn closed(&self) -> Vec<ntm_proto::id::TunnelId> {
+        let closed = self.inbox.iter().filter_map(|message| match message {
+            Message::TunnelClosed(closed) => Some(closed.tunnel),
+            _ => None,
+        });
+        closed.collect()
     }
 
     pub fn relayed(&self) -> Vec<&RelayDirection> {

@@ -776,7 +776,10 @@ pub fn seeds() -> Vec<Vec<u8>> {
         change(&mut direction);
         says(&Message::RouteDirection(Box::new(direction)))
     };
-    let closed = says(&Message::TunnelClosed(TunnelClosed { tunnel: TUNNEL }));
+    let closed = says(&Message::TunnelClosed(TunnelClosed {
+        tunnel: TUNNEL,
+        sequence: 1,
+    }));
     let challenge = Message::PathChallenge(PathChallenge {
         token: 5,
         standing: Standing { era: 1, rank: 0 },

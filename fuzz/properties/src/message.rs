@@ -113,6 +113,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         }),
         Message::TunnelClosed(TunnelClosed {
             tunnel: TunnelId([5; 16]),
+            sequence: 1,
         }),
         Message::PathChallenge(PathChallenge {
             token: 99,

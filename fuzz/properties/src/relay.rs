@@ -295,6 +295,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let up = [step(5, 0, &[1, 1, 2, 1]), bind(0, 1), bind(2, 2)].concat();
     let closed = Message::TunnelClosed(ntm_proto::message::TunnelClosed {
         tunnel: TunnelId([1; 16]),
+        sequence: 1,
     });
     vec![
         [

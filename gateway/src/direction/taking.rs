@@ -17,7 +17,10 @@ impl Gateway {
             match &message {
                 Message::RouteDirection(direction) => self.handle_direction(direction, now),
                 Message::DirectionRefused(refused) => self.handle_refused(*refused, now),
-                Message::TunnelClosed(closed) => self.handle_closed(closed.tunnel),
+                Message::TunnelClosed(closed) => {
+                    self.handle_closed(closed.tunnel);
+                    self.acknowledge(closed.sequence, None, now);
+                }
                 Message::Domains(domains) => self.handle_domains(domains, now),
                 Message::RegistrationRequest(_)
                 | Message::RelayRegistration(_)

@@ -159,6 +159,7 @@ fn samples() -> Vec<Message> {
         }),
         Message::TunnelClosed(TunnelClosed {
             tunnel: TunnelId([1; 16]),
+            sequence: 1,
         }),
         Message::PathChallenge(PathChallenge {
             token: 9,

@@ -434,7 +434,7 @@ impl Live {
 }
 
 /// Whether a node chose `number` before `other`; they count up and wrap.
-fn is_older(number: u32, other: u32) -> bool {
+pub(crate) fn is_older(number: u32, other: u32) -> bool {
     number.wrapping_sub(other) > u32::MAX / 2
 }
 

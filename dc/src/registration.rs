@@ -7,7 +7,7 @@
 //! start of either while the other is online. Another address under the same instance is a move, never a clone.
 
 use crate::limits::LIFETIME;
-use crate::node::{Live, RelayRole};
+use crate::node::{Live, RelayRole, is_older};
 use crate::rate::Bucket;
 use crate::relaying::RelayChange;
 use crate::save::{ReplyTo, Saving};
@@ -272,6 +272,9 @@ impl Coordinator {
             // A repetition while the store works: the answer goes where the latest came from.
             return match self.saves.get_mut(ticket) {
                 Some(Saving::Start(waiting)) if waiting.instance == instance => {
+                    if is_older(request, waiting.request) {
+                        return Err(Reject::Overtaken);
+                    }
                     start.epoch = waiting.epoch;
                     *waiting = start;
                     Ok(())

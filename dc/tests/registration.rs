@@ -95,6 +95,24 @@ fn repetitions_while_the_store_works_get_one_answer() {
 }
 
 #[test]
+fn an_overtaken_repetition_changes_nothing_while_the_store_works() {
+    let mut world = World::new();
+    let home = world.gateway("home", 1, HOME, &[HOME]);
+    world.slow = true;
+    world.connect(home);
+    let newest = world.register(home);
+    world.clients[home].request = newest - 2;
+    let elsewhere = "198.51.100.1:4750";
+    world.clients[home].addresses = vec![elsewhere.parse().unwrap()];
+    world.register(home);
+    world.dc.handle_saved(world.tickets[0], true, world.now);
+    world.run();
+    let answered = world.clients[home].registered().map(|it| it.request);
+    assert_eq!(answered, Some(newest));
+    assert_eq!(world.dc.nodes()[0].reach, [format!("IPv4 global {HOME}")]);
+}
+
+#[test]
 fn silence_means_offline_and_a_keep_alive_brings_back() {
     let (mut world, home) = home();
     world.pass(Duration::from_secs(60));

@@ -38,7 +38,7 @@ pub struct Client {
     pub unwilling: bool,
     pub inbox: Vec<Message>,
     pub notices: usize,
-    request: u32,
+    pub request: u32,
 }
 
 pub struct World {

@@ -364,6 +364,7 @@ impl Live {
         let outside = path.remote;
         if let Some(known) = self.seen.values_mut().find(|seen| seen.outside == outside) {
             known.until = known.until.max(now + LIFETIME);
+            known.at = path.local;
             return;
         }
         let family = |a: &&WanAddress| a.address.is_ipv4() == outside.is_ipv4();
@@ -550,6 +551,19 @@ mod tests {
             }
         );
         assert_eq!(live.reach(now + Duration::from_secs(80)), Reach::default());
+    }
+
+    #[test]
+    fn a_registration_at_another_socket_of_ours_moves_the_way() {
+        let now = Instant::now();
+        let mut live = live(&[(0, "10.0.0.2:4750")], "198.51.100.7:61000", now);
+        let there = Path {
+            local: address("192.0.2.9:4750"),
+            ..from("198.51.100.7:61000")
+        };
+        live.see_registration(there, now);
+        live.primary = from("203.0.113.9:4750");
+        assert_eq!(live.other_ways(now), [there]);
     }
 
     #[test]

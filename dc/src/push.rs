@@ -50,15 +50,15 @@ pub(crate) struct Push {
     pause: Duration,
     /// How often it may still be said.
     left: u32,
-    /// Whether it has been said before.
-    said: bool,
+    /// How often it has been said before.
+    said: u32,
     due: Instant,
 }
 
 /// What to do about a push whose time came.
 pub(crate) enum Due {
-    /// Say it; whether it has been said before.
-    Say(NodeId, Message, bool),
+    /// Say it; how often it has been said before.
+    Say(NodeId, Message, u32),
     /// It was said often enough.
     GaveUp(Push),
 }
@@ -103,7 +103,7 @@ impl Pushes {
             message: make(sequence),
             pause,
             left,
-            said: false,
+            said: 0,
             due,
         };
         self.by_about.insert(about, sequence);
@@ -161,8 +161,9 @@ impl Pushes {
         push.due = now + push.pause;
         push.pause *= 2;
         self.due.insert((push.due, sequence));
-        let again = std::mem::replace(&mut push.said, true);
-        Some(Due::Say(push.to, push.message.clone(), again))
+        let before = push.said;
+        push.said += 1;
+        Some(Due::Say(push.to, push.message.clone(), before))
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {

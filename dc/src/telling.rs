@@ -11,6 +11,9 @@ use std::time::Instant;
 
 /// Route Directions under way to one end of a tunnel when it is told of all its pairs again.
 const WINDOW: usize = 8;
+/// Which repetitions of a push go by other ways, too. Not all: a Keep Alive proves no address, and who sent it with a
+/// false source could have one word of ours multiplied there.
+const BY_OTHER_WAYS: std::ops::RangeInclusive<u32> = 1..=2;
 
 impl Coordinator {
     pub(crate) fn handle_ack(
@@ -52,9 +55,9 @@ impl Coordinator {
     pub(crate) fn push(&mut self, now: Instant) {
         while let Some(due) = self.pushes.next_due(now) {
             match due {
-                Due::Say(to, message, again) => {
+                Due::Say(to, message, before) => {
                     self.say(to, &message, now);
-                    if again {
+                    if BY_OTHER_WAYS.contains(&before) {
                         self.say_by_other_ways(to, &message, now);
                     }
                 }

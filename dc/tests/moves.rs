@@ -12,6 +12,7 @@
 mod world;
 
 use ntm_dc::{Event, Limits, Reject};
+use ntm_proto::Path;
 use ntm_proto::id::{Identity, NodeId};
 use ntm_proto::message::*;
 use std::collections::BTreeSet;
@@ -138,6 +139,22 @@ fn a_removed_gateway_is_forgotten_and_its_addresses_are_not_given_again() {
         let device = p.world.device(new, key, "stranger").unwrap().unwrap();
         assert_ne!(device.vip4, vip);
     }
+}
+
+#[test]
+fn a_word_that_nobody_acknowledges_is_not_multiplied_towards_other_ways() {
+    let (mut p, _) = natted();
+    let other = "[2001:db8::99]:4750";
+    p.world.keep_alive(p.home, INSIDE, other, false).unwrap();
+    p.world.clients[p.home].acks = false;
+    p.world.strays.clear();
+    p.ask();
+    let before = p.world.clients[p.home].routes().len();
+    p.world.pass(Duration::from_secs(30));
+    let again = p.world.clients[p.home].routes().len() - before;
+    let to = |(path, _): &&(Path, Vec<u8>)| path.remote == other.parse().unwrap();
+    let multiplied = p.world.strays.iter().filter(to).count();
+    assert_eq!((again > 2, multiplied), (true, 2));
 }
 
 #[test]

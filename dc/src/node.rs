@@ -50,6 +50,8 @@ pub(crate) struct Node {
     contested: Option<Instant>,
     /// Its messages per second; made at its first.
     pub(crate) messages: Option<Bucket>,
+    /// Its Registrations and Keep Alives when those are used up: whatever its devices ask, it stays registered.
+    pub(crate) reserve: Option<Bucket>,
 }
 
 pub(crate) enum Role {
@@ -158,6 +160,7 @@ impl Node {
             retired: VecDeque::new(),
             contested: None,
             messages: None,
+            reserve: None,
         }
     }
 

@@ -12,6 +12,9 @@ use ntm_proto::message::Message;
 use ntm_proto::wire::{Kind, Opening, notice};
 use std::time::Instant;
 
+/// Registrations and Keep Alives of one node per second, beyond its other messages.
+const RESERVE: u32 = 8;
+
 impl Coordinator {
     pub(crate) fn take_datagram(
         &mut self,
@@ -92,7 +95,12 @@ impl Coordinator {
         let per_second = self.limits.messages_per_second;
         if let Some(node) = self.registry.node_mut(node).filter(|_| !is_free) {
             let new = || Bucket::new(per_second, now);
-            if !node.messages.get_or_insert_with(new).take(now) {
+            let mut taken = node.messages.get_or_insert_with(new).take(now);
+            let reserve = || Bucket::new(RESERVE, now);
+            if !taken && is_vital(&message) {
+                taken = node.reserve.get_or_insert_with(reserve).take(now);
+            }
+            if !taken {
                 return Err(Reject::Busy);
             }
         }
@@ -152,4 +160,12 @@ impl Coordinator {
             });
         }
     }
+}
+
+/// Whether a node that cannot say this is soon taken for offline.
+fn is_vital(message: &Message) -> bool {
+    matches!(
+        message,
+        Message::RegistrationRequest(_) | Message::RelayRegistration(_) | Message::KeepAlive(_)
+    )
 }

@@ -14,6 +14,7 @@ use ntm_dc::{Limits, Output, Reject};
 use ntm_proto::Path;
 use ntm_proto::key::SecretKey;
 use ntm_proto::link::Link;
+use ntm_proto::message::{KeepAlive, MappingProbe, Message};
 use ntm_proto::random::Random;
 use ntm_proto::wire::{Kind, Opening};
 use std::time::Duration;
@@ -156,7 +157,7 @@ fn a_recorded_registration_does_not_move_a_node_back() {
     let mut world = World::new();
     let home = world.gateway("home", 1, HOME, &[HOME]);
     world.connect(home);
-    let message = ntm_proto::message::Message::KeepAlive(ntm_proto::message::KeepAlive {
+    let message = Message::KeepAlive(KeepAlive {
         request: 77,
         wan: 0,
         local: HOME.parse().unwrap(),
@@ -201,5 +202,28 @@ fn one_node_cannot_take_all_the_time() {
     let busy = (0..100)
         .filter(|_| world.keep_alive(home, HOME, HOME, true) == Err(Reject::Busy))
         .count();
-    assert_eq!(busy, 91);
+    assert_eq!(busy, 91 - 8, "Keep Alives have a reserve");
+}
+
+#[test]
+fn what_devices_ask_does_not_silence_their_gateway() {
+    let mut world = World::with_limits(Limits {
+        messages_per_second: 10,
+        ..Limits::default()
+    });
+    let home = world.gateway("home", 1, HOME, &[HOME]);
+    world.connect(home);
+    let node = world.clients[home].id;
+    for _ in 0..100 {
+        world.ask(home, node, "nobody.nowhere.ntm.test");
+    }
+    let probe = Message::MappingProbe(MappingProbe {
+        request: 1,
+        also: None,
+    });
+    assert_eq!(world.say(home, &probe), Err(Reject::Busy));
+    assert_eq!(world.keep_alive(home, HOME, HOME, true), Ok(()));
+    let request = world.register(home);
+    let response = world.clients[home].registered().map(|it| it.request);
+    assert_eq!(response, Some(request));
 }

@@ -100,7 +100,12 @@ fn foreign(bytes: &[u8]) {
         lan,
         prefixes: zone().prefixes,
     };
-    let queries = message.queries.clone();
+    let query = message.queries.first().cloned();
+    // The question that it answers, if it is an answer.
+    let query = query.filter(|query| {
+        let (id, asked) = (message.metadata.id, &message.metadata);
+        answers(&message, &question(id, query, asked, false))
+    });
     let answer = inside.answer(message);
     for record in answer
         .answers
@@ -111,7 +116,7 @@ fn foreign(bytes: &[u8]) {
         check_record(record);
     }
     // What passed goes to the device that asked the same.
-    let Some(query) = queries.into_iter().next() else {
+    let Some(query) = query else {
         return;
     };
     let mut asked = Message::new(9, MessageType::Query, OpCode::Query);

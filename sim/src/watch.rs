@@ -224,7 +224,9 @@ impl Watch {
     /// A running process has a datagram.
     pub(crate) fn delivered(&mut self, node: Node, delivery: &Delivery) {
         if let Some(bait) = bait_of(&mut self.baits, delivery.from) {
-            bait.receiver = Some(node);
+            // What the network doubles counts twice.
+            let again = bait.receiver.replace(node).is_some();
+            bait.length += if again { delivery.bytes.len() } else { 0 };
         }
         let number = delivery.number;
         let same = self.captured.iter_mut().find(|it| it.number == number);

@@ -170,7 +170,8 @@ fn device(dice: &mut Dice, spec: &WorldSpec) -> DeviceAt {
 fn process(dice: &mut Dice, spec: &WorldSpec, site: usize) -> Node {
     match dice.index(10) {
         0..=2 => Node::Dc(0),
-        3..=5 => Node::Relay(dice.index(spec.relays.len())),
+        3..=5 if !spec.relays.is_empty() => Node::Relay(dice.index(spec.relays.len())),
+        3..=5 => Node::Dc(0),
         _ => Node::Site(site),
     }
 }

@@ -20,6 +20,9 @@ pub struct WorldSpec {
     pub store_ms: u64,
 }
 
+/// The first seed whose world may lack a relay.
+const SCARCE_FROM: u64 = 1 << 20;
+
 /// A relay.
 #[derive(Clone, Copy, Debug)]
 pub struct RelaySpec {
@@ -185,6 +188,7 @@ impl WorldSpec {
             let families = dice.pick(&[(true, true), (true, false), (false, true)]);
             relays.push(RelaySpec { families });
         }
+        scarce_relays(seed, &mut relays);
         let shared: Vec<NatSpec> = (0..2).map(|_| nat(dice)).collect();
         let lossy = dice.chance(30);
         let sites = dice.pick(&[2, 2, 2, 3, 3, 4, 5]);
@@ -206,6 +210,21 @@ impl WorldSpec {
             core_ms: dice.pick(&[1, 5, 20, 60]),
             store_ms: dice.pick(&[0, 1, 10, 80]),
         }
+    }
+}
+
+/// Some worlds have no relay, and in some the first has one family only. Worlds of small seeds are as they were before
+/// there were such, since seeds are kept for what they found.
+fn scarce_relays(seed: u64, relays: &mut Vec<RelaySpec>) {
+    let dice = &mut Dice::new(seed, 6);
+    if seed < SCARCE_FROM {
+        return;
+    }
+    match dice.index(20) {
+        0..=2 => relays.clear(),
+        3..=4 => relays[0].families = (true, false),
+        5..=6 => relays[0].families = (false, true),
+        _ => {}
     }
 }
 

@@ -24,6 +24,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+/// Pause before a socket of which the DC has not spoken is announced again; it doubles up to the interval.
+const AGAIN: Duration = Duration::from_millis(250);
 /// Pause after the DC refused us for another machine with our key.
 const REFUSED: Duration = Duration::from_secs(30);
 
@@ -49,6 +51,8 @@ pub(crate) struct Coordination {
     keep_alive: Option<Instant>,
     /// Sockets that have not been announced since the WANs changed or the time came.
     unannounced: Vec<(u8, SocketAddr)>,
+    /// When those that the DC has not been heard of are announced again, and the pause after that.
+    again: Option<(Instant, Duration)>,
     /// How seldom we may speak.
     life: MappingLife,
     /// How the DC and relays see our sockets.
@@ -85,6 +89,7 @@ impl Coordination {
             refused_until: None,
             keep_alive: None,
             unannounced: Vec::new(),
+            again: None,
             life: MappingLife::new(now),
             outside: Outside::default(),
             rtt: None,
@@ -139,6 +144,7 @@ impl Coordination {
         self.outside
             .retain(|local| sockets.clone().any(|(_, socket)| socket == local));
         self.unannounced = sockets.collect();
+        self.again = Some((now + AGAIN, AGAIN * 2));
         self.unregistered = true;
         self.life = MappingLife::new(now);
         if self.routes.is_empty() {

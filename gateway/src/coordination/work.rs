@@ -30,7 +30,14 @@ impl Coordination {
         let requests = self.requests.poll_timeout().filter(|_| has_keys);
         let keep_alive = self.keep_alive.filter(|_| is_registered);
         let life = self.life.poll_timeout().filter(|_| is_registered);
-        let parts = [self.link.poll_timeout(), requests, keep_alive, life];
+        let again = self.again.map(|(at, _)| at).filter(|_| is_registered);
+        let parts = [
+            self.link.poll_timeout(),
+            requests,
+            keep_alive,
+            life,
+            again,
+        ];
         let due = parts.into_iter().flatten().min();
         // Nothing is said before then, whatever is due.
         self.refused_until.or(due)
@@ -149,6 +156,7 @@ impl Coordination {
                 .flat_map(|wan| wan.sockets.iter().map(|s| (wan.id, *s)))
                 .collect();
         }
+        self.announce_unseen(wans, now);
         // The DC shall know what a NAT is like as soon as we do.
         let changed = self.outside.take_changed();
         let sockets = wans
@@ -195,6 +203,24 @@ impl Coordination {
                 output.push_back(Output::Send { path, datagram });
             }
         }
+    }
+
+    /// Sockets of which nobody has said how they look from outside: their announcement, or its answer, may be lost.
+    fn announce_unseen(&mut self, wans: &[Wan], now: Instant) {
+        let Some((_, pause)) = self.again.filter(|(at, _)| *at <= now) else {
+            return;
+        };
+        let leads_out = |socket: &SocketAddr| self.routes.iter().any(|r| r.local == *socket);
+        let sockets = wans
+            .iter()
+            .flat_map(|wan| wan.sockets.iter().map(|socket| (wan.id, *socket)));
+        let unseen: Vec<_> = sockets
+            .filter(|(_, socket)| self.outside.observed(*socket).is_none() && leads_out(socket))
+            .filter(|it| !self.unannounced.contains(it))
+            .collect();
+        let goes_on = !unseen.is_empty() && pause < self.life.interval();
+        self.unannounced.extend(unseen);
+        self.again = goes_on.then(|| (now + pause, pause * 2));
     }
 
     /// Measures how long the NAT in front of the way in use remembers.

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 /// Bytes that an unproven way may carry after a move, until it has proved itself.
 const ON_CREDIT: usize = 128 << 10;
 
+/// What was heard since then counts as heard now.
+const JUST_NOW: Duration = Duration::from_secs(1);
 /// A round trip that was never measured.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -140,8 +142,13 @@ impl Paths {
             let answers = way.proven && way.unanswered < 2;
             answers && fresh && Some(way.path) != self.active && !self.is_left(way)
         });
+        // One that shares no WAN with the way in use is likelier to live.
+        let used = self.active().map(|way| (way.own_rank, way.peer_rank));
         others
-            .min_by_key(|way| (way.cost(), way.relayed, way.rtt))
+            .min_by_key(|way| {
+                let shares = Some((way.own_rank, way.peer_rank)) == used;
+                (shares, way.cost(), way.relayed, way.rtt)
+            })
             .map(|way| way.path)
     }
 
@@ -250,8 +257,12 @@ impl Paths {
         let proven = self.ways.iter().filter(|way| way.proven);
         proven
             .min_by_key(|way| {
+                // Before a way is given up all were asked: one that answered is worth more than one that did not.
+                let recent = way
+                    .heard
+                    .is_some_and(|at| now.duration_since(at) < JUST_NOW);
                 let (left, barred) = (self.is_left(way), way.is_barred(now));
-                (left, barred, way.cost(), way.relayed, way.rtt)
+                (left, !recent, barred, way.cost(), way.relayed, way.rtt)
             })
             .map(|way| way.path)
     }

@@ -132,7 +132,7 @@ impl Way {
         if let Some(old) = self.rtt {
             self.varies = (self.varies * 3 + old.abs_diff(sample)) / 4;
         } else {
-            self.varies = sample / 2;
+            self.varies = sample / 8;
         }
         self.rtt = Some(self.rtt.map_or(sample, |old| (old * 3 + sample) / 4));
         Some(asked)

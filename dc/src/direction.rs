@@ -17,6 +17,8 @@ pub struct Reach {
     pub v4: Option<V4>,
     /// Over IPv6: where the DC sees it.
     pub v6: Option<SocketAddr>,
+    /// By its other WANs: where the DC sees it there. A peer keeps a way to them ready.
+    pub others: [Option<SocketAddr>; 2],
 }
 
 impl Reach {
@@ -172,7 +174,13 @@ fn addresses(target: &Reach, from: &Reach) -> Vec<SocketAddr> {
         }
         (None, _) | (_, None) => (None, None),
     };
-    v6.into_iter().chain(inside).chain(outside).collect()
+    let others = target.others.into_iter().flatten();
+    let others = others.filter(|it| match it {
+        SocketAddr::V4(_) => from.v4.is_some(),
+        SocketAddr::V6(_) => from.v6.is_some(),
+    });
+    let best = v6.into_iter().chain(inside).chain(outside);
+    best.chain(others).collect()
 }
 
 #[cfg(test)]
@@ -194,7 +202,11 @@ mod tests {
             _ => None,
         };
         let v6 = v6.filter(|_| kind == "v6" || kind.ends_with("+6"));
-        Reach { v4, v6 }
+        Reach {
+            v4,
+            v6,
+            ..Reach::default()
+        }
     }
 
     /// Every cell of the table, then what two families on one or both sides change.
@@ -286,7 +298,10 @@ mod tests {
             inside,
             mapping,
         });
-        Reach { v4, v6: None }
+        Reach {
+            v4,
+            ..Reach::default()
+        }
     }
 
     #[test]

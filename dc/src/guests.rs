@@ -197,5 +197,7 @@ fn reach(guest: &Guest) -> Reach {
     Reach {
         v4,
         v6: guest.v6.filter(SocketAddr::is_ipv6),
+        // What another domain says of its gateway is one address of a family.
+        others: [None, None],
     }
 }

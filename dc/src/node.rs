@@ -424,11 +424,19 @@ impl Live {
                 }
             }
         });
+        let used = [best(false), best(true)].map(|seen| seen.map(|seen| seen.outside));
+        let known = self.seen.values().filter(fresh);
+        let reachable = known.filter(|seen| {
+            let aimed_at = seen.mapping != Mapping::Dependent;
+            aimed_at && is_global(seen.outside.ip()) && !used.contains(&Some(seen.outside))
+        });
+        let mut others = reachable.map(|seen| seen.outside);
         Reach {
             v4,
             v6: best(true)
                 .map(|seen| seen.outside)
                 .filter(|v6| is_global(v6.ip())),
+            others: [others.next(), others.next()],
         }
     }
 
@@ -550,7 +558,7 @@ mod tests {
             live.reach(now),
             Reach {
                 v4: Some(V4::Global(moved.address)),
-                v6: None
+                ..Reach::default()
             }
         );
         assert_eq!(live.reach(now + Duration::from_secs(80)), Reach::default());

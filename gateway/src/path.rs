@@ -52,6 +52,8 @@ pub(crate) struct Paths {
     relays: Vec<SocketAddr>,
     /// Whether this end chooses between direct ways; the other follows.
     leads: bool,
+    /// Our sockets, each with its WAN's place in our order.
+    ranks: Vec<(SocketAddr, u8)>,
     /// How often the way in use has vanished under us: the peer is told by challenges.
     era: u32,
     /// The newest era the peer spoke of.
@@ -66,6 +68,7 @@ impl Paths {
             active: None,
             relays: Vec::new(),
             leads,
+            ranks: Vec::new(),
             era: 0,
             peer_era: 0,
         }
@@ -161,6 +164,7 @@ impl Paths {
                 self.ways.push(Way::new(path, false, true));
             }
         }
+        self.rank_ways();
         self.drop_lost_active();
     }
 
@@ -187,6 +191,7 @@ impl Paths {
                 self.ways.push(way);
             }
         }
+        self.rank_ways();
         self.drop_lost_active();
     }
 
@@ -198,6 +203,7 @@ impl Paths {
             && !self.ways.iter().any(|way| way.path == path)
         {
             self.ways.push(Way::new(path, true, true));
+            self.rank_ways();
         }
         self.drop_lost_active();
     }
@@ -245,6 +251,7 @@ impl Paths {
         let mut way = Way::new(path, false, false);
         way.heard = Some(now);
         self.ways.push(way);
+        self.rank_ways();
         true
     }
 

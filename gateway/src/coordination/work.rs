@@ -31,13 +31,7 @@ impl Coordination {
         let keep_alive = self.keep_alive.filter(|_| is_registered);
         let life = self.life.poll_timeout().filter(|_| is_registered);
         let again = self.again.map(|(at, _)| at).filter(|_| is_registered);
-        let parts = [
-            self.link.poll_timeout(),
-            requests,
-            keep_alive,
-            life,
-            again,
-        ];
+        let parts = [self.link.poll_timeout(), requests, keep_alive, life, again];
         let due = parts.into_iter().flatten().min();
         // Nothing is said before then, whatever is due.
         self.refused_until.or(due)

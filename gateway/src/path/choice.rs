@@ -61,11 +61,20 @@ impl Paths {
     /// What the ways are to us: `sockets` in the order of the WANs, each with its WAN's place. Whether bulk traffic
     /// takes another way now.
     pub(crate) fn rank(&mut self, sockets: &[(SocketAddr, u8)], now: Instant) -> bool {
-        for way in &mut self.ways {
-            let own = sockets.iter().find(|(socket, _)| *socket == way.path.local);
-            way.own_rank = own.map_or(u8::MAX, |(_, rank)| *rank);
-        }
+        self.ranks = sockets.to_vec();
+        self.rank_ways();
         self.prefer(now)
+    }
+
+    /// Gives each way the place of its WAN.
+    pub(super) fn rank_ways(&mut self) {
+        for way in &mut self.ways {
+            let own = self
+                .ranks
+                .iter()
+                .find(|(socket, _)| *socket == way.path.local);
+            way.own_rank = own.map_or(0, |(_, rank)| *rank);
+        }
     }
 
     /// What we say of `path` to the peer. `epoch` counts our starts, so that eras grow over them.

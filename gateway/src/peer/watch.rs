@@ -118,6 +118,9 @@ impl Watch {
     /// When silence becomes doubtful: after something was sent, and either long or unlike the peer's traffic so far.
     fn silent_at(&self, patience: Duration) -> Option<Instant> {
         let since = self.unanswered_since?;
+        if self.probed.is_some() {
+            return Some(since);
+        }
         let missed = self.rhythm.missed_at().map(|at| at.max(since));
         let late = since + patience;
         Some(missed.map_or(late, |missed| missed.min(late)))

@@ -111,6 +111,14 @@ impl Pushes {
         self.by_sequence.insert(sequence, push);
     }
 
+    /// The push about this is said so often at most.
+    pub(crate) fn limit(&mut self, about: About, times: u32) {
+        let sequence = self.by_about.get(&about);
+        if let Some(push) = sequence.and_then(|sequence| self.by_sequence.get_mut(sequence)) {
+            push.left = push.left.min(times);
+        }
+    }
+
     /// Ends the push about this, if there is one.
     pub(crate) fn cancel(&mut self, about: About) {
         if let Some(sequence) = self.by_about.remove(&about) {
@@ -226,6 +234,20 @@ mod tests {
         }
         assert_eq!(at, [0, 250, 750, 1750, 3750]);
         assert_eq!(pushes.len(), 0);
+    }
+
+    #[test]
+    fn a_push_with_a_limit_is_given_up_sooner() {
+        let start = Instant::now();
+        let mut pushes = Pushes::default();
+        pushes.start(node(1), ABOUT, message, start);
+        pushes.limit(ABOUT, 2);
+        let mut now = start;
+        while let Some(at) = pushes.poll_timeout() {
+            now = at;
+            assert!(pushes.next_due(now).is_some());
+        }
+        assert_eq!(now - start, Duration::from_millis(750));
     }
 
     #[test]

@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// After this long a relay is reminded of a tunnel before more is built on it.
 const REMIND: Duration = Duration::from_secs(10);
 
+/// How often a relay is asked when there is another: 750 ms in all.
+const HASTY: u32 = 2;
+
 /// What a relay's registration changed.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct RelayChange {
@@ -201,6 +204,7 @@ impl Coordinator {
         let Some(tunnel) = self.tunnels.get_mut(id) else {
             return;
         };
+        let others: Vec<NodeId> = tried.iter().copied().chain([used.relay]).collect();
         tunnel.relaying = Relaying::Asking(used, tried);
         let leg = |side: usize| Leg {
             path: tunnel.ends[side].path,
@@ -215,8 +219,12 @@ impl Coordinator {
                 other,
             })
         };
-        self.pushes
-            .start(used.relay, About::Relay { tunnel: id }, make, now);
+        let about = About::Relay { tunnel: id };
+        self.pushes.start(used.relay, about, make, now);
+        let tunnel = self.tunnels.get(id);
+        if tunnel.is_some_and(|tunnel| self.choose_relay(tunnel, &others).is_some()) {
+            self.pushes.limit(about, HASTY);
+        }
     }
 
     fn set_relaying(&mut self, id: TunnelId, relaying: Relaying) {

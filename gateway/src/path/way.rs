@@ -127,7 +127,11 @@ impl Way {
     pub(super) fn take_answer(&mut self, token: u64, now: Instant) -> Option<Instant> {
         let sent = self.challenges.iter().flatten();
         let (_, asked) = *sent.into_iter().find(|(sent, _)| *sent == token)?;
-        self.challenges = [None; UNDER_WAY];
+        for slot in &mut self.challenges {
+            if slot.is_some_and(|(sent, at)| sent == token || at < asked) {
+                *slot = None;
+            }
+        }
         let sample = now.duration_since(asked);
         if let Some(old) = self.rtt {
             self.varies = (self.varies * 3 + old.abs_diff(sample)) / 4;

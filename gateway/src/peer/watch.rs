@@ -147,7 +147,8 @@ impl Peer {
             // The peer has the keys that we sent to where its request came from. If it speaks from there, it
             // received there; from anywhere else it has to prove itself first.
             let answered = self.answered.take();
-            let asked = answered.filter(|answered| answered.paths.contains(&path));
+            let asked = answered
+                .filter(|answered| answered.paths.len() == 1 && answered.paths.contains(&path));
             match asked {
                 Some(answered) => self.way_proven(path, answered.at, env, now),
                 None => {

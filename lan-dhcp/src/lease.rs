@@ -30,7 +30,7 @@ pub(crate) struct Entry {
     pub(crate) lease: Lease,
     /// Ended, and only remembered.
     pub(crate) ended: bool,
-    /// When the device last got it from us; `None`: in an earlier life.
+    /// When the device got it from us, renewals aside; `None`: in an earlier life.
     pub(crate) given: Option<Instant>,
     /// Whether the lease file has this address for this device, live or remembered.
     pub(crate) file: InFile,
@@ -85,7 +85,7 @@ impl Table {
             .map(|entry| &entry.lease)
     }
 
-    /// How long ago `mac` last got its address.
+    /// How long ago `mac` got its address, renewals aside.
     pub(crate) fn given_since(&self, mac: Mac, now: Instant) -> Duration {
         let given = self.by_mac.get(&mac).and_then(|entry| entry.given);
         given.map_or(Duration::MAX, |at| now.saturating_duration_since(at))
@@ -134,11 +134,17 @@ impl Table {
         let renamed = old.as_ref().is_none_or(|old| {
             old.lease.hostname != lease.hostname || old.lease.client_id != lease.client_id
         });
-        let moved = old.is_none_or(|old| old.ended || old.lease.address != lease.address);
+        let same = |old: &&Entry| !old.ended && old.lease.address == lease.address;
+        // A renewal is none: whoever renews in the device's name shall not be able to decline in it, too.
+        let given = match old.as_ref().filter(same) {
+            Some(old) => old.given,
+            None => Some(now),
+        };
+        let moved = old.as_ref().filter(same).is_none();
         self.link(Entry {
             lease,
             ended: false,
-            given: Some(now),
+            given,
             file,
         });
         Granted {

@@ -216,7 +216,11 @@ fn nobody_can_decline_an_address_long_in_use() {
     let mut lan = Lan::new(config());
     let address = lan.join(0, mac(1));
     let decline = Ask::new(DECLINE, mac(1)).requested(address).server(SERVER);
-    assert_eq!(lan.refused(11_000, decline), Reject::NotYours);
+    assert_eq!(lan.refused(11_000, decline.clone()), Reject::NotYours);
+    // Nor by renewing it first in its holder's name.
+    let renewal = Ask::new(REQUEST, mac(1)).ciaddr(address);
+    assert_eq!(lan.ask(12_000, renewal), [Out::Ack(address)]);
+    assert_eq!(lan.refused(12_001, decline), Reject::NotYours);
     assert_eq!(lan.server.leases().count(), 1);
 }
 

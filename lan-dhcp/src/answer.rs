@@ -77,8 +77,14 @@ impl DhcpServer {
         };
         let address = address.ok_or(Reject::BadAddress)?;
         let granted = self.may_have(request.mac, address, now);
-        if granted && !self.table.is_filed(request.mac, address) && !self.fresh.take(now) {
-            return Err(Reject::Busy);
+        // What the configuration lists is nobody's invention.
+        let fixed = self.config.static_of(request.mac);
+        let listed = fixed.is_some_and(|fixed| fixed.address == address);
+        if granted && !listed && !self.table.is_filed(request.mac, address) {
+            if !self.fresh.take(now) {
+                return Err(Reject::Busy);
+            }
+            self.unsaved += 1;
         }
         self.offers.remove(request.mac);
         if granted {

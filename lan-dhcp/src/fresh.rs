@@ -23,6 +23,11 @@ impl Default for Fresh {
 }
 
 impl Fresh {
+    /// Gives back what was taken for devices that could not be saved.
+    pub(crate) fn give_back(&mut self, count: u32) {
+        self.left = self.left.saturating_add(count).min(BURST);
+    }
+
     /// Takes one, if there is one left.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
         let since = *self.since.get_or_insert(now);

@@ -106,6 +106,8 @@ pub struct DhcpServer {
     quarantine: Quarantine,
     leaving: Leaving,
     fresh: Fresh,
+    /// New devices that count as such, and are not saved yet.
+    unsaved: u32,
     /// When a change that could wait is to be saved.
     save_by: Option<Instant>,
     /// The shell was told to save, and has not said that it failed.
@@ -126,6 +128,7 @@ impl DhcpServer {
             quarantine: Quarantine::default(),
             leaving: Leaving::default(),
             fresh: Fresh::default(),
+            unsaved: 0,
             save_by: None,
             saving: false,
             outputs: VecDeque::new(),
@@ -212,6 +215,7 @@ impl DhcpServer {
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.saving {
             self.table.written();
+            self.unsaved = 0;
         }
         let output = self.outputs.pop_front();
         self.saving = output == Some(Output::Save);
@@ -223,6 +227,7 @@ impl DhcpServer {
     pub fn save_failed(&mut self, now: Instant) {
         self.saving = false;
         self.table.not_written();
+        self.fresh.give_back(std::mem::take(&mut self.unsaved));
         self.save_by = Some(now + SAVE_RETRY);
         self.outputs.retain(|output| match output {
             Output::Send { .. } | Output::Save => false,

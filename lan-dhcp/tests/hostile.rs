@@ -234,6 +234,8 @@ fn made_up_devices_write_the_file_in_a_burst_and_then_seldom() {
         assert!(lan.ask(0, wish(number)).contains(&Out::Save));
     }
     assert_eq!(lan.refused(1, wish(64)), Reject::Busy);
+    let listed = Ask::new(REQUEST, mac(200)).requested(host(10));
+    assert_eq!(lan.ask(1, listed).last(), Some(&Out::Ack(host(10))));
     assert_eq!(
         lan.ask(2, wish(63)),
         [Out::Ack(host(83))],

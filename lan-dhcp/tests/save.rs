@@ -64,6 +64,16 @@ fn nothing_is_acknowledged_that_was_not_saved() {
 }
 
 #[test]
+fn new_devices_that_asked_while_the_disk_was_full_are_not_kept_waiting_after() {
+    let mut lan = Lan::new(config());
+    for ms in 0..100 {
+        assert_eq!(ask_full_disk(&mut lan, ms, reboot(2, host(105))), (1, 0));
+    }
+    let outs = lan.ask(1000, reboot(2, host(105)));
+    assert_eq!(outs.last(), Some(&Out::Ack(host(105))));
+}
+
+#[test]
 fn coming_and_going_does_not_wear_the_flash() {
     let mut lan = Lan::new(config());
     let address = lan.join(0, mac(1));

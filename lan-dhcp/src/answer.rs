@@ -59,7 +59,10 @@ impl DhcpServer {
             }
             return Ok(());
         }
-        let address = self.choose(&request, now).ok_or(Reject::NoAddress)?;
+        let address = self
+            .choose(&request, now)
+            .or_else(|| self.choose_released(&request, now))
+            .ok_or(Reject::NoAddress)?;
         if !self.offers.make_room() {
             return Err(Reject::Busy);
         }
@@ -227,6 +230,13 @@ impl DhcpServer {
                     .into_iter()
                     .find(|&address| self.is_unclaimed(address, mac, now))
             })
+    }
+
+    /// No address is left: the lease that was given back longest ago ends.
+    fn choose_released(&mut self, request: &Request, now: Instant) -> Option<Ipv4Addr> {
+        let lease = self.table.end_released(now)?;
+        self.outputs.push_back(Output::LeaseEnded(lease));
+        self.choose(request, now)
     }
 
     /// Whether `mac` can have `address` and nobody is remembered for it.

@@ -30,6 +30,8 @@ pub(crate) struct Entry {
     pub(crate) lease: Lease,
     /// Ended, and only remembered.
     pub(crate) ended: bool,
+    /// Since when somebody says, in the device's name, that it has no more need of a lease that is live.
+    pub(crate) released: Option<Instant>,
     /// When the device got it from us, renewals aside; `None`: in an earlier life.
     pub(crate) given: Option<Instant>,
     /// Whether the lease file has this address for this device, live or remembered.
@@ -144,6 +146,7 @@ impl Table {
         self.link(Entry {
             lease,
             ended: false,
+            released: None,
             given,
             file,
         });
@@ -162,6 +165,7 @@ impl Table {
             self.link(Entry {
                 lease,
                 ended,
+                released: None,
                 given: None,
                 file: InFile::Yes,
             });
@@ -178,6 +182,21 @@ impl Table {
         entry.lease.expires = now;
         self.link(entry);
         Some(lease)
+    }
+
+    /// Notes that the live lease of `mac` was given back: it is the first to go when its place is needed.
+    pub(crate) fn release(&mut self, mac: Mac, now: Instant) {
+        if let Some(entry) = self.by_mac.get_mut(&mac).filter(|entry| !entry.ended) {
+            entry.released.get_or_insert(now);
+        }
+    }
+
+    /// Ends the live lease that was given back longest ago.
+    pub(crate) fn end_released(&mut self, now: Instant) -> Option<Lease> {
+        let live = self.by_mac.values().filter(|entry| !entry.ended);
+        let released = live.filter_map(|entry| Some((entry.released?, entry.lease.mac)));
+        let (_, mac) = released.min()?;
+        self.end(mac, now)
     }
 
     /// Ends the next lease that expired by `now`.

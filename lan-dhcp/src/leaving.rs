@@ -1,7 +1,8 @@
 //! Leases that somebody gave back in their device's name, until it is clear that the device is gone.
 //!
 //! A RELEASE proves nothing: any host on the LAN can send one for any other. So the address is pinged a moment later,
-//! and who still answers there keeps the lease.
+//! and who still answers there keeps the lease as it was. Many devices answer no ping: who does not answer keeps it, too,
+//! until it expires or somebody new finds no other.
 
 use crate::config::Mac;
 use std::collections::BTreeMap;

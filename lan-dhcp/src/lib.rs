@@ -21,8 +21,9 @@
 //!
 //! # A hostile host
 //!
-//! Whoever is on the LAN can speak in any device's name. A RELEASE counts only when nobody answers at the address any
-//! more, a DECLINE only soon after the address was given. New devices come in a burst of [`NEW_AT_ONCE`] and then one
+//! Whoever is on the LAN can speak in any device's name. So a RELEASE ends nothing: if nobody answers at the address any
+//! more, its lease is the first to go when a new device needs a place, else it expires. A DECLINE counts only soon after
+//! the address was given. New devices come in a burst of [`NEW_AT_ONCE`] and then one
 //! after each [`NEW_AFTER`]: the flash, and the coordinator's identities, are not for made-up hosts.
 //!
 //! # Saved before acknowledged
@@ -90,7 +91,7 @@ pub enum Output {
     /// This device is new, came back, or has another address, name or client id. Replaces what was known of its
     /// `mac`. Mere renewals are not told.
     LeaseChanged(Lease),
-    /// This device's lease expired, was released or declined.
+    /// This device's lease expired, was declined, or was given back and is needed.
     LeaseEnded(Lease),
     /// Write [`DhcpServer::export`] to the lease file before handling what follows. If that fails, call
     /// [`DhcpServer::save_failed`] before the next [`DhcpServer::poll_output`], which takes it for done.
@@ -174,10 +175,10 @@ impl DhcpServer {
             self.outputs.push_back(Output::LeaseEnded(lease));
         }
         while let Some(due) = self.leaving.take_due(PROBE_WAIT, now) {
-            self.outputs.extend(match due {
-                Due::Ask(address) => Some(Output::Probe(address)),
-                Due::Gone(mac) => self.table.end(mac, now).map(Output::LeaseEnded),
-            });
+            match due {
+                Due::Ask(address) => self.outputs.push_back(Output::Probe(address)),
+                Due::Gone(mac) => self.table.release(mac, now),
+            }
         }
         while let Some((mac, mut offer)) = self.offers.take_due(now) {
             if offer.state == State::Offered {

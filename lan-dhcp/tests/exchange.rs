@@ -197,21 +197,22 @@ fn a_client_gets_its_old_address_back() {
     let mut lan = Lan::new(config());
     let address = lan.join(0, mac(1));
     let release = Ask::new(RELEASE, mac(1)).ciaddr(address).server(SERVER);
-    assert_eq!(lan.leave(2000, mac(1), address), [Out::Ended(1, address)]);
-    assert_eq!(lan.refused(3600, release), Reject::NotYours);
+    assert_eq!(lan.leave(2000, mac(1), address), []);
+    assert_eq!(lan.sleep_until(3_601_000), [Out::Ended(1, address)]);
+    assert_eq!(lan.refused(3_603_600, release), Reject::NotYours);
     for number in 2..10 {
-        assert_ne!(lan.join(4000, mac(number)), address);
+        assert_ne!(lan.join(3_604_000, mac(number)), address);
     }
     assert_eq!(
-        lan.ask(9000, Ask::new(DISCOVER, mac(1))),
+        lan.ask(3_609_000, Ask::new(DISCOVER, mac(1))),
         [Out::Probe(address)]
     );
-    assert_eq!(lan.sleep_until(9500), [Out::Offer(address)]);
+    assert_eq!(lan.sleep_until(3_609_500), [Out::Offer(address)]);
     let request = Ask::new(REQUEST, mac(1)).requested(address).server(SERVER);
-    let outs = lan.ask(9600, request);
+    let outs = lan.ask(3_609_600, request);
     assert_eq!(outs.last(), Some(&Out::Ack(address)));
     assert_eq!(
-        lan.ask(9700, Ask::new(DISCOVER, mac(1))),
+        lan.ask(3_609_700, Ask::new(DISCOVER, mac(1))),
         [Out::Offer(address)],
         "a live lease needs no probe"
     );

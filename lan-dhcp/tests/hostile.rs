@@ -200,6 +200,26 @@ fn a_device_that_answers_keeps_the_lease_another_gave_back() {
 }
 
 #[test]
+fn a_silent_device_keeps_the_lease_another_gave_back_while_there_are_others() {
+    let mut lan = Lan::new(config());
+    let address = lan.join(0, mac(1));
+    assert_eq!(lan.leave(2000, mac(1), address), []);
+    for number in 2..=10 {
+        assert_ne!(lan.join(u64::from(number) * 3000, mac(number)), address);
+    }
+    let renewal = Ask::new(REQUEST, mac(1)).ciaddr(address);
+    assert_eq!(lan.ask(1_800_000, renewal), [Out::Ack(address)]);
+    assert_eq!(
+        lan.refused(1_800_001, Ask::new(DISCOVER, mac(11))),
+        Reject::NoAddress
+    );
+    // Given back again, and this time its place is needed.
+    assert_eq!(lan.leave(1_801_000, mac(1), address), []);
+    let outs = lan.ask(1_803_000, Ask::new(DISCOVER, mac(11)));
+    assert_eq!(outs, [Out::Ended(1, address), Out::Probe(address)]);
+}
+
+#[test]
 fn a_device_that_asks_again_has_not_left() {
     let mut lan = Lan::new(config());
     let address = lan.join(0, mac(1));

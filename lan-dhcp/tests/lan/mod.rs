@@ -173,7 +173,7 @@ impl Lan {
         self.drain()
     }
 
-    /// RELEASE, and all that comes of it until nobody answered at the address. Takes a second and a half.
+    /// RELEASE, and all that comes of it until nobody answered a ping at the address. Takes a second and a half.
     pub fn leave(&mut self, ms: u64, mac: Mac, address: Ipv4Addr) -> Vec<Out> {
         let release = Ask::new(RELEASE, mac).ciaddr(address).server(SERVER);
         assert_eq!(self.ask(ms, release), []);

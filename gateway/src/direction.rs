@@ -203,7 +203,14 @@ impl Gateway {
         let Some(key) = found.map(|(key, _)| key.clone()) else {
             return;
         };
-        if matches!(refused.refusal, Refusal::Unknown | Refusal::NotAllowed) {
+        let is_over = matches!(
+            refused.refusal,
+            Refusal::Unknown
+                | Refusal::NotAllowed
+                | Refusal::DomainUnknown
+                | Refusal::DomainNotAllowing
+        );
+        if is_over {
             self.close_refused(&key);
         }
         self.give_up(&key, Unresolved::Refused(refused.refusal), now);
@@ -214,7 +221,8 @@ impl Gateway {
     fn close_refused(&mut self, (device, sought): &(NodeId, Sought)) {
         let is_meant = |peer: &&crate::peer::Peer| {
             let (ours, remote) = peer.example;
-            ours == *device && *sought == Sought::Address(remote.into())
+            let asked = self.as_the_dc_knows(Sought::Address(remote.into()));
+            ours == *device && asked.as_ref() == Some(sought)
         };
         let tunnel = self.peers.iter().find(is_meant).map(|peer| peer.tunnel);
         if let Some(tunnel) = tunnel {

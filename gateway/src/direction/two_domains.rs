@@ -293,6 +293,22 @@ fn an_alias_whose_tunnel_is_gone_is_asked_for_by_name() {
 }
 
 #[test]
+fn a_peer_of_another_domain_that_is_not_allowed_any_more_is_closed() {
+    for refusal in [Refusal::NotAllowed, Refusal::DomainNotAllowing] {
+        let mut pair = Pair::connected();
+        let (camera, now) = (pair.alias(0), pair.now);
+        let car = &mut pair.ends[0];
+        let device = device_of(car, "device").node;
+        // What the gateway asks when it has lost its way.
+        let sought = super::Sought::Address(camera.into());
+        car.ask(device, sought, Some(super::Waiter::Nobody), None, now);
+        let request = car.directions.asked.values().next().unwrap().request;
+        car.handle_refused(DirectionRefused { request, refusal }, now);
+        assert_eq!((car.peers.iter().count(), car.pairs.len()), (0, 0));
+    }
+}
+
+#[test]
 fn another_domain_has_no_say_about_our_devices() {
     let mut pair = Pair::connected();
     let honest = direction(&pair.ends[0], &pair.ends[1], 2);

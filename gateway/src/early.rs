@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Most packets that wait, of all peers.
 const LIMIT: usize = 64;
+/// Most of one tunnel: a peer that sends what nobody lets it send shall not push out what others may.
+const SHARE: usize = 16;
 /// Longest packet worth holding.
 const LONGEST: usize = 2048;
 /// How long a direction may be late.
@@ -29,10 +31,12 @@ struct Packet {
 #[derive(Default)]
 pub(crate) struct Early {
     packets: VecDeque<Packet>,
+    /// Packets that left without the DC's word, and have not been counted.
+    unclaimed: usize,
 }
 
 impl Early {
-    /// Keeps a packet with these ends (source, destination); the oldest makes room.
+    /// Keeps a packet with these ends (source, destination); the oldest of its tunnel, else of all, makes room.
     pub(crate) fn hold(
         &mut self,
         tunnel: PathId,
@@ -42,10 +46,15 @@ impl Early {
     ) {
         self.forget_old(now);
         if packet.len() > LONGEST {
+            self.unclaimed += 1;
             return;
         }
-        if self.packets.len() >= LIMIT {
-            self.packets.pop_front();
+        let of_it = |packet: &&Packet| packet.tunnel == tunnel;
+        if self.packets.iter().filter(of_it).count() >= SHARE {
+            let oldest = self.packets.iter().position(|packet| of_it(&packet));
+            self.forget(oldest);
+        } else if self.packets.len() >= LIMIT {
+            self.forget(Some(0));
         }
         self.packets.push_back(Packet {
             tunnel,
@@ -74,14 +83,24 @@ impl Early {
         taken
     }
 
+    /// How many packets have left since the last call without that anybody let them in.
+    pub(crate) fn take_unclaimed(&mut self) -> usize {
+        std::mem::take(&mut self.unclaimed)
+    }
+
     fn forget_old(&mut self, now: Instant) {
         while self
             .packets
             .front()
             .is_some_and(|packet| packet.until <= now)
         {
-            self.packets.pop_front();
+            self.forget(Some(0));
         }
+    }
+
+    fn forget(&mut self, at: Option<usize>) {
+        let gone = at.and_then(|at| self.packets.remove(at));
+        self.unclaimed += usize::from(gone.is_some());
     }
 }
 
@@ -109,11 +128,27 @@ mod tests {
     fn what_waits_is_bounded() {
         let (mut early, now) = (Early::default(), Instant::now());
         for n in 0..=LIMIT {
-            early.hold(PathId(1), ENDS, &n.to_be_bytes(), now);
+            let tunnel = PathId((n / SHARE) as u32);
+            early.hold(tunnel, ENDS, &n.to_be_bytes(), now);
         }
         early.hold(PathId(1), ENDS, &[0; LONGEST + 1], now);
-        let taken = early.take(PathId(1), |_| true, now);
-        assert_eq!(taken.len(), LIMIT);
+        let taken = early.take(PathId(0), |_| true, now);
+        assert_eq!((taken.len(), early.packets.len()), (SHARE - 1, 49));
         assert_eq!(taken[0], 1_usize.to_be_bytes());
+        assert_eq!(early.take_unclaimed(), 2);
+    }
+
+    #[test]
+    fn a_tunnel_makes_room_among_its_own_and_what_nobody_claims_is_counted() {
+        let (mut early, now) = (Early::default(), Instant::now());
+        early.hold(PathId(2), ENDS, b"patient", now);
+        for n in 0..1000_usize {
+            early.hold(PathId(1), ENDS, &n.to_be_bytes(), now);
+        }
+        assert_eq!(early.packets.len(), SHARE + 1);
+        assert_eq!(early.take_unclaimed(), 1000 - SHARE);
+        assert_eq!(early.take(PathId(2), |_| true, now), [b"patient"]);
+        assert!(early.take(PathId(2), |_| true, now + PATIENCE).is_empty());
+        assert_eq!(early.take_unclaimed(), SHARE);
     }
 }

@@ -123,6 +123,9 @@ impl Gateway {
         match self.peers.get(slot) {
             Some(peer) if is_ours && !is_anothers => {
                 self.early.hold(peer.local_path, ends, packet, now);
+                for _ in 0..self.early.take_unclaimed() {
+                    self.count(Reject::Spoofed);
+                }
                 Reject::Early
             }
             Some(_) | None => Reject::Spoofed,

@@ -1,5 +1,6 @@
 //! Questions to the DC and what waits for their answers: names, addresses, first packets.
 
+mod budget;
 mod taking;
 #[cfg(test)]
 mod two_domains;
@@ -24,6 +25,7 @@ const REFUSED_LIMIT: usize = 1024;
 #[derive(Default)]
 pub(crate) struct Directions {
     asked: BTreeMap<(NodeId, Sought), Asked>,
+    budgets: budget::Budgets,
     refused: BTreeMap<(Ipv4Addr, Ipv4Addr), Instant>,
     /// When a peer that lost its way may be asked for again.
     question: Option<Instant>,
@@ -58,6 +60,12 @@ impl Directions {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let deadlines = self.asked.values().map(|asked| asked.deadline);
         deadlines.chain(self.question).min()
+    }
+
+    /// Whether a device may have one more question asked.
+    fn may_ask(&mut self, device: NodeId, now: Instant) -> bool {
+        let asked = self.asked.keys().filter(|(of, _)| *of == device);
+        asked.count() < budget::OPEN && self.budgets.take(device, now)
     }
 }
 
@@ -146,7 +154,11 @@ impl Gateway {
         };
         let key = (device, sought);
         if !self.directions.asked.contains_key(&key) {
-            if self.directions.asked.len() >= limits.directions {
+            // What we ask on our own about lost peers is rare enough by itself.
+            let is_ours = matches!(waiter, Some(Waiter::Nobody));
+            if self.directions.asked.len() >= limits.directions
+                || !(is_ours || self.directions.may_ask(device, now))
+            {
                 if let Some(waiter) = waiter {
                     self.tell(waiter, Err(Unresolved::Busy), now);
                 }

@@ -293,6 +293,25 @@ fn an_alias_whose_tunnel_is_gone_is_asked_for_by_name() {
 }
 
 #[test]
+fn a_device_that_looks_for_everybody_leaves_questions_to_the_others() {
+    let now = Instant::now();
+    let mut car = gateway(1, "a.test", "car", "198.18.0.0/15", now);
+    for number in 0..1000_u32 {
+        let nobody = Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 4, 0).to_bits() + number);
+        let _ = car.handle_packet(&packet(LAN, nobody), &mut Vec::new(), now);
+    }
+    assert_eq!(car.directions.asked.len(), 32);
+    assert_eq!(car.rejects()[&Reject::QueueFull], 1000 - 32);
+    let own = car.setup.vip4;
+    car.resolve(7, own, name("camera.home.a.test"), now);
+    assert_eq!(
+        car.directions.asked.len(),
+        33,
+        "the router itself still asks"
+    );
+}
+
+#[test]
 fn a_peer_of_another_domain_that_is_not_allowed_any_more_is_closed() {
     for refusal in [Refusal::NotAllowed, Refusal::DomainNotAllowing] {
         let mut pair = Pair::connected();

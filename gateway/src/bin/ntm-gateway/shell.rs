@@ -41,6 +41,8 @@ pub(crate) struct Shell {
     /// Tells the DNS server of the other domains.
     domains: watch::Sender<Vec<Fqdn>>,
     waiting: Waiting,
+    /// Who had the last turn.
+    last: Source,
     /// What was received.
     incoming: Vec<u8>,
     /// What the machine made of it.
@@ -52,6 +54,26 @@ enum Readable {
     Tun,
     Socket(usize),
     Dhcp,
+}
+
+/// Where packets come from, as their turns follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Sockets,
+    Tun,
+    Dhcp,
+}
+
+impl Source {
+    /// Who is asked first, second and third after this one had its turn: a flood on one keeps nobody else waiting
+    /// for more than a batch.
+    fn turns(self) -> [Self; 3] {
+        match self {
+            Self::Sockets => [Self::Tun, Self::Dhcp, Self::Sockets],
+            Self::Tun => [Self::Dhcp, Self::Sockets, Self::Tun],
+            Self::Dhcp => [Self::Sockets, Self::Tun, Self::Dhcp],
+        }
+    }
 }
 
 impl Shell {
@@ -73,6 +95,7 @@ impl Shell {
             wans,
             domains,
             waiting: Waiting::default(),
+            last: Source::Dhcp,
             incoming: vec![0; MAX_DATAGRAM],
             outgoing: Vec::with_capacity(MAX_DATAGRAM),
         }
@@ -89,7 +112,7 @@ impl Shell {
             }
             tokio::select! {
                 () = stop.wait() => break,
-                readable = poll_fn(|cx| poll_readable(&mut self.ways, &self.tun, self.dhcp.as_ref(), cx)) => match readable.context("the TUN interface broke")? {
+                readable = poll_fn(|cx| poll_readable(&mut self.ways, &self.tun, self.dhcp.as_ref(), &mut self.last, cx)) => match readable.context("the TUN interface broke")? {
                     Readable::Tun => self.packets().context("the TUN interface is gone")?,
                     Readable::Socket(at) => self.datagrams(at),
                     Readable::Dhcp => self.dhcp(),
@@ -236,17 +259,51 @@ fn poll_readable(
     ways: &mut Ways,
     tun: &Tun,
     dhcp: Option<&LanDhcp>,
+    last: &mut Source,
     cx: &mut task::Context<'_>,
 ) -> Poll<io::Result<Readable>> {
-    // Sockets first: what comes in may be about to change where what goes out is sent.
-    if let Poll::Ready(at) = ways.sockets.poll_readable(cx) {
-        return Poll::Ready(Ok(Readable::Socket(at)));
+    for source in last.turns() {
+        let ready = match source {
+            Source::Sockets => ways
+                .sockets
+                .poll_readable(cx)
+                .map(|at| Ok(Readable::Socket(at))),
+            Source::Tun => tun
+                .poll_readable(cx)
+                .map(|ready| ready.map(|()| Readable::Tun)),
+            Source::Dhcp => match dhcp {
+                Some(dhcp) => dhcp.poll_readable(cx).map(|()| Ok(Readable::Dhcp)),
+                None => Poll::Pending,
+            },
+        };
+        if ready.is_ready() {
+            *last = source;
+            return ready;
+        }
     }
-    if let Poll::Ready(ready) = tun.poll_readable(cx) {
-        return Poll::Ready(ready.map(|()| Readable::Tun));
-    }
-    match dhcp {
-        Some(dhcp) => dhcp.poll_readable(cx).map(|()| Ok(Readable::Dhcp)),
-        None => Poll::Pending,
+    Poll::Pending
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn under_a_flood_of_all_everybody_has_its_turn() {
+        let mut last = Source::Dhcp;
+        let served: Vec<_> = std::iter::repeat_with(|| {
+            last = last.turns()[0];
+            last
+        })
+        .take(6)
+        .collect();
+        let round = [Source::Sockets, Source::Tun, Source::Dhcp];
+        assert_eq!(served, [round, round].concat());
+        for source in round {
+            let mut turns = source.turns();
+            assert_eq!(turns[2], source, "who had its turn is the last");
+            turns.sort_by_key(|turn| *turn as u8);
+            assert_eq!(turns, round);
+        }
     }
 }

@@ -11,6 +11,10 @@ use blake2::digest::{FixedOutput, KeyInit, Update};
 use ntm_proto::id::{DeviceKey, Identity, Label, NodeId};
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+/// How long after a new name of a device the DC is told of the next: each is a write to its disk.
+const RENAMED: Duration = Duration::from_secs(10);
 
 /// A device as DHCP or the neighbour table shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +35,9 @@ pub(crate) struct Device {
     pub(crate) online: bool,
     /// Whether the DC has to be told.
     pub(crate) stale: bool,
+    /// Until when another name is not worth telling, and whether one waits for that.
+    quiet: Option<Instant>,
+    renamed: bool,
 }
 
 /// The LAN's devices.
@@ -41,6 +48,8 @@ pub(crate) struct Devices {
     own: Identity,
     secret: [u8; 32],
     limit: usize,
+    /// When the next new name may be told.
+    due: Option<Instant>,
 }
 
 impl Devices {
@@ -58,11 +67,12 @@ impl Devices {
             own,
             secret: *setup.key.as_bytes(),
             limit: setup.limits.devices,
+            due: None,
         }
     }
 
     /// Notes a device; whether anything changed.
-    pub(crate) fn seen(&mut self, lan: LanDevice) -> bool {
+    pub(crate) fn seen(&mut self, lan: LanDevice, now: Instant) -> bool {
         if let Some(device) = self.by_mac.get(&lan.mac)
             && device.lan == lan
             && device.online
@@ -84,10 +94,17 @@ impl Devices {
             self.mac_by_address.remove(&known.lan.address);
         }
         self.mac_by_address.insert(lan.address, lan.mac);
-        let renamed = known
-            .as_ref()
-            .is_none_or(|known| known.lan.hostname != lan.hostname || !known.online);
-        let stale = renamed || known.as_ref().is_some_and(|known| known.stale);
+        let came = known.as_ref().is_none_or(|known| !known.online);
+        let is_other = |known: &Device| known.renamed || known.lan.hostname != lan.hostname;
+        let renamed = known.as_ref().is_some_and(is_other);
+        let quiet = known.as_ref().and_then(|known| known.quiet);
+        let waits = renamed && quiet.is_some_and(|until| until > now);
+        let is_told = renamed && !waits;
+        let stale = came || is_told || known.as_ref().is_some_and(|known| known.stale);
+        let quiet = if is_told { Some(now + RENAMED) } else { quiet };
+        if waits {
+            self.due = self.due.into_iter().chain(quiet).min();
+        }
         let identity = known.and_then(|known| known.identity);
         self.by_mac.insert(
             lan.mac,
@@ -97,9 +114,32 @@ impl Devices {
                 identity,
                 online: true,
                 stale,
+                quiet,
+                renamed: waits,
             },
         );
         true
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Makes the DC be told of names that had to wait.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.due.is_none_or(|due| due > now) {
+            return;
+        }
+        self.due = None;
+        for device in self.by_mac.values_mut().filter(|device| device.renamed) {
+            let Some(until) = device.quiet.filter(|until| *until > now) else {
+                (device.renamed, device.stale) = (false, true);
+                device.quiet = Some(now + RENAMED);
+                continue;
+            };
+            self.due = self.due.into_iter().chain([until]).min();
+        }
     }
 
     /// Notes that a device left.

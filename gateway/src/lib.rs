@@ -387,7 +387,7 @@ impl Gateway {
 
     /// A device is on the LAN at this address, or has another name now.
     pub fn device_seen(&mut self, device: LanDevice, now: Instant) {
-        if self.devices.seen(device) {
+        if self.devices.seen(device, now) {
             self.settle(now);
         }
     }
@@ -400,6 +400,7 @@ impl Gateway {
 
     /// Repeats, renews, gives up and forgets what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.devices.handle_timeout(now);
         self.coordination.handle_timeout(now);
         self.directions_timeout(now);
         self.with_peers(|peers, env| peers.handle_timeout(env, now));
@@ -411,6 +412,7 @@ impl Gateway {
     /// When [`Self::handle_timeout`] is due; `None`: not before something else happens.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let parts = [
+            self.devices.poll_timeout(),
             self.coordination.poll_timeout(),
             self.directions.poll_timeout(),
             self.peers.poll_timeout(),

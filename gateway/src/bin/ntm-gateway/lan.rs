@@ -11,16 +11,18 @@ use ntm_gateway::config::Config;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep_until, timeout};
 use tracing::{debug, warn};
 
 /// How often the neighbour table is looked after: an interface that went down and up again has lost it.
 const REFRESH: Duration = Duration::from_secs(30);
 /// The pause after a failure.
 const RETRY: Duration = Duration::from_secs(1);
+/// The least pause between two rounds of work; the second takes in all that changed meanwhile.
+const LEAST_PAUSE: Duration = Duration::from_millis(250);
 
 type List = BTreeMap<[u8; 6], Ipv4Addr>;
 
@@ -61,11 +63,16 @@ impl Residents {
 async fn keep(mut changes: watch::Receiver<List>, interface: &str, netlink: &Netlink) {
     let mut pinned = List::new();
     let mut failing = false;
+    let first = changes.borrow().clone();
+    unpin_strangers(&first, interface, netlink).await;
     loop {
+        let began = Instant::now();
         let list = changes.borrow_and_update().clone();
         let devices: Vec<_> = list.iter().map(|(mac, address)| (*mac, *address)).collect();
         // Who left before who came: a device may have the address of one that left.
-        pin(&mut pinned, list, interface, netlink).await;
+        let news = changes_of(&pinned, &list);
+        pin(&news, interface, netlink).await;
+        pinned = list;
         let bound = spawn_blocking(move || nft::bind(&devices)).await;
         if let Ok(Err(error)) = &bound
             && !failing
@@ -73,43 +80,66 @@ async fn keep(mut changes: watch::Receiver<List>, interface: &str, netlink: &Net
             warn!("cannot tell the firewall which device has which address: {error:#}");
         }
         failing = !matches!(bound, Ok(Ok(())));
-        if failing {
-            sleep(RETRY).await;
-            continue;
-        }
+        let pause = if failing { RETRY } else { REFRESH };
+        // As long again as it took: whoever makes devices come and go shall not keep a core busy.
+        let rest = if failing { RETRY } else { LEAST_PAUSE };
+        let free = Instant::now() + began.elapsed().max(rest);
         loop {
-            match timeout(REFRESH, changes.changed()).await {
-                Ok(Ok(())) => break,
+            match timeout(pause, changes.changed()).await {
+                Ok(Ok(())) => break sleep_until(free.into()).await,
                 Ok(Err(_)) => {
-                    pin(&mut pinned, List::new(), interface, netlink).await;
-                    return;
+                    let news = changes_of(&pinned, &List::new());
+                    return pin(&news, interface, netlink).await;
                 }
-                Err(_) => pin(&mut pinned.clone(), pinned.clone(), interface, netlink).await,
+                Err(_) if failing => break,
+                Err(_) => pin(&changes_of(&List::new(), &pinned), interface, netlink).await,
             }
         }
     }
 }
 
-/// Makes the neighbour table say `list`, and no more be sure of those in `pinned` that are not in it.
-async fn pin(pinned: &mut List, list: List, interface: &str, netlink: &Netlink) {
+/// Who left or moved, not to be sure of any more, then who came or moved, to be pinned.
+fn changes_of(old: &List, new: &List) -> Vec<([u8; 6], Ipv4Addr, bool)> {
+    let only = |these: &List, others: &List, permanent| {
+        let differs = |(mac, address): &(&[u8; 6], &Ipv4Addr)| others.get(*mac) != Some(*address);
+        let these = these.iter().filter(differs);
+        let these = these.map(|(mac, address)| (*mac, *address, permanent));
+        these.collect::<Vec<_>>()
+    };
+    [only(old, new, false), only(new, old, true)].concat()
+}
+
+/// Makes the neighbour table follow.
+async fn pin(news: &[([u8; 6], Ipv4Addr, bool)], interface: &str, netlink: &Netlink) {
+    // An interface that is away comes back without a neighbour; the refresh sees to it.
     let Some(index) = index_of(interface) else {
-        // It will come back, without a neighbour; the refresh sees to it.
-        *pinned = list;
         return;
     };
-    let gone = pinned
-        .iter()
-        .filter(|&(mac, address)| list.get(mac) != Some(address));
-    for ((mac, address), permanent) in gone
-        .map(|device| (device, false))
-        .chain(list.iter().map(|device| (device, true)))
-    {
-        let set = netlink.set_neighbour(index, *address, *mac, permanent);
+    for (mac, address, permanent) in news {
+        let set = netlink.set_neighbour(index, *address, *mac, *permanent);
         if let Err(error) = set.await {
             debug!(%address, %error, "the neighbour table stays as it is");
         }
     }
-    *pinned = list;
+}
+
+/// What an earlier process pinned and did not come to let go of: the address may be another device's by now.
+async fn unpin_strangers(list: &List, interface: &str, netlink: &Netlink) {
+    let Some(index) = index_of(interface) else {
+        return;
+    };
+    match netlink.permanent_neighbours(index).await {
+        Ok(old) => {
+            let strangers = old
+                .into_iter()
+                .filter(|(mac, address)| list.get(mac) != Some(address));
+            let news: Vec<_> = strangers
+                .map(|(mac, address)| (mac, address, false))
+                .collect();
+            pin(&news, interface, netlink).await;
+        }
+        Err(error) => debug!(%error, "cannot read the neighbour table"),
+    }
 }
 
 fn index_of(interface: &str) -> Option<u32> {
@@ -135,6 +165,18 @@ mod tests {
         assert_eq!(changes.borrow().len(), 1);
         residents.gone(other);
         assert!(changes.borrow().is_empty());
+    }
+
+    #[test]
+    fn only_what_differs_is_pinned_and_who_left_goes_first() {
+        let at = |last| Ipv4Addr::new(192, 168, 1, last);
+        let old = List::from([([1; 6], at(10)), ([2; 6], at(11)), ([3; 6], at(12))]);
+        let new = List::from([([1; 6], at(11)), ([3; 6], at(12)), ([4; 6], at(10))]);
+        let news = changes_of(&old, &new);
+        let left = [([1; 6], at(10), false), ([2; 6], at(11), false)];
+        let came = [([1; 6], at(11), true), ([4; 6], at(10), true)];
+        assert_eq!(news, [left, came].concat());
+        assert!(changes_of(&new, &new).is_empty());
     }
 
     #[test]

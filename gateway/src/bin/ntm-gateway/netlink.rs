@@ -5,12 +5,13 @@ use anyhow::{Context, Result};
 use futures_util::TryStreamExt;
 use ipnet::Ipv4Net;
 use rtnetlink::packet_core::NetlinkPayload;
+use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressScope,
 };
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
-use rtnetlink::packet_route::neighbour::NeighbourState;
+use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourState};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteScope, RouteType};
 use rtnetlink::{Error, Handle, MulticastGroup, RouteMessageBuilder, new_multicast_connection};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -94,6 +95,34 @@ impl Netlink {
             .link_layer_address(&mac)
             .execute()
             .await
+    }
+
+    /// The IPv4 neighbours of an interface that are there for good.
+    pub(crate) async fn permanent_neighbours(
+        &self,
+        index: u32,
+    ) -> Result<Vec<([u8; 6], Ipv4Addr)>, Error> {
+        let neighbours = self.handle.neighbours().get();
+        let mut found = neighbours.set_address_family(AddressFamily::Inet).execute();
+        let mut all = Vec::new();
+        while let Some(message) = found.try_next().await? {
+            let header = &message.header;
+            if header.ifindex != index || header.state != NeighbourState::Permanent {
+                continue;
+            }
+            let (mut mac, mut address) = (None, None);
+            for attribute in message.attributes {
+                if let NeighbourAttribute::LinkLayerAddress(bytes) = attribute {
+                    mac = <[u8; 6]>::try_from(bytes).ok();
+                } else if let NeighbourAttribute::Destination(NeighbourAddress::Inet(at)) =
+                    attribute
+                {
+                    address = Some(at);
+                }
+            }
+            all.extend(mac.zip(address));
+        }
+        Ok(all)
     }
 
     /// What there is now.

@@ -30,13 +30,15 @@ test: ## unit tests, in-process worlds, namespace scenarios
 
 test-rust:
 	$(CARGO) test --workspace
+	@$(MAKE) --no-print-directory sim-moves N=20000 SEED=1
 
 sim: ## N=1000 [SEED=1]: so many worlds drawn from seeds, each judged by what must hold in all
 	@$(CARGO) build --quiet --profile sim -p ntm-sim
 	$(TARGET)/sim/sim $(or $(N),1000) $(SEED)
 
-sim-moves: ## N=20000 [SEED=1]: so many moves in worlds drawn from seeds; no session may notice
+sim-moves: ## N=20000 [SEED=1]: so many moves in worlds drawn from seeds, and copied datagrams; no session may notice
 	@$(CARGO) build --quiet --profile sim -p ntm-sim
+	$(TARGET)/sim/sim-moves --attacks 100000 $(or $(SEED),1)
 	$(TARGET)/sim/sim-moves $(or $(N),20000) $(SEED)
 
 scenario: daemons ## S=NAME: one namespace scenario; its last line is one JSON object

@@ -6,6 +6,7 @@
 //! seed always gives the same world to the last byte.
 
 pub mod act;
+pub mod attack;
 mod drive;
 mod ending;
 mod model;

@@ -316,6 +316,7 @@ impl Net {
         let down = presumed.map_or(LinkSpec::GOOD, |(_, link)| link);
         let twice = self.dice.between(0, 1000) < up.twice + down.twice;
         let delay = self.core + Duration::from_millis(up.up_ms + down.down_ms);
+        self.tapped(&transit, now);
         let copy = twice.then(|| transit.bytes.clone());
         let Transit {
             sender,
@@ -342,6 +343,30 @@ impl Net {
             self.queue.insert((at, self.sequence), transit);
         }
         presumed.map_or(Fate::Blocked, |(owner, _)| Fate::Sent(owner))
+    }
+
+    /// A copy for who listens, as its receiver will see it.
+    fn tapped(&mut self, transit: &Transit, now: Instant) {
+        if self.tap.is_none() {
+            return;
+        }
+        let (from, number) = (transit.from, transit.number);
+        let way = self.way_in(transit.realm, from, transit.to, now);
+        let bytes = transit.bytes.clone();
+        let copy = way.map(|(owner, to)| {
+            (
+                owner,
+                Delivery {
+                    from,
+                    to,
+                    bytes,
+                    number,
+                },
+            )
+        });
+        if let (Some(tap), Some(copy)) = (&mut self.tap, copy) {
+            tap.push(copy);
+        }
     }
 
     /// A number that differs when anything that was ever sent does.
@@ -389,9 +414,6 @@ impl Net {
             bytes: transit.bytes,
             number: transit.number,
         };
-        if let Some(tap) = &mut self.tap {
-            tap.push((owner, delivery.clone()));
-        }
         Some(Arrival::At(owner, delivery))
     }
 

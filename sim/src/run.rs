@@ -17,7 +17,7 @@ pub(crate) const IDLE: Duration = Duration::from_secs(150);
 const PAIRS: usize = 14;
 
 /// How LAN addresses begin, in turn until a world leaks none.
-const LANS: [[u8; 3]; 4] = [
+pub(crate) const LANS: [[u8; 3]; 4] = [
     [192, 168, 1],
     [10, 211, 77],
     [172, 29, 163],

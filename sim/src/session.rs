@@ -15,7 +15,7 @@ use tcp::Payload;
 pub(crate) use tcp::Tcp;
 
 /// Pause between the packets of a stream while somebody looks, and else.
-const BEAT: Duration = Duration::from_millis(50);
+const BEAT: Duration = Duration::from_millis(75);
 const SLOW_BEAT: Duration = Duration::from_millis(1500);
 /// Bytes of a packet.
 const LENGTH: usize = 60;

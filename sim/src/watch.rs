@@ -1,6 +1,7 @@
 //! What must hold in every world at every moment, whatever happens in it.
 
 use crate::act::DeviceAt;
+use crate::attack::Loot;
 use crate::net::{Delivery, Sending};
 use crate::packets::{MARKER, read};
 use crate::spec::Dice;
@@ -106,6 +107,8 @@ pub struct Watch {
     pub arrived: u64,
     /// The numbers of those since somebody last looked, if somebody wants to know.
     pub inbox: Option<Vec<u32>>,
+    /// What attackers got, if there are any.
+    pub loot: Option<Loot>,
 }
 
 impl Watch {
@@ -125,6 +128,7 @@ impl Watch {
             answers: (0, 0),
             arrived: 0,
             inbox: None,
+            loot: None,
         }
     }
 
@@ -320,6 +324,9 @@ impl World {
         }
         if node == Node::Stranger {
             return;
+        }
+        if let Some(loot) = &mut self.watch.loot {
+            loot.note(to, bytes);
         }
         if bytes.windows(MARKER.len()).any(|window| window == MARKER) {
             let node = self.name(node);

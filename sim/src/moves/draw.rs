@@ -12,6 +12,15 @@ const DEAD_MS: u64 = 30_000;
 /// How long a line that was cut silently stays dead: longer than it is listed.
 const CUT_MS: u64 = 60_000;
 
+/// Kinds during which gateways look for each other in vain for a long while.
+const LONG: [Kind; 5] = [
+    Kind::Outage,
+    Kind::CutSilent,
+    Kind::DcDown,
+    Kind::RelayDown,
+    Kind::DeadNetwork,
+];
+
 impl Journey {
     /// The journey of a seed.
     pub fn draw(seed: u64) -> Self {
@@ -40,7 +49,7 @@ fn world(dice: &mut Dice) -> WorldSpec {
     }
     let shared: Vec<NatSpec> = (0..2).map(|_| nat(dice)).collect();
     let lossy = dice.chance(20);
-    let count = dice.pick(&[2, 2, 3, 4]);
+    let count = dice.pick(&[2, 2, 2, 2, 2, 2, 3, 4]);
     let sites = (0..count).map(|_| SiteSpec {
         account: 1,
         devices: 2,
@@ -57,7 +66,7 @@ fn world(dice: &mut Dice) -> WorldSpec {
 }
 
 fn talks(dice: &mut Dice, sites: usize) -> Vec<Talk> {
-    let count = if sites == 2 { 1 } else { sites };
+    let count = if sites == 2 { 1 } else { 3 };
     let talk = |number: usize| {
         let (one, other) = (number % sites, (number + 1) % sites);
         let sites = if dice.chance(50) {
@@ -78,7 +87,11 @@ fn talks(dice: &mut Dice, sites: usize) -> Vec<Talk> {
 }
 
 fn one(dice: &mut Dice, world: &WorldSpec) -> Move {
-    let kind = dice.pick(&Kind::ALL);
+    let mut kind = dice.pick(&Kind::ALL);
+    // Those that take long, and much work, are rarer.
+    if LONG.contains(&kind) && dice.chance(70) {
+        kind = dice.pick(&Kind::ALL);
+    }
     let sites = world.sites.len();
     let first = dice.index(sites);
     let other = (first + 1 + dice.index(sites - 1)) % sites;
@@ -113,8 +126,8 @@ fn one(dice: &mut Dice, world: &WorldSpec) -> Move {
 
 fn pause(dice: &mut Dice) -> u64 {
     match dice.index(40) {
-        0..=31 => dice.between(200, 5000),
-        32..=38 => dice.between(5000, 60_000),
+        0..=35 => dice.between(200, 4000),
+        36..=38 => dice.between(4000, 60_000),
         _ => dice.between(60_000, 400_000),
     }
 }

@@ -1,6 +1,7 @@
 //! What must hold while gateways move: a path that exists is found within a bound.
 
 use super::play::Game;
+use super::{Kind, MOST_WAYS};
 use crate::run::reason;
 use crate::spec::{V4Kind, V6Kind, WanSpec};
 use crate::world::{Node, Process};
@@ -15,6 +16,16 @@ pub(super) struct Scene {
     wans: Vec<(WanSpec, bool)>,
     touched: u64,
 }
+
+/// Within this after the network is good a stream is heard.
+const BOUND: Duration = Duration::from_secs(10);
+/// The same where lines lose datagrams, and transmissions in a row of which one gets through there.
+const BOUND_LOSSY: Duration = Duration::from_secs(20);
+const TRIES_LOSSY: u32 = 6;
+/// Elsewhere one may be under way while the way changes.
+const TRIES: u32 = 2;
+/// The same for who is hidden: until its gateway finds out by itself.
+const BOUND_HIDDEN: Duration = Duration::from_secs(60);
 
 impl Game {
     /// Sees what changed, and judges.
@@ -42,9 +53,10 @@ impl Game {
             if scene == self.scenes[number].0 {
                 continue;
             }
+            let sure = scene.path.then(|| now + self.bound_of(number));
             let session = &mut self.sessions.list[number];
             if let Some(tcp) = &mut session.tcp {
-                tcp.look(now);
+                tcp.look(sure, now);
             }
             for stream in &mut session.streams {
                 stream.look(now);
@@ -57,8 +69,33 @@ impl Game {
         }
     }
 
+    /// How long this session may take to be back.
+    ///
+    /// A NAT that forgot whom it lets in, or a WAN that is a black hole, hides a gateway that sends nothing of its own
+    /// accord: nobody reaches it, and it waits for nothing. It finds out when it next speaks of itself.
+    fn bound_of(&self, number: usize) -> Duration {
+        let hides = [
+            Kind::NatForgets,
+            Kind::NatReaddressed,
+            Kind::SameInside,
+            Kind::CutSilent,
+        ];
+        let session = &self.sessions.list[number];
+        let calls = session.tcp.as_ref().is_some_and(|tcp| !tcp.paused);
+        let [away, towards] = &session.streams;
+        let both_speak = (away.on || calls) && towards.on;
+        let is_hidden = self.moving.is_some_and(|(kind, _)| hides.contains(&kind));
+        if is_hidden && !both_speak {
+            BOUND_HIDDEN
+        } else if self.lossy {
+            BOUND_LOSSY
+        } else {
+            BOUND
+        }
+    }
+
     fn judge(&mut self, number: usize, good: Instant) {
-        let (now, bound) = (self.world.now, self.bound);
+        let (now, bound) = (self.world.now, self.bound_of(number));
         let session = &self.sessions.list[number];
         let (from, to) = (session.from, session.to);
         let (mut late, mut who) = (None, (from, to));
@@ -69,9 +106,9 @@ impl Game {
                 late = Some("a stream is silent".to_owned());
             }
         }
+        let tries = if self.lossy { TRIES_LOSSY } else { TRIES };
         if let Some(tcp) = &session.tcp
-            && tcp.is_waiting()
-            && now.duration_since(tcp.heard.max(good)) > tcp.patience(bound)
+            && tcp.is_stuck(tries, now)
         {
             late = Some("a probe stands still".to_owned());
         }
@@ -89,10 +126,13 @@ impl Game {
 
     /// In what it happens: the move, and what is not as usual.
     fn situation(&self) -> String {
-        let (kind, only_listens) = self.moving;
-        let mut words = vec![format!("{kind:?}")];
-        if only_listens {
+        let mut words = Vec::new();
+        words.extend(self.moving.map(|(kind, _)| format!("{kind:?}")));
+        if self.moving.is_some_and(|(_, only_listens)| only_listens) {
             words.push("only listens".to_owned());
+        }
+        if self.world.watch.loot.is_some() {
+            words.push("under attack".to_owned());
         }
         let mut relays = (0..self.world.relays.len()).map(Node::Relay);
         if relays.any(|relay| !self.world.is_running(relay)) {
@@ -167,7 +207,7 @@ impl Game {
         for number in 0..sites {
             let held = self.world.sites[number].machine.held();
             let fits = held.peers < sites
-                && held.ways <= 12 * held.peers
+                && held.ways <= MOST_WAYS * held.peers
                 && held.pairs <= devices * devices
                 && held.packets == 0;
             if !fits {

@@ -44,6 +44,8 @@ pub(crate) struct Tcp {
     pub(crate) rto: Duration,
     retries: u32,
     timer: Option<Instant>,
+    /// When the first segment that is not acknowledged was last repeated.
+    repeated_at: Option<Instant>,
     new_at: Instant,
     /// When an acknowledgement last told something new, or there was nothing to acknowledge.
     pub(crate) heard: Instant,
@@ -52,7 +54,9 @@ pub(crate) struct Tcp {
     /// Since when somebody looks, the longest stand since, and the wait at that moment.
     since: Instant,
     stall: Duration,
-    rto_then: Duration,
+    /// From when on each transmission must get through; those since then that were not answered: the first, how many.
+    sure: Option<Instant>,
+    late: Option<(Instant, u32)>,
 }
 
 impl Tcp {
@@ -67,12 +71,14 @@ impl Tcp {
             rto: RTO_FIRST,
             retries: 0,
             timer: None,
+            repeated_at: None,
             new_at: now,
             heard: now,
             left: now,
             since: now,
             stall: Duration::ZERO,
-            rto_then: RTO_FIRST,
+            sure: None,
+            late: None,
         }
     }
 
@@ -96,22 +102,36 @@ impl Tcp {
         }
     }
 
-    /// From here on somebody looks how long it stands still.
-    pub(crate) fn look(&mut self, now: Instant) {
+    /// From here on somebody looks how long it stands still. What leaves at `sure` or later, if there is such a
+    /// moment, must get through.
+    pub(crate) fn look(&mut self, sure: Option<Instant>, now: Instant) {
         self.stall = Duration::ZERO;
-        self.rto_then = self.rto;
         self.since = now;
+        self.sure = sure;
+        self.late = None;
+    }
+
+    /// Whether so many transmissions that should get through did not.
+    pub(crate) fn is_stuck(&self, tries: u32, now: Instant) -> bool {
+        let late = |(first, count)| count >= tries && now.duration_since(first) > ANSWERED;
+        self.late.is_some_and(late)
+    }
+
+    fn repeat(&mut self, now: Instant) -> Payload {
+        self.repeated_at = Some(now);
+        self.transmit(self.acked, now)
+    }
+
+    fn transmit(&mut self, seq: u32, now: Instant) -> Payload {
+        if self.sure.is_some_and(|sure| sure <= now) {
+            self.late.get_or_insert((now, 0)).1 += 1;
+        }
+        Payload::Segment(seq, now)
     }
 
     /// The longest time without progress since somebody began to look.
     pub(crate) fn stall(&self, good: Instant) -> Option<Duration> {
         (self.heard >= good).then_some(self.stall)
-    }
-
-    /// Until when the first repetition that begins after `bound` is answered, from when somebody began to look: the
-    /// waits double, so the last one within the bound may be followed by one twice as long as the bound.
-    pub(crate) fn patience(&self, bound: Duration) -> Duration {
-        bound + (bound.max(self.rto_then) * 2).min(RTO_MOST) + ANSWERED
     }
 
     /// What is due now, or for how long nothing got through when it is given up.
@@ -124,7 +144,7 @@ impl Tcp {
             self.retries += 1;
             self.rto = (self.rto * 2).min(RTO_MOST);
             self.timer = Some(now + self.rto);
-            return Ok(Some(Payload::Segment(self.acked, now)));
+            return Ok(Some(self.repeat(now)));
         }
         let room = self.next - self.acked < WINDOW && !self.paused;
         if !room || self.new_at > now {
@@ -136,7 +156,7 @@ impl Tcp {
             self.timer = Some(now + self.rto);
         }
         self.next += 1;
-        Ok(Some(Payload::Segment(self.next - 1, now)))
+        Ok(Some(self.transmit(self.next - 1, now)))
     }
 
     /// A segment arrives: what the receiver answers.
@@ -152,8 +172,13 @@ impl Tcp {
 
     /// An acknowledgement arrives: what to send for it at once, if anything.
     pub(crate) fn ack(&mut self, upto: u32, left: Instant, now: Instant) -> Option<Payload> {
+        // Whatever it tells, something got through, both ways.
+        self.late = None;
+        self.left = self.left.max(left);
         if upto <= self.acked {
-            return None;
+            // What left later has arrived: what is missing is lost (RFC 8985).
+            let lost = self.is_waiting() && self.repeated_at.is_none_or(|at| at < left);
+            return (lost && upto == self.acked).then(|| self.repeat(now));
         }
         let sample = now.duration_since(left);
         let (rtt, varies) = match self.smooth {
@@ -167,12 +192,12 @@ impl Tcp {
         self.rto = (rtt + varies * 4).clamp(RTO_LEAST, RTO_MOST);
         let repeated = self.retries > 0;
         self.retries = 0;
+        self.repeated_at = None;
         self.acked = upto;
         let stall = now.duration_since(self.heard.max(self.since));
         self.stall = self.stall.max(stall);
         self.heard = now;
-        self.left = self.left.max(left);
         self.timer = self.is_waiting().then(|| now + self.rto);
-        (repeated && self.is_waiting()).then_some(Payload::Segment(self.acked, now))
+        (repeated && self.is_waiting()).then(|| self.repeat(now))
     }
 }

@@ -1,5 +1,6 @@
 //! `sim-moves COUNT [SEED]`: plays journeys on two threads until so many moves were made, prints how long sessions were
 //! silent, and what broke, made small. `sim-moves --only SEED [MOVES]` plays one journey, or its first moves.
+//! `sim-moves --attacks RACES [SEED]`: so many copied datagrams of each way of attacking.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -7,8 +8,9 @@
     reason = "a program that measures and prints"
 )]
 
+use ntm_sim::attack::Attack;
 use ntm_sim::moves::gaps::Gaps;
-use ntm_sim::moves::{Journey, known};
+use ntm_sim::moves::{Journey, is_known};
 use ntm_sim::picture;
 use ntm_sim::shrink::{kind, shrink};
 use std::collections::BTreeMap;
@@ -37,22 +39,24 @@ fn main() -> ExitCode {
         .iter()
         .skip(1)
         .all(|text| text.parse::<u64>().is_ok());
-    std::panic::set_hook(Box::new(|info| {
-        if std::env::var_os("WHERE").is_some() {
-            eprintln!("{info}");
-        }
-    }));
+    std::panic::set_hook(Box::new(|_| {}));
     match (arguments.first().map(String::as_str), number(0)) {
         (Some("--only"), _) if numbers && (2..=3).contains(&arguments.len()) => {
             let moves = number(2).map_or(usize::MAX, |moves| moves as usize);
             ExitCode::from(u8::from(only(number(1).unwrap_or(0), moves)))
+        }
+        (Some("--attacks"), _) if numbers && (2..=3).contains(&arguments.len()) => {
+            let first = number(2).unwrap_or_else(any_seed);
+            ExitCode::from(u8::from(attacks(number(1).unwrap_or(0), first)))
         }
         (_, Some(count)) if numbers && arguments.len() <= 2 => {
             let first = number(1).unwrap_or_else(any_seed);
             ExitCode::from(u8::from(many(first, count)))
         }
         (Some(_) | None, _) => {
-            eprintln!("usage: sim-moves COUNT [SEED] | sim-moves --only SEED [MOVES]");
+            eprintln!(
+                "usage: sim-moves COUNT [SEED] | --only SEED [MOVES] | --attacks RACES [SEED]"
+            );
             ExitCode::from(2)
         }
     }
@@ -77,6 +81,62 @@ fn only(seed: u64, moves: usize) -> bool {
     true
 }
 
+/// Whether some attacker gets what it wants.
+fn attacks(races: u64, first: u64) -> bool {
+    let mut broken = false;
+    for how in ways(races / WORLDS) {
+        let (mut failures, mut all) = (Vec::new(), Vec::new());
+        for seed in first..first + WORLDS {
+            let report = Journey::quiet(seed).attacked(how, false);
+            all.push((report.loot.bulk, report.loot.bytes, report.loot.most()));
+            failures.extend(report.failure.map(|failure| (seed, failure)));
+        }
+        let bulk: u64 = all.iter().map(|one| one.0).sum();
+        let bytes = all.iter().map(|one| one.1);
+        let (got, sent) = bytes.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let most = all.iter().map(|one| one.2.0).max().unwrap_or(0);
+        let addresses: usize = all.iter().map(|one| one.2.1).sum();
+        println!(
+            "  {how:?} in {WORLDS} worlds: sent {sent} bytes, got {got}, bulk datagrams {bulk}, \
+             answers to {addresses} addresses, at most {most} to one; {} broken",
+            failures.len()
+        );
+        for (seed, failure) in &failures {
+            let at = failure.at.as_secs_f64();
+            println!("    seed {seed} at {at:.3} s: {}", failure.what);
+        }
+        broken |= failures
+            .iter()
+            .any(|(_, failure)| !is_known(&kind(&failure.what)));
+    }
+    broken
+}
+
+/// Worlds for each way of attacking.
+const WORLDS: u64 = 8;
+
+fn ways(races: u64) -> Vec<Attack> {
+    let way = |wins, towards, roams, forges| Attack {
+        wins,
+        towards,
+        roams,
+        forges,
+        races,
+    };
+    let (first, second, both) = ([true, false], [false, true], [true, true]);
+    vec![
+        way(100, first, false, false),
+        way(100, second, false, false),
+        way(100, both, false, false),
+        way(50, both, false, false),
+        way(5, both, false, false),
+        way(0, both, false, false),
+        way(100, first, true, false),
+        way(50, both, true, false),
+        way(0, both, true, true),
+    ]
+}
+
 /// Whether one of many journeys breaks a rule that is not known to be broken.
 fn many(first: u64, count: u64) -> bool {
     let started = Instant::now();
@@ -90,7 +150,6 @@ fn many(first: u64, count: u64) -> bool {
         broken.len()
     );
     let mut kinds: BTreeMap<String, Vec<&Broken>> = BTreeMap::new();
-    let old = known();
     for one in &broken {
         kinds.entry(kind(&one.what)).or_default().push(one);
     }
@@ -100,13 +159,14 @@ fn many(first: u64, count: u64) -> bool {
             .take(6)
             .map(|one| format!("{} {}", one.seed, one.moves))
             .collect();
+        let mark = if is_known(kind) { "known, " } else { "" };
         println!(
-            "  {:>6} times: {kind}; seed and moves: {}",
+            "  {:>6} times: {mark}{kind}; seed and moves: {}",
             all.len(),
             seeds.join(", ")
         );
     }
-    broken.retain(|one| !old.contains(&one.seed));
+    broken.retain(|one| !is_known(&kind(&one.what)));
     let mut shown = Vec::new();
     for one in &broken {
         let kind = kind(&one.what);

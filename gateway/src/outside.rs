@@ -4,7 +4,7 @@
 //! the same address, a peer may be sent there too; if under two, the NAT is of the kind that nobody can aim at
 //! (RFC 4787 section 4.1).
 
-use ntm_proto::message::Mapping;
+use ntm_proto::message::{MAX_ADDRESSES, Mapping};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -51,6 +51,14 @@ impl Outside {
     /// The address under which the last teller saw the socket.
     pub(crate) fn observed(&self, local: SocketAddr) -> Option<SocketAddr> {
         self.told.get(&local)?.last().map(|(_, observed)| *observed)
+    }
+
+    /// Under which addresses somebody else may find `sockets`.
+    pub(crate) fn seen_as(&self, sockets: &[SocketAddr]) -> Vec<SocketAddr> {
+        let aimed_at = |socket: &&SocketAddr| self.mapping(**socket) != Mapping::Dependent;
+        let seen = sockets.iter().filter(aimed_at);
+        let seen = seen.filter_map(|socket| self.observed(*socket));
+        seen.take(MAX_ADDRESSES).collect()
     }
 
     /// How the NAT in front of the socket maps.

@@ -255,6 +255,35 @@ impl Paths {
         true
     }
 
+    /// The peer may be found at `addresses`: ways to there are worth a trial. Whether there is a new one.
+    pub(crate) fn suggest(
+        &mut self,
+        sockets: &[SocketAddr],
+        addresses: &[SocketAddr],
+        now: Instant,
+    ) -> bool {
+        let mut is_new = false;
+        for remote in addresses {
+            if self.relays.contains(remote) || sockets.contains(remote) {
+                continue;
+            }
+            let same_family = |local: &&SocketAddr| local.is_ipv4() == remote.is_ipv4();
+            for local in sockets.iter().filter(same_family) {
+                let path = Path {
+                    local: *local,
+                    remote: *remote,
+                };
+                let known = self.ways.iter().any(|way| way.path == path);
+                if !known && self.ways.len() < LIMIT && self.admits_newcomer(now) {
+                    self.ways.push(Way::new(path, false, false));
+                    is_new = true;
+                }
+            }
+        }
+        self.rank_ways();
+        is_new
+    }
+
     fn admits_newcomer(&mut self, now: Instant) -> bool {
         let (since, count) = &mut self.newcomers;
         let since = since.get_or_insert(now);

@@ -249,12 +249,15 @@ pub struct TunnelClosed {
 }
 
 /// Proves that the other end receives on a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathChallenge {
     /// Unpredictable.
     pub token: u64,
     /// What this way is to its sender.
     pub standing: Standing,
+    /// Under which addresses the sender is seen from outside, as far as it knows; said through a relay only, where
+    /// the packet itself does not show any. At most [`MAX_ADDRESSES`].
+    pub outside: Vec<SocketAddr>,
 }
 
 /// What a way is to the end that speaks by it.
@@ -469,7 +472,11 @@ codec::fields!(DirectionRefused { request, refusal });
 codec::fields!(DirectionAck { sequence, refusal });
 codec::fields!(TunnelClosed { tunnel, sequence });
 codec::fields!(Standing { era, rank });
-codec::fields!(PathChallenge { token, standing });
+codec::fields!(PathChallenge {
+    token,
+    standing,
+    outside
+});
 codec::fields!(PathResponse {
     token,
     observed,

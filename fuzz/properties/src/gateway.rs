@@ -796,6 +796,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let challenge = Message::PathChallenge(PathChallenge {
         token: 5,
         standing: Standing { era: 1, rank: 0 },
+        outside: vec![parse(WAN4)],
     })
     .encode();
     let opening = |kind, receiver| {

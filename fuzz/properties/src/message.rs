@@ -118,6 +118,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         Message::PathChallenge(PathChallenge {
             token: 99,
             standing: Standing { era: 7, rank: 1 },
+            outside: vec![address],
         }),
         Message::PathResponse(PathResponse {
             token: 99,

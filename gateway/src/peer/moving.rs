@@ -3,7 +3,7 @@
 //! What was sent since the way in use was surely alive is sent again by the next one. Around a planned change of
 //! ways everything goes by both for about a round trip.
 
-use super::Peer;
+use super::{Peer, is_usable};
 use crate::Output;
 use crate::path::Evidence;
 use crate::peers::Env;
@@ -78,6 +78,24 @@ impl Peer {
             self.way_changed(env, now);
         } else if said.moved || said.changed {
             self.release(env, now);
+        }
+    }
+
+    /// The peer says through the relay where it may be found: the DC may know nothing of it, or be gone.
+    pub(super) fn heed_outside(
+        &mut self,
+        path: Path,
+        outside: &[SocketAddr],
+        env: &mut Env<'_>,
+        now: Instant,
+    ) {
+        if !self.is_relayed(path) {
+            return;
+        }
+        let usable = outside.iter().copied();
+        let usable: Vec<SocketAddr> = usable.filter(|it| is_usable(*it, env.setup)).collect();
+        if self.paths.suggest(env.sockets, &usable, now) {
+            self.trial.begin(now);
         }
     }
 

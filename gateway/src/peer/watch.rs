@@ -187,6 +187,7 @@ impl Peer {
                     standing: self.paths.standing(path, env.epoch),
                 };
                 self.heed(path, challenge.standing, env, now);
+                self.heed_outside(path, &challenge.outside, env, now);
                 self.send(&Message::PathResponse(response), path, env, now);
             }
             Message::PathResponse(response) => {
@@ -324,8 +325,17 @@ impl Peer {
         let token = self.paths.challenge(path, env.random, now);
         if let Some(token) = token {
             let standing = self.paths.standing(path, env.epoch);
+            let outside = if self.is_relayed(path) {
+                env.outside.seen_as(env.sockets)
+            } else {
+                Vec::new()
+            };
             self.send(
-                &Message::PathChallenge(PathChallenge { token, standing }),
+                &Message::PathChallenge(PathChallenge {
+                    token,
+                    standing,
+                    outside,
+                }),
                 path,
                 env,
                 now,

@@ -167,6 +167,7 @@ fn samples() -> Vec<Message> {
                 era: 1 << 40,
                 rank: 2,
             },
+            outside: vec![address],
         }),
         Message::PathResponse(PathResponse {
             token: 9,

@@ -160,7 +160,8 @@ impl Paths {
         for path in pairs {
             if let Some(known) = self.ways.iter_mut().find(|way| way.path == path) {
                 known.directed |= !known.relayed;
-            } else if self.ways.len() < LIMIT {
+            } else if self.has_room() {
+                self.make_room();
                 self.ways.push(Way::new(path, false, true));
             }
         }
@@ -274,7 +275,8 @@ impl Paths {
                     remote: *remote,
                 };
                 let known = self.ways.iter().any(|way| way.path == path);
-                if !known && self.ways.len() < LIMIT && self.admits_newcomer(now) {
+                if !known && self.has_room() && self.admits_newcomer(now) {
+                    self.make_room();
                     self.ways.push(Way::new(path, false, false));
                     is_new = true;
                 }
@@ -282,6 +284,24 @@ impl Paths {
         }
         self.rank_ways();
         is_new
+    }
+
+    /// Whether one more way has a place: a free one, or that of one learned from a datagram.
+    fn has_room(&self) -> bool {
+        self.ways.len() < LIMIT || self.oldest_learned().is_some()
+    }
+
+    /// Gives the place of the oldest learned way away if there is no other.
+    fn make_room(&mut self) {
+        let oldest = self.oldest_learned().filter(|_| self.ways.len() >= LIMIT);
+        self.ways.retain(|way| Some(way.path) != oldest);
+    }
+
+    fn oldest_learned(&self) -> Option<Path> {
+        let spare = |way: &&Way| !way.relayed && !way.directed && Some(way.path) != self.active;
+        let oldest = self.ways.iter().filter(spare);
+        let oldest = oldest.min_by_key(|way| (way.proven, way.heard));
+        oldest.map(|way| way.path)
     }
 
     fn admits_newcomer(&mut self, now: Instant) -> bool {

@@ -174,3 +174,22 @@ fn nats_that_make_a_port_of_each_challenge_do_not_start_a_storm() {
     }
     assert!((6..=25).contains(&asked), "{asked} in a minute");
 }
+
+#[test]
+fn learned_ways_make_room_for_candidates() {
+    let (mut paths, start) = (Paths::new(true), Instant::now());
+    for number in 0..100u32 {
+        let now = start + Duration::from_secs(5) * number;
+        let way = path("10.0.0.2:4750", &format!("192.0.2.66:{}", 1024 + number));
+        paths.heard(way, false, now);
+    }
+    assert_eq!(paths.all().count(), LIMIT);
+    let candidate = "203.0.113.9:2".parse().unwrap();
+    paths.direct(&sockets(), &[candidate]);
+    assert!(paths.all().any(|path| path.remote == candidate));
+    let suggested = "198.51.100.9:3".parse().unwrap();
+    let later = start + Duration::from_secs(1000);
+    assert!(paths.suggest(&sockets(), &[suggested], later));
+    assert!(paths.all().any(|path| path.remote == suggested));
+    assert_eq!(paths.all().count(), LIMIT);
+}

@@ -86,7 +86,7 @@ impl Peer {
         &mut self,
         path: Path,
         outside: &[SocketAddr],
-        env: &mut Env<'_>,
+        env: &Env<'_>,
         now: Instant,
     ) {
         if !self.is_relayed(path) {

@@ -48,6 +48,8 @@ impl Peer {
             self.paths.relay_bound(relay.bound());
         }
         self.paths.rank(env.ranks, now);
+        let copies = self.moving.copies.take();
+        self.moving.copies = copies.filter(|it| env.sockets.contains(&it.path.local));
         let old = before.as_ref().map(|before| before.path);
         if old.is_some_and(|old| self.paths.all().any(|path| path == old)) {
             if self.paths.active_path() != old {

@@ -43,6 +43,6 @@ fn late_copies_and_forged_ones_move_no_session() {
 #[test]
 fn what_is_known_is_known_by_the_beginning_of_its_name() {
     assert!(is_known("a stream is silent (RelayDown, relay down)"));
-    assert!(!is_known("a stream is silent (ToNat)"));
+    assert!(!is_known("a stream is silent (Renumbered)"));
     assert!(!is_known("panic"));
 }

@@ -21,7 +21,7 @@ pub(super) struct Scene {
 const BOUND: Duration = Duration::from_secs(10);
 /// The same where lines lose datagrams, and transmissions in a row of which one gets through there.
 const BOUND_LOSSY: Duration = Duration::from_secs(20);
-const TRIES_LOSSY: u32 = 6;
+const TRIES_LOSSY: u32 = 12;
 /// Elsewhere one may be under way while the way changes.
 const TRIES: u32 = 2;
 /// The same for who is hidden: until its gateway finds out by itself.

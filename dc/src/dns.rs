@@ -9,9 +9,9 @@ pub use zone::{Plan, Query, Reply, Zone};
 use crate::Found;
 use hickory_proto::ProtoError;
 use hickory_proto::op::{Edns, Metadata};
-use hickory_proto::serialize::binary::BinEncoder;
+use hickory_proto::serialize::binary::{BinDecoder, BinEncoder};
 use hickory_server::server::Request;
-use hickory_server::zone_handler::MessageResponseBuilder;
+use hickory_server::zone_handler::{MessageResponseBuilder, Queries};
 use ntm_proto::id::Fqdn;
 use std::net::IpAddr;
 
@@ -51,6 +51,20 @@ pub fn edns(request: &Request) -> Option<Edns> {
     })
 }
 
+/// The question as the answer repeats it: none if its name points outside the question, where the answer has other
+/// bytes than the query had (RFC 1035 section 4.1.4).
+pub fn echo(request: &Request) -> Queries {
+    let read = |bytes, count| Queries::read(&mut BinDecoder::new(bytes), count);
+    let (bytes, count) = (request.queries.as_bytes(), request.queries.len());
+    let alone = read(bytes, count).ok().filter(|it| *it == request.queries);
+    alone.unwrap_or_else(|| read(&[], 0).expect("nothing to read"))
+}
+
+/// Whether the question can be read where an answer repeats it.
+pub fn is_readable(request: &Request) -> bool {
+    echo(request) == request.queries
+}
+
 /// The header of the answer.
 pub fn metadata(request: &Request, reply: &Reply) -> Metadata {
     let mut metadata = Metadata::response_from_request(&request.metadata);
@@ -63,7 +77,8 @@ pub fn metadata(request: &Request, reply: &Reply) -> Metadata {
 /// The answer as TCP carries it: with its length before it.
 pub fn encode(request: &Request, reply: &Reply) -> Result<Vec<u8>, ProtoError> {
     let edns = edns(request);
-    let builder = MessageResponseBuilder::new(&request.queries, edns.as_ref());
+    let queries = echo(request);
+    let builder = MessageResponseBuilder::new(&queries, edns.as_ref());
     let response = builder.build(
         metadata(request, reply),
         &reply.answers,

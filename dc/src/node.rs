@@ -320,8 +320,12 @@ impl Live {
         true
     }
 
-    /// Takes over the addresses of a new registration and forgets how sockets that are gone were seen.
-    pub(crate) fn readdress(&mut self, primary: Path, addresses: Vec<WanAddress>) {
+    /// Takes over the addresses of a new registration and forgets how sockets that are gone were seen. What stays may be
+    /// another network, whose NAT gave the same address inside: it is not believed as long as before.
+    pub(crate) fn readdress(&mut self, primary: Path, addresses: Vec<WanAddress>, now: Instant) {
+        for seen in self.seen.values_mut() {
+            seen.until = seen.until.min(now + LIFETIME);
+        }
         self.seen.retain(|(wan, _), seen| {
             addresses
                 .iter()
@@ -552,6 +556,7 @@ mod tests {
                 ..live.primary
             },
             vec![moved],
+            now,
         );
         live.see_registration(from(&moved.address.to_string()), now);
         assert_eq!(
@@ -562,6 +567,21 @@ mod tests {
             }
         );
         assert_eq!(live.reach(now + Duration::from_secs(80)), Reach::default());
+    }
+
+    #[test]
+    fn another_network_that_gives_the_same_address_inside_is_not_believed_in_for_long() {
+        let (now, inside) = (Instant::now(), "192.168.1.2:4750");
+        let mut live = live(&[(0, inside)], "198.51.100.7:61000", now);
+        let mut said = said(0, inside);
+        said.next = 300;
+        let path = live.primary;
+        live.see(said, path, now);
+        let later = now + LIFETIME + Duration::from_secs(1);
+        assert!(live.reach(later).v4.is_some());
+        let addresses = live.addresses.clone();
+        live.readdress(path, addresses, now);
+        assert_eq!(live.reach(later), Reach::default());
     }
 
     #[test]

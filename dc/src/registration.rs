@@ -323,7 +323,7 @@ impl Coordinator {
         };
         let mut live = match old {
             Some(mut live) if !fresh => {
-                live.readdress(reply.path, addresses);
+                live.readdress(reply.path, addresses, now);
                 live
             }
             _ => Live::new(reply.path, addresses, false, now),

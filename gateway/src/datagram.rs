@@ -91,6 +91,10 @@ impl Gateway {
             })?;
             self.peers.wake(slot, now);
         }
+        if opened.confirmed {
+            // The tunnel is up by this: pings wait for it.
+            self.settle(now);
+        }
         self.deliver(slot, out, now)
     }
 

@@ -33,6 +33,12 @@ const RELAYS: usize = 8;
 /// Challenges without an answer after which a way is dead.
 pub(crate) const GIVE_UP_AFTER: u32 = 4;
 
+/// Challenges without an answer after which a way that was only heard is not tried again.
+const UNHEEDED: u32 = 2;
+
+/// Silence after which a way that was only heard leads nowhere any more: a little more than NATs keep mappings.
+const STALE_AFTER: Duration = Duration::from_secs(45);
+
 /// How much later than usual an answer may be at least.
 const LATE: Duration = Duration::from_millis(20);
 
@@ -112,9 +118,14 @@ impl Paths {
         self.ways.iter().map(|way| way.path)
     }
 
-    /// The ways that need no relay.
-    pub(crate) fn direct_ones(&self) -> impl Iterator<Item = Path> {
-        let direct = self.ways.iter().filter(|way| !way.relayed);
+    /// The ways that need no relay and may work: not those that were only heard and have not answered for a while. A
+    /// NAT that gives every remote port a port of its own makes ever more of these.
+    pub(crate) fn worth_a_trial(&self) -> impl Iterator<Item = Path> {
+        let silent = |way: &&Way| !way.directed && !way.proven && way.unanswered >= UNHEEDED;
+        let direct = self
+            .ways
+            .iter()
+            .filter(move |way| !way.relayed && !silent(way));
         direct.map(|way| way.path)
     }
 
@@ -203,6 +214,7 @@ impl Paths {
         if let Some(path) = bound
             && !self.ways.iter().any(|way| way.path == path)
         {
+            self.make_room();
             self.ways.push(Way::new(path, true, true));
             self.rank_ways();
         }
@@ -304,6 +316,21 @@ impl Paths {
         oldest.map(|way| way.path)
     }
 
+    /// Drops ways that were only heard, and long ago, but for the newest: a peer that is lost is looked for by every way.
+    pub(crate) fn forget_stale(&mut self, now: Instant) {
+        let is_stale = |way: &Way| {
+            let is_learned = !way.relayed && !way.directed && !way.proven;
+            let unheeded = way.unanswered >= UNHEEDED;
+            let old = |at| now.duration_since(at) >= STALE_AFTER;
+            is_learned && way.heard.map_or(unheeded, old)
+        };
+        let stale = self.ways.iter().filter(|way| is_stale(way));
+        let newest = stale.max_by_key(|way| way.heard).map(|way| way.path);
+        let active = self.active;
+        let stays = |path| [active, newest].contains(&Some(path));
+        self.ways.retain(|way| !is_stale(way) || stays(way.path));
+    }
+
     fn admits_newcomer(&mut self, now: Instant) -> bool {
         let (since, count) = &mut self.newcomers;
         let since = since.get_or_insert(now);
@@ -349,7 +376,11 @@ impl Paths {
         if way.path == path {
             return (rtt, self.prove(path, asked, now));
         }
-        way.unanswered = 0;
+        // Of a way that was only heard it shows too little: between NATs that answer each port from another one, all
+        // answers come so.
+        if way.directed || way.proven {
+            way.unanswered = 0;
+        }
         way.heard = Some(now);
         (rtt, false)
     }

@@ -5,7 +5,7 @@
 
 use super::reverse::{self, Kind};
 use super::service::service_name;
-use super::{Facts, Look};
+use super::{Facts, Look, is_readable};
 use crate::Found;
 use crate::config::Config;
 use hickory_proto::op::{OpCode, ResponseCode};
@@ -128,6 +128,9 @@ impl Zone {
         let [query] = request.queries.queries() else {
             return Plan::Say(ResponseCode::FormErr);
         };
+        if !is_readable(request) {
+            return Plan::Say(ResponseCode::FormErr);
+        }
         let kind = query.query_type();
         let transfer = matches!(kind, RecordType::AXFR | RecordType::IXFR);
         if transfer || query.query_class() != DNSClass::IN {

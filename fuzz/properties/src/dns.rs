@@ -11,7 +11,7 @@ use hickory_server::server::Request;
 use hickory_server::zone_handler::MessageResponseBuilder;
 use ntm_gateway::dns::answer::{Answer, Asked, classify};
 use ntm_gateway::dns::foreign::{Inside, answers, nameservers, question};
-use ntm_gateway::dns::{MAX_UDP, Zone};
+use ntm_gateway::dns::{MAX_UDP, Zone, echo, is_readable};
 use ntm_proto::id::{Fqdn, VirtualPrefixes};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -38,6 +38,12 @@ fn ask(bytes: &[u8]) {
     let Ok(info) = request.request_info() else {
         return;
     };
+    if !is_readable(&request) {
+        let refusal = write(&request, &Answer::code(ResponseCode::FormErr));
+        let read = Message::from_vec(&refusal).expect("a refusal without the question");
+        assert!(read.queries.is_empty());
+        return;
+    }
     let query = info.query.original();
     let (name, kind, zone) = (query.name(), query.query_type(), zone());
     let trusted = Fqdn::parse("other.test").expect("a name");
@@ -187,10 +193,8 @@ fn write(request: &Request, answer: &Answer) -> Vec<u8> {
         edns.set_max_payload(asked.max_payload().clamp(512, MAX_UDP));
         edns
     });
-    let mut builder = MessageResponseBuilder::from_message_request(request);
-    if let Some(edns) = &edns {
-        builder.edns(edns);
-    }
+    let queries = echo(request);
+    let builder = MessageResponseBuilder::new(&queries, edns.as_ref());
     let response = builder.build(
         metadata,
         &answer.answers,

@@ -84,7 +84,7 @@ impl Peer {
         self.trial.made += 1;
         self.trial.again = Some(now + pause(self.trial.made));
         let active = self.paths.active_path();
-        let ways: Vec<Path> = self.paths.direct_ones().collect();
+        let ways: Vec<Path> = self.paths.worth_a_trial().collect();
         if ways.iter().any(|way| Some(*way) != active) {
             ways.into_iter()
                 .for_each(|path| self.send_challenge(path, env, now));

@@ -62,6 +62,7 @@ impl Peer {
 
     /// Makes a Tunnel Request and sends it by every way.
     pub(super) fn request(&mut self, env: &mut Env<'_>, now: Instant) {
+        self.paths.forget_stale(now);
         *env.offers += 1;
         let cookie = self
             .cookie

@@ -15,7 +15,7 @@ use hickory_server::net::runtime::Time;
 use hickory_server::net::xfer::Protocol;
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::MessageResponseBuilder;
-use ntm_dc::dns::{Plan, Reply, Zone, edns, metadata};
+use ntm_dc::dns::{Plan, Reply, Zone, echo, edns, metadata};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -143,7 +143,8 @@ impl RequestHandler for Handler {
                 return nothing();
             };
             let edns = edns(request);
-            let builder = MessageResponseBuilder::new(&request.queries, edns.as_ref());
+            let queries = echo(request);
+            let builder = MessageResponseBuilder::new(&queries, edns.as_ref());
             let response = builder.build(
                 metadata(request, &reply),
                 &reply.answers,

@@ -218,3 +218,18 @@ fn other_domains_find_the_coordinator() {
     let reply = exchange(&message("_ntm._udp.ntm.test.", RecordType::SRV));
     assert_eq!(reply.additionals.len(), 2, "both addresses come along");
 }
+
+/// The query's header would be read as a name; the answer's header is another one.
+#[test]
+fn a_question_whose_name_points_into_the_header_is_refused_readably() {
+    let query = [0, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 0, 0, 1, 0, 1];
+    let source = "192.0.2.9:5353".parse().unwrap();
+    let request = Request::from_bytes(query.to_vec(), source, Protocol::Udp).unwrap();
+    let Plan::Say(code) = zone().plan(&request) else {
+        panic!("nobody can be told of such a name");
+    };
+    assert_eq!(code, ResponseCode::FormErr);
+    let framed = encode(&request, &Reply::code(code)).unwrap();
+    let answer = Message::from_vec(&framed[2..]).unwrap();
+    assert!(answer.queries.is_empty() && answer.metadata.id == 9);
+}

@@ -29,7 +29,7 @@ use ipnet::{IpNet, Ipv4Net};
 use ntm_gateway::Unresolved;
 use ntm_gateway::config::Config;
 use ntm_gateway::dns::answer::{self, Answer, Asked};
-use ntm_gateway::dns::{MAX_UDP, Zone};
+use ntm_gateway::dns::{MAX_UDP, Zone, echo, is_readable};
 use ntm_proto::id::{Fqdn, Identity};
 use share::{Share, Shares};
 use socket2::{Domain, Socket, Type};
@@ -147,6 +147,9 @@ impl Resolver {
         let Ok(info) = request.request_info() else {
             return Answer::code(ResponseCode::FormErr);
         };
+        if !is_readable(request) {
+            return Answer::code(ResponseCode::FormErr);
+        }
         if info.query.query_class() != DNSClass::IN {
             return Answer::code(ResponseCode::Refused);
         }
@@ -262,7 +265,8 @@ impl Resolver {
     async fn respond(&self, request: &Request, mut handle: impl ResponseHandler) -> ResponseInfo {
         let answer = self.answer(request).await;
         let edns = edns(request);
-        let response = MessageResponseBuilder::new(&request.queries, edns.as_ref()).build(
+        let queries = echo(request);
+        let response = MessageResponseBuilder::new(&queries, edns.as_ref()).build(
             metadata(request, &answer),
             &answer.answers,
             &answer.authorities,
@@ -282,7 +286,8 @@ impl Resolver {
     async fn framed(&self, request: &Request) -> Result<Vec<u8>> {
         let answer = self.answer(request).await;
         let edns = edns(request);
-        let response = MessageResponseBuilder::new(&request.queries, edns.as_ref()).build(
+        let queries = echo(request);
+        let response = MessageResponseBuilder::new(&queries, edns.as_ref()).build(
             metadata(request, &answer),
             &answer.answers,
             &answer.authorities,

@@ -111,11 +111,20 @@ impl Pushes {
         self.by_sequence.insert(sequence, push);
     }
 
-    /// The push about this is said so often at most.
-    pub(crate) fn limit(&mut self, about: About, times: u32) {
-        let sequence = self.by_about.get(&about);
-        if let Some(push) = sequence.and_then(|sequence| self.by_sequence.get_mut(sequence)) {
-            push.left = push.left.min(times);
+    /// The push about this is said so often at most, in all; one that was is given up at once.
+    pub(crate) fn limit(&mut self, about: About, times: u32, now: Instant) {
+        let Some(&sequence) = self.by_about.get(&about) else {
+            return;
+        };
+        let Some(push) = self.by_sequence.get_mut(&sequence) else {
+            return;
+        };
+        let enough = push.said > 0 && push.said >= times;
+        push.left = push.left.min(times.saturating_sub(push.said));
+        if enough && push.due > now {
+            self.due.remove(&(push.due, sequence));
+            push.due = now;
+            self.due.insert((now, sequence));
         }
     }
 
@@ -241,7 +250,7 @@ mod tests {
         let start = Instant::now();
         let mut pushes = Pushes::default();
         pushes.start(node(1), ABOUT, message, start);
-        pushes.limit(ABOUT, 2);
+        pushes.limit(ABOUT, 2, start);
         let mut now = start;
         while let Some(at) = pushes.poll_timeout() {
             now = at;

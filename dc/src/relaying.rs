@@ -133,7 +133,7 @@ impl Coordinator {
     }
 
     /// A relay registered: one that started anew has to be told of its tunnels, the ends of those learn its new
-    /// addresses, and one that came gives hope to those that found none.
+    /// addresses, and one that came gives hope to those that found none, or ask one that does not answer.
     pub(crate) fn relay_registered(&mut self, relay: NodeId, change: RelayChange, now: Instant) {
         if change.fresh || change.readdressed {
             for id in self.tunnels.through(relay) {
@@ -141,6 +141,17 @@ impl Coordinator {
             }
         }
         if change.fresh || change.came {
+            let asking = self.tunnels.iter().filter_map(|tunnel| {
+                let Relaying::Asking(used, tried) = &tunnel.relaying else {
+                    return None;
+                };
+                let others = tried.iter().copied().chain([used.relay]).collect();
+                Some((tunnel.id, others))
+            });
+            let asking: Vec<(TunnelId, Vec<NodeId>)> = asking.collect();
+            for (id, others) in asking {
+                self.hurry(id, &others, now);
+            }
             let is_stuck = |tunnel: &&Tunnel| matches!(tunnel.relaying, Relaying::Stuck(_));
             let stuck: Vec<_> = self
                 .tunnels
@@ -221,9 +232,14 @@ impl Coordinator {
         };
         let about = About::Relay { tunnel: id };
         self.pushes.start(used.relay, about, make, now);
+        self.hurry(id, &others, now);
+    }
+
+    /// A relay is not asked for long when there is another one than these `others`.
+    fn hurry(&mut self, id: TunnelId, others: &[NodeId], now: Instant) {
         let tunnel = self.tunnels.get(id);
-        if tunnel.is_some_and(|tunnel| self.choose_relay(tunnel, &others).is_some()) {
-            self.pushes.limit(about, HASTY);
+        if tunnel.is_some_and(|tunnel| self.choose_relay(tunnel, others).is_some()) {
+            self.pushes.limit(About::Relay { tunnel: id }, HASTY, now);
         }
     }
 

@@ -358,31 +358,55 @@ impl Paths {
     }
 
     /// An answer to a challenge came by `path`: if the token is right, the way that was challenged is proven. The
-    /// round trip if it was, and whether bulk traffic takes another way now. An answer that came by another way than
-    /// its challenge left (somebody is faster with a copy) shows only that the peer receives by that way (RFC 9000
-    /// section 8.2.3).
+    /// round trip if it was, and whether bulk traffic takes another way now. The answer may come by another way than
+    /// its challenge left (a NAT between, or somebody who is faster with a copy): what it proves is where the
+    /// challenge arrived (RFC 9000 section 8.2.3). Of a way that nobody vouches for that is too little, and a relay's
+    /// word says nothing of the way back from where it is not.
     pub(crate) fn answered(
         &mut self,
         path: Path,
         token: u64,
         now: Instant,
     ) -> (Option<Duration>, bool) {
+        let by_relay = self.is_relay(path);
+        let counts = |way: &&mut Way| {
+            let elsewhere = way.is_vouched_for() && (way.relayed || !by_relay);
+            way.path == path || elsewhere
+        };
         let mut ways = self.ways.iter_mut();
-        let Some((asked, way)) = ways.find_map(|way| Some((way.take_answer(token, now)?, way)))
-        else {
+        let Some(way) = ways.find(|way| way.has_asked(token)).filter(counts) else {
             return (None, false);
         };
-        let rtt = Some(now.duration_since(asked));
-        if way.path == path {
-            return (rtt, self.prove(path, asked, now));
+        let challenged = way.path;
+        let Some(asked) = way.take_answer(token, now) else {
+            return (None, false);
+        };
+        let rtt = now.duration_since(asked);
+        (Some(rtt), self.prove(challenged, asked, now))
+    }
+
+    /// Whether a Tunnel Response that comes by `path` proves it: a way that is only known from datagrams may be that of
+    /// somebody who was faster with a copy.
+    pub(crate) fn is_vouched_for(&self, path: Path) -> bool {
+        let mut ways = self.ways.iter();
+        ways.any(|way| way.path == path && way.is_vouched_for())
+    }
+
+    /// By which ways an answer goes to a challenge that came by `path`: by that, and if that is not proven, by those the
+    /// peer surely listens on. The challenge may be a copy, whose original will be refused.
+    pub(crate) fn answer_by(&self, path: Path) -> Vec<Path> {
+        let is_proven = |way: &&Way| way.proven;
+        let own = self.ways.iter().find(|way| way.path == path);
+        if own.filter(is_proven).is_some() {
+            return vec![path];
         }
-        // Of a way that was only heard it shows too little: between NATs that answer each port from another one, all
-        // answers come so.
-        if way.directed || way.proven {
-            way.unanswered = 0;
-        }
-        way.heard = Some(now);
-        (rtt, false)
+        let active = self.active().filter(is_proven).map(|way| way.path);
+        let others = self.ways.iter().filter(|way| match active {
+            Some(active) => way.path == active,
+            None => way.is_vouched_for(),
+        });
+        let others = others.map(|way| way.path).filter(|other| *other != path);
+        [path].into_iter().chain(others).collect()
     }
 
     /// A token for a challenge on `path`, if that is a way.

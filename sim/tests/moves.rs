@@ -41,8 +41,9 @@ fn late_copies_and_forged_ones_move_no_session() {
 }
 
 #[test]
-fn what_is_known_is_known_by_the_beginning_of_its_name() {
-    assert!(is_known("a stream is silent (RelayDown, relay down)"));
-    assert!(!is_known("a stream is silent (Renumbered)"));
-    assert!(!is_known("panic"));
+fn what_is_known_is_known_of_one_journey_by_the_beginning_of_its_name() {
+    assert!(is_known(44, "a stream is silent (RelayDown, relay down)"));
+    assert!(!is_known(45, "a stream is silent (RelayDown, relay down)"));
+    assert!(!is_known(44, "a stream is silent (Renumbered)"));
+    assert!(!is_known(44, "panic"));
 }

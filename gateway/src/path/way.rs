@@ -82,6 +82,11 @@ impl Way {
         u16::from(self.own_rank) + u16::from(self.peer_rank)
     }
 
+    /// Whether more than datagrams speaks for it: the DC, the relay, or a proof.
+    pub(super) fn is_vouched_for(&self) -> bool {
+        self.relayed || self.directed || self.proven
+    }
+
     /// The peer receives by this way.
     pub(super) fn prove(&mut self, now: Instant) {
         self.proven = true;

@@ -163,6 +163,7 @@ impl Peer {
             .accept(self.local_path)
             .map_err(|_| Reject::Forged)?;
         self.newest_offer = Some(stamp);
+        self.paths.forget_stale(now);
         self.outgoing = None;
         self.keys
             .unconfirmed(Session::new(&keys, offer.generation, false, now));
@@ -196,11 +197,14 @@ impl Peer {
             .confirmed(Session::new(&keys, outgoing.generation, true, now));
         let asked = outgoing.started;
         self.outgoing = None;
+        let is_vouched_for = self.paths.is_vouched_for(path);
         self.paths.heard(path, false, now);
         self.watch.heard(now);
-        // The answer to our fresh ephemeral key came by this way: that is its proof. The challenge that follows
-        // tells the peer that we have the keys, and measures the round trip.
-        self.way_proven(path, asked, env, now);
+        // The answer to our fresh ephemeral key came by this way: that is its proof, unless it may be a copy. The
+        // challenge that follows tells the peer that we have the keys, and measures the round trip.
+        if is_vouched_for {
+            self.way_proven(path, asked, env, now);
+        }
         // By all ways: the others may be better.
         self.challenge_all(env, now);
         self.trial.begin(now);

@@ -188,7 +188,10 @@ impl Peer {
                 };
                 self.heed(path, challenge.standing, env, now);
                 self.heed_outside(path, &challenge.outside, env, now);
-                self.send(&Message::PathResponse(response), path, env, now);
+                let response = Message::PathResponse(response);
+                for way in self.paths.answer_by(path) {
+                    self.send(&response, way, env, now);
+                }
             }
             Message::PathResponse(response) => {
                 let of_active = self.paths.is_asked_of_active(response.token);

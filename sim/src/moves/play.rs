@@ -3,7 +3,7 @@
 use super::gaps::Gaps;
 use super::{Do, Journey, Kind, Move};
 use crate::attack::{Attack, Attacker, Loot};
-use crate::run::{IDLE, LANS, check_end, check_quiet, is_lossy, panicked};
+use crate::run::{IDLE, LANS, check_end, check_quiet, is_lossy, panicked, tunnels};
 use crate::session::{Session, Sessions, Tcp};
 use crate::trace::Trace;
 use crate::watch::{Failure, LEAKS};
@@ -328,10 +328,10 @@ impl Game {
         self.pass(REST);
         self.check_held();
         self.pass(IDLE / 2);
-        let before = self.world.net.sent;
+        let (before, tunnels) = (self.world.net.sent, tunnels(&self.world));
         self.pass(IDLE);
         let sent = self.world.net.sent - before;
-        check_quiet(&mut self.world, sent);
+        check_quiet(&mut self.world, sent, tunnels);
         check_end(&mut self.world);
     }
 }

@@ -105,9 +105,7 @@ fn attacks(races: u64, first: u64) -> bool {
             let at = failure.at.as_secs_f64();
             println!("    seed {seed} at {at:.3} s: {}", failure.what);
         }
-        broken |= failures
-            .iter()
-            .any(|(_, failure)| !is_known(&kind(&failure.what)));
+        broken |= !failures.is_empty();
     }
     broken
 }
@@ -159,14 +157,19 @@ fn many(first: u64, count: u64) -> bool {
             .take(6)
             .map(|one| format!("{} {}", one.seed, one.moves))
             .collect();
-        let mark = if is_known(kind) { "known, " } else { "" };
+        let is_known = |one: &&Broken| is_known(one.seed, kind);
+        let mark = if all.iter().all(is_known) {
+            "known, "
+        } else {
+            ""
+        };
         println!(
             "  {:>6} times: {mark}{kind}; seed and moves: {}",
             all.len(),
             seeds.join(", ")
         );
     }
-    broken.retain(|one| !is_known(&kind(&one.what)));
+    broken.retain(|one| !is_known(one.seed, &kind(&one.what)));
     let mut shown = Vec::new();
     for one in &broken {
         let kind = kind(&one.what);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Bulk datagrams that a whole world may send to attackers, in so many races as there are.
 const MOST_BULK: u64 = 64;
 /// Datagrams of any kind that one of many addresses may get.
-const MOST_EACH: u64 = 40;
+const MOST_EACH: u64 = 48;
 /// Races between looks at what the machines hold.
 const LOOK: u64 = 256;
 

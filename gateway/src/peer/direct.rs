@@ -19,6 +19,9 @@ const COMPARED: usize = 3;
 const AFTER_FAILURE: usize = 5;
 /// Trials after such a failure that go on though another direct way is in use: the one that failed may have been better.
 const REGRETTED: usize = 4;
+/// The trial in vain after which the DC is asked again: it may have forgotten the tunnel, and with it to tell us where the
+/// peer is now.
+const ASK_AGAIN: usize = 6;
 /// How long a direct route may take to come up before the relay is asked for.
 const HEAD_START: Duration = Duration::from_millis(200);
 /// Traffic for this long makes the relay worth keeping warm; none for the longer time lets it go.
@@ -83,6 +86,9 @@ impl Peer {
         }
         self.trial.made += 1;
         self.trial.again = Some(now + pause(self.trial.made));
+        if self.trial.made == ASK_AGAIN && !self.paths.is_direct() {
+            self.watch.wants_direction = true;
+        }
         let active = self.paths.active_path();
         let ways: Vec<Path> = self.paths.worth_a_trial().collect();
         if ways.iter().any(|way| Some(*way) != active) {

@@ -335,6 +335,7 @@ impl Gateway {
                 sequence: 0,
             });
             self.coordination.say(&closed, &mut self.output, now);
+            self.handovers.file_last(peer.handover());
             self.output
                 .push_back(Output::Event(Event::TunnelClosed { peer: peer.name }));
         }
@@ -346,6 +347,7 @@ impl Gateway {
         for tunnel in tunnels {
             if let Some((slot, peer)) = self.peers.take_tunnel(tunnel) {
                 self.pairs.remove_slot(slot);
+                self.handovers.file_last(peer.handover());
                 self.output
                     .push_back(Output::Event(Event::TunnelClosed { peer: peer.name }));
             }

@@ -29,6 +29,7 @@ mod coordination;
 mod datagram;
 mod direction;
 mod early;
+mod handover;
 mod outside;
 mod packet;
 mod pairs;
@@ -45,6 +46,7 @@ use coordination::Coordination;
 use device::Devices;
 use direction::Directions;
 use early::Early;
+use handover::Handovers;
 use ntm_proto::Path;
 use ntm_proto::id::{Fqdn, Identity, NodeId, VirtualPrefixes};
 use ntm_proto::key::{PublicKey, SecretKey};
@@ -335,6 +337,8 @@ pub struct Gateway {
     pings: Pings,
     /// Tunnel Requests so far.
     offers: u32,
+    /// Those that are over, but for each tunnel's latest.
+    handovers: Handovers,
     output: VecDeque<Output>,
     rejects: BTreeMap<Reject, u64>,
     started: Instant,
@@ -362,6 +366,7 @@ impl Gateway {
             domains: (None, Vec::new()),
             pings: Pings::default(),
             offers: 0,
+            handovers: Handovers::default(),
             output: VecDeque::new(),
             rejects: BTreeMap::new(),
             started: now,
@@ -448,6 +453,7 @@ impl Gateway {
             keep_warm: self.coordination.interval(),
             outside: &mut self.coordination.outside,
             offers: &mut self.offers,
+            handovers: &mut self.handovers,
         };
         work(&mut self.peers, &mut env)
     }

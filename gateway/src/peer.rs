@@ -14,10 +14,12 @@ mod handshake;
 mod keys;
 mod moving;
 mod recent;
+mod record;
 mod rhythm;
 mod traffic;
 mod watch;
 
+use crate::handover::{Handover, Hop};
 use crate::path::Paths;
 use crate::peers::Env;
 use crate::status::TunnelStatus;
@@ -80,6 +82,10 @@ pub(crate) struct Peer {
     recent: Recent,
     moving: Moving,
     announced: bool,
+    /// The last way in use that was sure.
+    used: Option<Hop>,
+    /// The latest handover.
+    handover: Option<Handover>,
 }
 
 impl Peer {
@@ -113,6 +119,8 @@ impl Peer {
             recent: Recent::default(),
             moving: Moving::default(),
             announced: false,
+            used: None,
+            handover: None,
         };
         peer.directed(direction, env, now);
         peer
@@ -139,9 +147,10 @@ impl Peer {
         }
         self.paths.direct(env.sockets, &self.candidates);
         self.paths.rank(env.ranks, now);
-        self.heed_candidates(&before, now);
+        self.heed_candidates(&before, env, now);
         self.use_relay(direction, env, now);
         self.watch.directed(now);
+        self.record(|handover| handover.directed(now));
         if self.candidates != before {
             self.challenge_all(env, now);
             self.release(env, now);
@@ -214,7 +223,7 @@ impl Peer {
     ) -> Result<(), Reject> {
         let relay = self.relay.as_mut().filter(|relay| relay.is_at(from));
         if relay.ok_or(Reject::UnknownPath)?.disowned(now) {
-            self.paths.relay_bound(None);
+            self.relay_is_gone(env, now);
             self.watch.wants_direction = true;
         }
         self.bind(env, now);
@@ -295,13 +304,13 @@ impl Peer {
                     self.trial.relay_rests(now);
                 }
                 self.relay = Some(relay);
-                self.paths.relay_bound(None);
+                self.relay_is_gone(env, now);
             }
             // The DC may have lost sight of a relay that works: one that carries our traffic does so until it is silent.
             None if self.paths.is_relayed() => {}
             None => {
                 self.relay = None;
-                self.paths.relay_bound(None);
+                self.relay_is_gone(env, now);
             }
         }
         self.bind(env, now);
@@ -315,7 +324,7 @@ impl Peer {
             env.output.push_back(Output::Send { path, datagram });
         }
         if relay.bound().is_none() {
-            self.paths.relay_bound(None);
+            self.relay_is_gone(env, now);
         }
     }
 

@@ -1,5 +1,6 @@
 //! All peers: found by path id for what arrives, by slot for what leaves, and woken when something is due.
 
+use crate::handover::Handovers;
 use crate::outside::Outside;
 use crate::peer::Peer;
 use crate::{Output, Setup};
@@ -30,6 +31,8 @@ pub(crate) struct Env<'a> {
     pub(crate) epoch: u32,
     /// Our Tunnel Requests in this epoch, to all peers.
     pub(crate) offers: &'a mut u32,
+    /// What was noted of handovers that are over.
+    pub(crate) handovers: &'a mut Handovers,
 }
 
 pub(crate) struct Peers {
@@ -66,6 +69,10 @@ impl Peers {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
         self.slots.iter().flatten()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Peer> {
+        self.slots.iter_mut().flatten()
     }
 
     pub(crate) fn slot_of_path(&self, path: PathId) -> Option<usize> {
@@ -108,6 +115,7 @@ impl Peers {
             // The DC has made a new tunnel of the pair; what we know of the devices and what waits stay, the rest is
             // gone.
             self.by_path.remove(&peer.local_path);
+            env.handovers.file_last(peer.handover());
             let (remotes, waiting) = peer.take_over();
             let mut fresh = Peer::new(direction, env, now);
             fresh.inherit(remotes, waiting);

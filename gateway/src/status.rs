@@ -1,11 +1,12 @@
 //! What people and programs may ask a running gateway: plain values, ready for tables and JSON.
 
+use crate::handover::{Handover, Hop};
 use crate::peer::Peer;
 use crate::{Gateway, Reject};
 use ntm_proto::id::Fqdn;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The gateway in one look.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -93,6 +94,53 @@ pub struct TunnelStatus {
     pub devices: Vec<String>,
     /// The addresses here of those of them that are another domain's, by name.
     pub aliases: BTreeMap<String, String>,
+}
+
+/// One handover: a tunnel that took another way. Times of steps count from its beginning; `None`: it was not needed, or
+/// has not come.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HandoverStatus {
+    /// The other gateway's name.
+    pub peer: String,
+    /// Why, in words.
+    pub cause: String,
+    /// The way before.
+    pub from: Option<HopStatus>,
+    /// The way after; `None` as long as there is none.
+    pub to: Option<HopStatus>,
+    /// Seconds since it began.
+    pub ago_s: u64,
+    /// Whether the other end has been heard by the new way.
+    pub done: bool,
+    /// Milliseconds without an answer before it began, where silence was the cause.
+    pub detect_ms: Option<f64>,
+    /// Until there was an address to speak from.
+    pub address_ms: Option<f64>,
+    /// Until the DC had answered the registration from there.
+    pub register_ms: Option<f64>,
+    /// Until the DC had sent a new Route Direction.
+    pub direct_ms: Option<f64>,
+    /// Until the new way was proven.
+    pub tunnel_ms: Option<f64>,
+    /// Until the other end's first packet had come by it.
+    pub packet_ms: Option<f64>,
+    /// The longest time between two packets of a stream from the other end; `None`: there was no stream.
+    pub gap_ms: Option<f64>,
+    /// Datagrams sent again by the new way.
+    pub again: u32,
+    /// Packets dropped because too many waited for a way.
+    pub lost: u32,
+}
+
+/// One way of a tunnel.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HopStatus {
+    /// `direct` or `relay`.
+    pub path: String,
+    /// Our socket.
+    pub local: String,
+    /// Where datagrams went: the other gateway, or the relay.
+    pub remote: String,
 }
 
 /// One WAN.
@@ -201,6 +249,15 @@ impl Gateway {
         self.peers.iter().map(status).collect()
     }
 
+    /// The last handovers, the oldest first.
+    pub fn handovers(&self, now: Instant) -> Vec<HandoverStatus> {
+        let latest = self.peers.iter().filter_map(Peer::handover);
+        let mut all: Vec<&Handover> = self.handovers.iter().chain(latest).collect();
+        all.sort_by_key(|handover| handover.began);
+        let all = all.into_iter();
+        all.map(|handover| handover_status(handover, now)).collect()
+    }
+
     /// Its WANs.
     pub fn wans(&self) -> Vec<WanStatus> {
         self.coordination.wan_status(&self.wans)
@@ -209,5 +266,35 @@ impl Gateway {
     /// Refused packets and datagrams, by reason.
     pub fn rejects(&self) -> &BTreeMap<Reject, u64> {
         &self.rejects
+    }
+}
+
+fn handover_status(handover: &Handover, now: Instant) -> HandoverStatus {
+    let ms = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1e3);
+    let steps = &handover.steps;
+    HandoverStatus {
+        peer: handover.peer.to_string(),
+        cause: handover.cause.text().to_owned(),
+        from: handover.from.map(hop_status),
+        to: handover.to.map(hop_status),
+        ago_s: now.duration_since(handover.began).as_secs(),
+        done: handover.is_done(),
+        detect_ms: ms(handover.detect),
+        address_ms: ms(steps.address),
+        register_ms: ms(steps.register),
+        direct_ms: ms(steps.direct),
+        tunnel_ms: ms(steps.tunnel),
+        packet_ms: ms(steps.packet),
+        gap_ms: ms(handover.gap.filter(|_| handover.is_done())),
+        again: handover.again,
+        lost: handover.lost,
+    }
+}
+
+fn hop_status(hop: Hop) -> HopStatus {
+    HopStatus {
+        path: if hop.relayed { "relay" } else { "direct" }.to_owned(),
+        local: hop.path.local.to_string(),
+        remote: hop.path.remote.to_string(),
     }
 }

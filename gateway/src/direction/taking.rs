@@ -36,15 +36,16 @@ impl Gateway {
                 | Message::PathResponse(_)
                 | Message::MappingProbe(_)
                 | Message::MappingProbeResponse(_)
-                | Message::Peer(_) => self.note(&message),
+                | Message::Peer(_) => self.note(&message, now),
             }
         }
     }
 
-    fn note(&mut self, message: &Message) {
+    fn note(&mut self, message: &Message, now: Instant) {
         if matches!(message, Message::RegistrationResponse(_)) {
             // The DC may have restarted, and counts from the beginning.
             self.domains.0 = None;
+            self.peers.iter_mut().for_each(|peer| peer.registered(now));
         }
         if let Some(request) = Coordination::note(message, &mut self.devices, &mut self.output) {
             self.coordination.forget(request);
@@ -152,6 +153,7 @@ impl Gateway {
         if let Some((slot, peer)) = self.peers.take_tunnel(tunnel) {
             self.pairs.remove_slot(slot);
             self.forget_question(peer.example);
+            self.handovers.file_last(peer.handover());
             let event = Event::TunnelClosed { peer: peer.name };
             self.output.push_back(Output::Event(event));
         }

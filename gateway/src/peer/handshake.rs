@@ -1,6 +1,7 @@
 //! Tunnel Request and Response: how a tunnel gets its keys.
 
 use super::Peer;
+use crate::handover::Cause;
 use crate::peers::Env;
 use crate::{Output, Reject, Setup};
 use ntm_proto::Path;
@@ -52,6 +53,7 @@ impl Peer {
 
     /// The peer has none of our keys: all over again.
     pub(super) fn restart(&mut self, env: &mut Env<'_>, now: Instant) {
+        self.hand_over(Cause::PeerRestarted, env, now);
         self.keys.clear();
         self.paths.forget_proofs();
         self.outgoing = None;

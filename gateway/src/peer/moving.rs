@@ -5,6 +5,7 @@
 
 use super::{Peer, is_usable};
 use crate::Output;
+use crate::handover::Cause;
 use crate::path::Evidence;
 use crate::peers::Env;
 use ntm_proto::Path;
@@ -53,11 +54,18 @@ impl Peer {
         let old = before.as_ref().map(|before| before.path);
         if old.is_some_and(|old| self.paths.all().any(|path| path == old)) {
             if self.paths.active_path() != old {
+                self.hand_over(Cause::Preferred, env, now);
                 self.copy_by(old, now);
                 self.way_changed(env, now);
             }
         } else {
+            if old.is_some() {
+                self.hand_over(Cause::OwnMove, env, now);
+            }
             self.note_loss(before, now);
+        }
+        if !env.sockets.is_empty() {
+            self.record(|handover| handover.addressed(now));
         }
         self.bind(env, now);
         self.challenge_all(env, now);
@@ -72,8 +80,10 @@ impl Peer {
         let before = self.paths.evidence();
         let said = self.paths.peer_says(path, standing, now);
         if said.moved {
+            self.hand_over(Cause::PeerMoved, env, now);
             self.note_loss(before, now);
         } else if said.changed {
+            self.hand_over(Cause::PeerPrefers, env, now);
             self.copy_by(before.map(|before| before.path), now);
         }
         if said.changed && self.paths.is_sure() {
@@ -103,7 +113,12 @@ impl Peer {
 
     /// The DC has given the peer other candidates. If it is not any more where our traffic goes, the traffic goes where
     /// it is now.
-    pub(super) fn heed_candidates(&mut self, before: &[SocketAddr], now: Instant) {
+    pub(super) fn heed_candidates(
+        &mut self,
+        before: &[SocketAddr],
+        env: &mut Env<'_>,
+        now: Instant,
+    ) {
         let Some(active) = self.paths.active_path() else {
             return;
         };
@@ -113,7 +128,27 @@ impl Peer {
         }
         let evidence = self.paths.evidence();
         if self.paths.follow(active, &self.candidates) {
+            self.hand_over(Cause::PeerMoved, env, now);
             self.note_loss(evidence, now);
+        }
+    }
+
+    /// The relay does not know us any more, or we let it go: what went through it takes the next best way.
+    pub(super) fn relay_is_gone(&mut self, env: &mut Env<'_>, now: Instant) {
+        let before = self.paths.evidence();
+        self.paths.relay_bound(None);
+        let Some(old) = before.map(|before| before.path) else {
+            return;
+        };
+        if self.paths.active_path() == Some(old) {
+            return;
+        }
+        self.hand_over(Cause::RelayLost, env, now);
+        self.note_loss(before, now);
+        if self.paths.is_sure() {
+            self.way_changed(env, now);
+        } else {
+            self.release(env, now);
         }
     }
 
@@ -137,13 +172,16 @@ impl Peer {
         let is_sure = self.paths.is_sure();
         if self.moving.again_by != Some(path) || is_sure {
             self.moving.again_by = Some(path);
+            let mut count = 0;
             for datagram in self.recent.since(from, now) {
                 if self.paths.carry(datagram.len()).is_none() {
                     break;
                 }
                 let datagram = datagram.to_vec();
                 env.output.push_back(Output::Send { path, datagram });
+                count += 1;
             }
+            self.record(|handover| handover.again += count);
         }
         if is_sure {
             self.moving.lost_from = None;

@@ -27,6 +27,8 @@ pub(crate) struct Traffic {
     pub(crate) received: u64,
     /// The last inner packet in either direction.
     pub(crate) last: Instant,
+    /// The last one that was received.
+    pub(super) arrived: Option<Instant>,
 }
 
 impl Traffic {
@@ -35,6 +37,7 @@ impl Traffic {
             sent: 0,
             received: 0,
             last: now,
+            arrived: None,
         }
     }
 }
@@ -88,6 +91,9 @@ impl Peer {
             }
         }
         let wants_challenge = self.paths.heard(path, is_traffic, now);
+        if is_traffic {
+            self.arrived(path, now);
+        }
         Ok(Opened {
             confirmed,
             wants_challenge,
@@ -147,13 +153,16 @@ impl Peer {
         }
         // Small packets may be more: first words of many devices at once.
         let room = limits.waiting_packets * LONGEST_WAITING;
+        let mut lost = 0;
         let mut held: usize = self.waiting.iter().map(|packet| packet.len() + SLOT).sum();
         while held + out.len() + SLOT > room
             && let Some(oldest) = self.waiting.pop_front()
         {
             held -= oldest.len() + SLOT;
+            lost += 1;
         }
         self.waiting.push_back(out.to_vec());
+        self.record(|handover| handover.lost += lost);
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::rhythm::Rhythm;
 use super::{Opened, Peer};
+use crate::handover::Cause;
 use crate::peers::Env;
 use crate::{Event, Output};
 use ntm_proto::Path;
@@ -113,6 +114,11 @@ impl Watch {
 
     fn ask_pause(&self) -> Duration {
         ASK_PAUSE * (1 << self.asks.saturating_sub(1).min(SLOWER))
+    }
+
+    /// How long nothing has answered what was sent.
+    pub(super) fn silence(&self, now: Instant) -> Option<Duration> {
+        self.unanswered_since.map(|since| now.duration_since(since))
     }
 
     /// When silence becomes doubtful: after something was sent, and either long or unlike the peer's traffic so far.
@@ -382,6 +388,7 @@ impl Peer {
         };
         self.announced = true;
         env.output.push_back(Output::Event(event));
+        self.way_recorded(env, now);
         self.release(env, now);
     }
 
@@ -426,6 +433,7 @@ impl Peer {
         let before = self.paths.evidence();
         let given_up = self.paths.give_up_silent(now);
         if given_up {
+            self.hand_over(Cause::Silence, env, now);
             self.note_loss(before, now);
             env.output.push_back(Output::Event(Event::PathLost {
                 peer: self.name.clone(),

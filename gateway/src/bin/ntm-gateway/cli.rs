@@ -87,7 +87,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
     let command = match parser.next()? {
         None => {
             return Err(anyhow!(
-                "a command is missing: enrol, run, status, devices, tunnels, wans, wan or ping"
+                "a command is missing: enrol, run, status, devices, tunnels, wans, wan, handovers or ping"
             ));
         }
         Some(Long("help") | Short('h')) => return Ok(Task::Text(help::MAIN)),
@@ -99,7 +99,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         return Ok(Task::Text(help::MAIN));
     }
     let help = help::of(&command).ok_or_else(|| {
-        anyhow!("unknown command {command:?}; there are enrol, run, status, devices, tunnels, wans, wan and ping")
+        anyhow!("unknown command {command:?}; there are enrol, run, status, devices, tunnels, wans, wan, handovers and ping")
     })?;
     let most_words = match command.as_str() {
         "enrol" | "ping" => 1,
@@ -229,6 +229,7 @@ fn ask(command: &serde_json::Value, what: Show, json: bool, dir: &Path) -> Resul
         Show::Devices => table::devices(&answer),
         Show::Tunnels => table::tunnels(&answer),
         Show::Wans => table::wans(&answer),
+        Show::Handovers => table::handovers(&answer),
     })
 }
 
@@ -284,7 +285,15 @@ mod tests {
     #[test]
     fn every_command_has_help() {
         for command in [
-            "enrol", "run", "status", "devices", "tunnels", "wans", "wan", "ping",
+            "enrol",
+            "run",
+            "status",
+            "devices",
+            "tunnels",
+            "wans",
+            "wan",
+            "handovers",
+            "ping",
         ] {
             let Ok(Task::Text(text)) = parsed(&format!("{command} --help")) else {
                 panic!("{command}")

@@ -173,7 +173,7 @@ impl Asker {
         match Show::parse(&command.command) {
             Some(what) => self.show(what).await,
             None => Err(
-                "unknown command; there are status, devices, tunnels, wans, wan-prefer, wan-auto and ping"
+                "unknown command; there are status, devices, tunnels, wans, handovers, wan-prefer, wan-auto and ping"
                     .into(),
             ),
         }

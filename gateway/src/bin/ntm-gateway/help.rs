@@ -10,6 +10,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
         "tunnels" => TUNNELS,
         "wans" => WANS,
         "wan" => WAN,
+        "handovers" => HANDOVERS,
         "ping" => PING,
         _ => return None,
     })
@@ -27,6 +28,7 @@ Usage: ntm-gateway COMMAND [OPTIONS]
   tunnels      the tunnels to other gateways
   wans         the ways out
   wan          the same; `wan prefer NAME` puts one of them first, `wan auto` ends that
+  handovers    the last moves of each tunnel from one path to another
   ping NAME    the round trip to a device's gateway, and the path it takes
 
   --help       this text; after a command, more about it
@@ -113,6 +115,21 @@ Alone: lists the ways out, as `wans` does.
 holds until `wan auto`, until that WAN disappears, or until the gateway is restarted; a WAN that
 comes back takes its usual place. `wan auto` goes back to the usual order. Both answer when the
 gateway has taken it up, with the list as it is then.
+
+  --json       for programs
+  --dir DIR    default /etc/ntm
+";
+
+const HANDOVERS: &str = "\
+Usage: ntm-gateway handovers [--json] [--dir DIR]
+
+Lists the last handovers, newest last: when a tunnel took another path, why, and from which to
+which. Then, in milliseconds from its beginning, until there was an address to speak from, until
+the coordinator had answered the registration, until its new direction came, until the new path
+was proven, and until the first packet came by it; these run side by side. DETECT is the silence
+before it was taken for an end. GAP is the longest silence in a stream of packets from the other
+end. AGAIN counts packets sent again, LOST those dropped because too many waited. `-` stands for
+what was not needed or has not come.
 
   --json       for programs
   --dir DIR    default /etc/ntm

@@ -62,6 +62,8 @@ pub(crate) enum Show {
     Tunnels,
     /// WANs.
     Wans,
+    /// The last handovers.
+    Handovers,
 }
 
 impl Show {
@@ -72,6 +74,7 @@ impl Show {
             "devices" => Self::Devices,
             "tunnels" => Self::Tunnels,
             "wans" => Self::Wans,
+            "handovers" => Self::Handovers,
             _ => return None,
         })
     }
@@ -83,6 +86,7 @@ impl Show {
             Self::Devices => "devices",
             Self::Tunnels => "tunnels",
             Self::Wans => "wans",
+            Self::Handovers => "handovers",
         }
     }
 }
@@ -172,5 +176,6 @@ fn show(gateway: &Gateway, ways: &Ways, what: Show, now: Instant) -> Value {
         Show::Devices => json!(gateway.devices()),
         Show::Tunnels => json!(gateway.tunnels(now)),
         Show::Wans => ways.report(gateway),
+        Show::Handovers => json!(gateway.handovers(now)),
     }
 }

@@ -26,6 +26,22 @@ const TUNNELS: [Column; 9] = [
 ];
 /// Only shown where there are any.
 const ALIASES: Column = ("OTHER DOMAINS' DEVICES", "aliases");
+const HANDOVERS: [Column; 14] = [
+    ("AGO S", "ago_s"),
+    ("PEER", "peer"),
+    ("CAUSE", "cause"),
+    ("FROM", "from"),
+    ("TO", "to"),
+    ("GAP", "gap_ms"),
+    ("DETECT", "detect_ms"),
+    ("ADDRESS", "address_ms"),
+    ("REGISTER", "register_ms"),
+    ("DIRECT", "direct_ms"),
+    ("TUNNEL", "tunnel_ms"),
+    ("PACKET", "packet_ms"),
+    ("AGAIN", "again"),
+    ("LOST", "lost"),
+];
 const WANS: [Column; 7] = [
     ("NO", "number"),
     ("INTERFACE", "name"),
@@ -79,6 +95,25 @@ pub(crate) fn wans(value: &Value) -> String {
         &value,
         &WANS,
         "no WAN: no interface outside the LAN is up with an address and a default route\n",
+    )
+}
+
+/// The answer to `handovers`.
+pub(crate) fn handovers(value: &Value) -> String {
+    let mut value = value.clone();
+    for handover in value.as_array_mut().into_iter().flatten() {
+        for end in ["from", "to"] {
+            let hop = &handover[end];
+            if hop.is_object() {
+                let [path, local, remote] = ["path", "local", "remote"].map(|it| cell(&hop[it]));
+                handover[end] = json!(format!("{path} {local}>{remote}"));
+            }
+        }
+    }
+    table(
+        &value,
+        &HANDOVERS,
+        "no handovers: no tunnel has taken another path since the gateway was started\n",
     )
 }
 
@@ -211,10 +246,29 @@ mod tests {
     }
 
     #[test]
+    fn a_handover_is_one_line_from_path_to_path() {
+        let hop = |path, local| json!({"path": path, "local": local, "remote": "203.0.113.2:4750"});
+        let text = handovers(&json!([{
+            "ago_s": 7, "peer": "home.ntm.test", "cause": "own address changed", "done": true,
+            "from": hop("relay", "10.0.0.2:4750"), "to": hop("direct", "10.9.0.2:4750"),
+            "gap_ms": 77.04, "detect_ms": null, "tunnel_ms": 71.5, "again": 3, "lost": 0,
+        }]));
+        let row = text.lines().nth(1).unwrap_or_default();
+        assert!(row.starts_with(
+            "7      home.ntm.test  own address changed  relay 10.0.0.2:4750>203.0.113.2:4750  "
+        ));
+        assert!(
+            row.ends_with("77.0  -       -        -         -       71.5    -       3      0"),
+            "{row}"
+        );
+    }
+
+    #[test]
     fn an_empty_list_says_what_would_fill_it() {
         assert!(devices(&json!([])).contains("DHCP"));
         assert!(tunnels(&json!([])).contains("looks up"));
         assert!(wans(&json!([])).contains("default route"));
+        assert!(handovers(&json!([])).contains("another path"));
     }
 
     #[test]

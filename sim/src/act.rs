@@ -337,7 +337,14 @@ impl World {
                 self.note(node, || "*** goes on".to_owned());
                 match node {
                     Node::Site(site) => self.catch_up(site),
-                    Node::Dc(dc) => self.reload(dc),
+                    Node::Dc(dc) => {
+                        self.reload(dc);
+                        // Only now does it tell of those.
+                        let now = self.now;
+                        let gone = self.sites.iter_mut();
+                        gone.filter_map(|site| site.removed.as_mut())
+                            .for_each(|at| *at = now);
+                    }
                     Node::Relay(_) | Node::Stranger => {}
                 }
                 self.read_buffer(node);

@@ -268,11 +268,13 @@ impl World {
         friends && !self.is_parted(one, other) && !self.is_parted(other, one)
     }
 
-    /// Whether `gone` has been removed, and `other` knows: it is told once, and not again if that is lost.
+    /// Whether `gone` has been removed, and `other` knows: it is told once, and not again if that is lost. While the DC
+    /// stands still it tells nobody.
     fn is_parted(&self, gone: usize, other: usize) -> bool {
         let site = &self.sites[gone];
         let long = |at: Instant| self.now.duration_since(at) > REMOVED_FOR;
-        site.removed.is_some_and(long) && !site.missed_by.contains(&other)
+        let told = site.removed.is_some_and(long) && self.is_running(Node::Dc(0));
+        told && !site.missed_by.contains(&other)
     }
 
     /// Gateways that may not hear that another is removed just now. A DC that has started anew does not remember

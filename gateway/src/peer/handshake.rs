@@ -18,6 +18,9 @@ const ATTEMPT: Duration = Duration::from_secs(8);
 /// How long our own request wins over the other side's when both start at once and our id is the smaller.
 const OURS_WINS: Duration = Duration::from_secs(1);
 
+/// How long an answer of ours keeps us from a request of our own: more than the longest round trip.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(2);
+
 /// Most ways an answer's proof counts for.
 const ANSWERED_PATHS: usize = 8;
 
@@ -46,9 +49,15 @@ pub(super) struct Answered {
 impl Peer {
     /// Starts to get keys, if that is ours to do.
     pub(super) fn begin(&mut self, env: &mut Env<'_>, now: Instant) {
-        if self.initiator && self.outgoing.is_none() {
+        if self.initiator && self.outgoing.is_none() && !self.awaits_confirmation(now) {
             self.request(env, now);
         }
+    }
+
+    /// Whether the peer's request was answered a moment ago, so that it may speak under the new keys soon.
+    pub(super) fn awaits_confirmation(&self, now: Instant) -> bool {
+        let answered = self.answered.as_ref();
+        answered.is_some_and(|answered| now.duration_since(answered.at) < CONFIRMED_WITHIN)
     }
 
     /// The peer has none of our keys: all over again.
@@ -166,7 +175,11 @@ impl Peer {
             .map_err(|_| Reject::Forged)?;
         self.newest_offer = Some(stamp);
         self.paths.forget_stale(now);
-        self.outgoing = None;
+        // Where an answer takes longer than ours may win, one of the two must go on, or both would give theirs up for
+        // the other's again and again.
+        if !self.goes_first(env.setup) {
+            self.outgoing = None;
+        }
         self.keys
             .unconfirmed(Session::new(&keys, offer.generation, false, now));
         self.answered = Some(Answered {
@@ -269,7 +282,11 @@ impl Peer {
             .outgoing
             .as_ref()
             .is_some_and(|outgoing| now.duration_since(outgoing.started) < OURS_WINS);
-        fresh && setup.node < self.node
+        fresh && self.goes_first(setup)
+    }
+
+    fn goes_first(&self, setup: &Setup) -> bool {
+        setup.node < self.node
     }
 
     fn purpose(&self, initiator: NodeId, responder: NodeId) -> Purpose {

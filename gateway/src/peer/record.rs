@@ -16,10 +16,8 @@ impl Peer {
         if let Some(latest) = latest.filter(|latest| latest.goes_on(now)) {
             return latest.join(cause);
         }
-        let detect = match cause {
-            Cause::Silence => self.watch.silence(now),
-            _ => None,
-        };
+        let silence = self.watch.silence(now);
+        let detect = silence.filter(|_| cause == Cause::Silence);
         let (peer, arrived) = (self.name.clone(), self.traffic.arrived);
         let new = Handover::new(peer, cause, self.used, detect, arrived, now);
         if let Some(old) = self.handover.replace(new) {

@@ -163,6 +163,7 @@ impl Peer {
             }
         }
         if opened.confirmed {
+            self.outgoing = None;
             // Everything else that may work is tried now that there are keys to try it with.
             self.challenge_all(env, now);
             self.trial.begin(now);
@@ -456,7 +457,8 @@ impl Peer {
             .watch
             .lost_since
             .is_some_and(|since| now.duration_since(since) >= HELP_AFTER);
-        if waited && self.paths.all().next().is_some() {
+        let is_due = waited && !self.awaits_confirmation(now);
+        if is_due && self.paths.all().next().is_some() {
             self.request(env, now);
         } else {
             self.begin(env, now);

@@ -1,7 +1,7 @@
 //! What every change of a tunnel's way was like: why, from where to where, how long each step took, what it cost.
 //!
-//! A record begins when the way in use is gone or another takes its place. It is done with the first packet of the
-//! other end that comes by the new way; what happens until then belongs to the same handover. The steps are those
+//! A record begins when the way in use is gone or another takes its place. It is done when the new way is proven and
+//! a packet of the other end has come by it; what happens until then belongs to the same handover. The steps are those
 //! of paper 001 (figure 11). There one follows the other; here they run side by side, so each one's time counts from
 //! the beginning.
 
@@ -125,9 +125,9 @@ impl Handover {
         }
     }
 
-    /// Whether the other end has been heard by the new way.
+    /// Whether the new way is proven, and the other end has been heard by it.
     pub(crate) fn is_done(&self) -> bool {
-        self.steps.packet.is_some()
+        self.steps.tunnel.is_some() && self.steps.packet.is_some()
     }
 
     /// Whether a further cause belongs to this handover.
@@ -142,7 +142,7 @@ impl Handover {
     /// A further cause, before this handover is done.
     pub(crate) fn join(&mut self, cause: Cause) {
         self.is_own |= cause == Cause::OwnMove;
-        self.steps.tunnel = None;
+        (self.steps.tunnel, self.steps.packet) = (None, None);
     }
 
     /// We have a socket (again).
@@ -178,6 +178,9 @@ impl Handover {
 
     /// A packet came by `path`; the one before it at `last`.
     pub(crate) fn arrived(&mut self, path: Path, last: Option<Instant>, now: Instant) {
+        if self.steps.packet.is_some() {
+            return;
+        }
         if let (Some(gap), Some(last)) = (&mut self.gap, last) {
             *gap = (*gap).max(now.duration_since(last));
         }

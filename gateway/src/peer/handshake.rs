@@ -18,9 +18,6 @@ const ATTEMPT: Duration = Duration::from_secs(8);
 /// How long our own request wins over the other side's when both start at once and our id is the smaller.
 const OURS_WINS: Duration = Duration::from_secs(1);
 
-/// How long an answer of ours keeps us from a request of our own: more than the longest round trip.
-const CONFIRMED_WITHIN: Duration = Duration::from_secs(2);
-
 /// Most ways an answer's proof counts for.
 const ANSWERED_PATHS: usize = 8;
 
@@ -49,15 +46,9 @@ pub(super) struct Answered {
 impl Peer {
     /// Starts to get keys, if that is ours to do.
     pub(super) fn begin(&mut self, env: &mut Env<'_>, now: Instant) {
-        if self.initiator && self.outgoing.is_none() && !self.awaits_confirmation(now) {
+        if self.initiator && self.outgoing.is_none() {
             self.request(env, now);
         }
-    }
-
-    /// Whether the peer's request was answered a moment ago, so that it may speak under the new keys soon.
-    pub(super) fn awaits_confirmation(&self, now: Instant) -> bool {
-        let answered = self.answered.as_ref();
-        answered.is_some_and(|answered| now.duration_since(answered.at) < CONFIRMED_WITHIN)
     }
 
     /// The peer has none of our keys: all over again.

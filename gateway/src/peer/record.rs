@@ -48,9 +48,7 @@ impl Peer {
     /// An inner packet came by `path`.
     pub(super) fn arrived(&mut self, path: Path, now: Instant) {
         let last = self.traffic.arrived.replace(now);
-        if let Some(handover) = &mut self.handover
-            && !handover.is_done()
-        {
+        if let Some(handover) = &mut self.handover {
             handover.arrived(path, last, now);
         }
     }

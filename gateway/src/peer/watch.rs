@@ -457,8 +457,7 @@ impl Peer {
             .watch
             .lost_since
             .is_some_and(|since| now.duration_since(since) >= HELP_AFTER);
-        let is_due = waited && !self.awaits_confirmation(now);
-        if is_due && self.paths.all().next().is_some() {
+        if waited && self.paths.all().next().is_some() {
             self.request(env, now);
         } else {
             self.begin(env, now);

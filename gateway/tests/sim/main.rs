@@ -6,6 +6,7 @@
 )]
 #![allow(unreachable_pub, reason = "the benchmark uses the same modules")]
 
+mod handovers;
 mod invariants;
 mod net;
 mod packets;

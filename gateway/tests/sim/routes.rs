@@ -28,7 +28,7 @@ fn punched(seed: u8) -> World {
 }
 
 /// One packet each way, and a moment.
-fn chat(world: &mut World, next: u32) {
+pub(crate) fn chat(world: &mut World, next: u32) {
     let (laptop, camera) = (vip(world, CAR), vip(world, HOME));
     world.send_packet(CAR, &udp(lan(LAPTOP), camera, next));
     world.send_packet(HOME, &udp(lan(CAMERA), laptop, next));

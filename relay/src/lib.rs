@@ -277,7 +277,22 @@ impl Relay {
             {
                 self.ask_link(path, datagram, now)
             }
+            Err(Reject::UnknownSource) => {
+                self.say_unbound(path, opening.receiver, now);
+                Err(Reject::UnknownSource)
+            }
             found => found.map(Forward::Udp),
+        }
+    }
+
+    /// Whoever speaks to `receiver` from elsewhere than where it is bound may be the other end, and its NAT has a new
+    /// mapping for it that it knows nothing of. It is told in as few bytes as that takes, and binds again.
+    fn say_unbound(&mut self, path: Path, receiver: PathId, now: Instant) {
+        let sender = self.table.sender(receiver).map(|leg| leg.path);
+        if let Some(sender) = sender.filter(|_| self.answerable(path).is_ok())
+            && self.notices.take(1, 0, now)
+        {
+            self.send(path, notice(sender).to_vec());
         }
     }
 

@@ -113,6 +113,13 @@ impl Table {
         Some(&allocation.legs[place.leg])
     }
 
+    /// The leg whose end speaks to the one with this path id.
+    pub fn sender(&self, path: PathId) -> Option<&LegState> {
+        let place = self.legs.get(&path)?;
+        let allocation = self.slots[place.slot].as_ref()?;
+        Some(&allocation.legs[1 - place.leg])
+    }
+
     /// Where a datagram of `length` bytes from `source` goes on.
     pub fn forward(
         &mut self,

@@ -12,6 +12,7 @@ mod world;
 use ntm_proto::Forward;
 use ntm_proto::id::{PathId, TunnelId};
 use ntm_proto::random::Random;
+use ntm_proto::wire::notice;
 use ntm_relay::{Limits, Reject};
 use std::time::Duration;
 use world::*;
@@ -91,7 +92,23 @@ fn only_the_other_leg_reaches_a_leg() {
         world.handle(path(HOME), &data(PathId(5), 100)),
         Err(Reject::UnknownPath)
     );
-    assert!(world.sent.is_empty(), "silence");
+}
+
+#[test]
+fn who_speaks_from_elsewhere_is_told_to_bind_again_and_no_more_than_that() {
+    let mut world = bound();
+    let elsewhere = path("198.51.100.7:4751");
+    assert!(world.handle(elsewhere, &data(PathId(5), 100)).is_err());
+    assert!(world.sent.is_empty(), "silence about what is not there");
+    assert!(world.handle(elsewhere, &data(OTHER, 100)).is_err());
+    let sent = std::mem::take(&mut world.sent);
+    assert_eq!(sent, [(elsewhere, notice(ONE).to_vec())]);
+    // It is bound where it was: a Notice is no more than a hint.
+    assert!(world.handle(path(HOME), &data(OTHER, 100)).is_ok());
+    for _ in 0..1000 {
+        assert!(world.handle(elsewhere, &data(OTHER, 100)).is_err());
+    }
+    assert!(world.sent.len() < 60, "{}", world.sent.len());
 }
 
 #[test]

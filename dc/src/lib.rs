@@ -50,6 +50,7 @@ pub mod joining;
 mod label;
 pub mod limits;
 mod linking;
+mod live;
 mod naming;
 mod node;
 mod peers;

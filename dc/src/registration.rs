@@ -7,7 +7,8 @@
 //! start of either while the other is online. Another address under the same instance is a move, never a clone.
 
 use crate::limits::LIFETIME;
-use crate::node::{Live, RelayRole, is_older};
+use crate::live::{Live, is_older};
+use crate::node::RelayRole;
 use crate::rate::Bucket;
 use crate::relaying::RelayChange;
 use crate::save::{ReplyTo, Saving};

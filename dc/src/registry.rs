@@ -6,7 +6,8 @@
 use crate::allot::Allotment;
 use crate::guests::{Guests, Party};
 use crate::limits::{LIFETIME, LONGEST_LIFETIME};
-use crate::node::{GatewayRole, Live, Node, RelayRole};
+use crate::live::Live;
+use crate::node::{GatewayRole, Node, RelayRole};
 use crate::record::{DeviceRecord, Record, Snapshot};
 use ntm_proto::id::{DeviceKey, Fqdn, Identity, Label, NodeId, VirtualPrefixes};
 use ntm_proto::key::PublicKey;

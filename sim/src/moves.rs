@@ -158,10 +158,14 @@ impl Journey {
 }
 
 /// Whether it is known that the journey of this seed breaks this rule, as [`crate::shrink::kind`] names it, and not yet
-/// put right: `known.txt` says how the rule's name begins.
+/// put right.
 pub fn is_known(seed: u64, kind: &str) -> bool {
-    let lines = include_str!("../known.txt").lines();
-    let mut lines = lines.filter(|line| !line.starts_with('#'));
+    is_listed(include_str!("../known.txt"), seed, kind)
+}
+
+/// Whether such a list has the seed with a rule whose name begins so.
+pub fn is_listed(list: &str, seed: u64, kind: &str) -> bool {
+    let mut lines = list.lines().filter(|line| !line.starts_with('#'));
     lines.any(|line| {
         let mut parts = line.split('|');
         let known = parts.next().and_then(|at| at.split_whitespace().next());

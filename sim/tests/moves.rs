@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use ntm_sim::attack::Attack;
-use ntm_sim::moves::{Journey, found, is_known};
+use ntm_sim::moves::{Journey, found, is_listed};
 
 #[test]
 fn journeys_that_found_something_once_find_nothing_now() {
@@ -42,8 +42,10 @@ fn late_copies_and_forged_ones_move_no_session() {
 
 #[test]
 fn what_is_known_is_known_of_one_journey_by_the_beginning_of_its_name() {
+    let list = "# seed\n44 126     | a stream is silent (RelayDown, | as 45\n7 1 | x | y\n";
+    let is_known = |seed, kind| is_listed(list, seed, kind);
     assert!(is_known(44, "a stream is silent (RelayDown, relay down)"));
     assert!(!is_known(45, "a stream is silent (RelayDown, relay down)"));
     assert!(!is_known(44, "a stream is silent (Renumbered)"));
-    assert!(!is_known(44, "panic"));
+    assert!(!is_known(44, "panic") && !is_known(126, "a stream is silent (RelayDown,"));
 }

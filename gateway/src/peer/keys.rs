@@ -1,6 +1,6 @@
-//! The sessions of one tunnel: the one in use, the one before, and one that the peer has not confirmed yet.
+//! The sessions of one tunnel: the one in use, two before, and one that the peer has not confirmed yet.
 //!
-//! Both ends keep the last session for packets still on their way. The responder of a handshake does not send under
+//! Both ends keep the last sessions for packets still on their way: two, because two handshakes may cross. The responder of a handshake does not send under
 //! new keys before it has received under them: until then the initiator may not have them. So a renewal loses
 //! nothing, and a replayed Tunnel Request, which can never be confirmed, changes nothing.
 
@@ -16,15 +16,21 @@ const OTHER_RENEWS_LATER: Duration = Duration::from_secs(15);
 #[derive(Default)]
 pub(crate) struct SessionKeys {
     current: Option<Session>,
-    previous: Option<Session>,
+    /// What packets under way may be sealed with, the newest first.
+    previous: [Option<Session>; 2],
     next: Option<Session>,
 }
 
 impl SessionKeys {
     /// Keys that the peer is known to have.
     pub(crate) fn confirmed(&mut self, session: Session) {
-        self.previous = self.current.replace(session);
-        self.next = None;
+        let old = self.current.replace(session);
+        // Our answer to the peer's own request may have reached it: then it speaks under those keys until it has
+        // heard from us under these.
+        self.previous = match self.next.take() {
+            Some(next) => [Some(next), old],
+            None => [old, self.previous[0].take()],
+        };
     }
 
     /// Keys that the peer will have when our answer reaches it.
@@ -68,10 +74,8 @@ impl SessionKeys {
         now: Instant,
     ) -> Result<bool, Reject> {
         let mut result = Err(Reject::Forged);
-        for session in [&mut self.current, &mut self.previous]
-            .into_iter()
-            .flatten()
-        {
+        let known = std::iter::once(&mut self.current).chain(&mut self.previous);
+        for session in known.flatten() {
             if session.generation == generation {
                 result = session.open(datagram, out, now).map_err(reject);
                 if result.is_ok() {
@@ -85,7 +89,8 @@ impl SessionKeys {
             .filter(|session| session.generation == generation)
         {
             session.open(datagram, out, now).map_err(reject)?;
-            self.previous = std::mem::replace(&mut self.current, self.next.take());
+            let old = std::mem::replace(&mut self.current, self.next.take());
+            self.previous = [old, self.previous[0].take()];
             return Ok(true);
         }
         result.map(|()| false)
@@ -132,5 +137,62 @@ fn reject(error: SessionError) -> Reject {
         SessionError::Replayed => Reject::Replayed,
         SessionError::Truncated => Reject::MalformedDatagram,
         SessionError::Forged | SessionError::Expired => Reject::Forged,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ntm_proto::handshake::Keys;
+    use ntm_proto::wire::HEADER_LEN;
+
+    /// Both ends' view of one handshake's outcome.
+    fn sessions(number: u8, first_began: bool, now: Instant) -> [Session; 2] {
+        let (one, other) = ([number; 32], [number + 100; 32]);
+        let keys = |send, receive| Keys { send, receive };
+        [
+            Session::new(&keys(one, other), number, first_began, now),
+            Session::new(&keys(other, one), number, !first_began, now),
+        ]
+    }
+
+    fn sealed(keys: &mut SessionKeys, now: Instant) -> (u8, Vec<u8>) {
+        let mut datagram = vec![0; HEADER_LEN];
+        datagram.extend(*b"inner");
+        keys.seal(Kind::Data, PathId(7), &mut datagram, now)
+            .unwrap();
+        (keys.current.as_ref().unwrap().generation, datagram)
+    }
+
+    fn opens(keys: &mut SessionKeys, (generation, datagram): &(u8, Vec<u8>), now: Instant) -> bool {
+        keys.open(*generation, datagram, &mut Vec::new(), now)
+            .is_ok()
+    }
+
+    #[test]
+    fn two_handshakes_that_cross_lose_nothing_in_either_order() {
+        for second_answers_last in [false, true] {
+            let now = Instant::now();
+            let [mut one, mut other] = [SessionKeys::default(), SessionKeys::default()];
+            let [mine, theirs] = sessions(1, true, now);
+            one.confirmed(mine);
+            other.confirmed(theirs);
+            let old = (sealed(&mut one, now), sealed(&mut other, now));
+            // Each has answered the other's request, then gets the answer to its own.
+            let [first, first_theirs] = sessions(2, true, now);
+            let [second, second_theirs] = sessions(3, false, now);
+            other.unconfirmed(first_theirs);
+            one.unconfirmed(second);
+            one.confirmed(first);
+            if second_answers_last {
+                other.confirmed(second_theirs);
+            }
+            for _ in 0..2 {
+                let (from_one, from_other) = (sealed(&mut one, now), sealed(&mut other, now));
+                assert!(opens(&mut other, &from_one, now), "{second_answers_last}");
+                assert!(opens(&mut one, &from_other, now), "{second_answers_last}");
+            }
+            assert!(opens(&mut one, &old.1, now) && opens(&mut other, &old.0, now));
+        }
     }
 }

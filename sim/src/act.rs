@@ -2,7 +2,7 @@
 
 use crate::net::Delivery;
 use crate::nodes::{coordinator, relay, snapshot};
-use crate::packets::udp;
+use crate::packets::{Transport, inner};
 use crate::spec::{Dice, WanSpec, WorldSpec, wans};
 use crate::world::{Later, Node, Process, World, common_group, stranger_addresses};
 use ntm_dc::Record;
@@ -255,6 +255,17 @@ impl World {
 
     /// A device sends a packet to another's virtual address; its number, if both have one.
     pub fn send_packet(&mut self, from: DeviceAt, to: DeviceAt, length: usize) -> Option<u32> {
+        self.send_inner(Transport::Udp, from, to, length)
+    }
+
+    /// The same, of either transport.
+    pub(crate) fn send_inner(
+        &mut self,
+        transport: Transport,
+        from: DeviceAt,
+        to: DeviceAt,
+        length: usize,
+    ) -> Option<u32> {
         let sender = &self.sites[from.0].devices[from.1];
         let vip = self.sites[to.0].devices[to.1].vip?;
         if !sender.present || from == to || !self.is_running(Node::Site(from.0)) {
@@ -262,7 +273,7 @@ impl World {
         }
         let source = sender.lan.address;
         let number = self.watch.sent(from, to);
-        let packet = udp(source, vip, number, length);
+        let packet = inner(transport, source, vip, number, length);
         let mut out = std::mem::take(&mut self.out);
         let forward = self.sites[from.0]
             .machine

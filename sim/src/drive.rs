@@ -5,6 +5,7 @@ use crate::watch::Call;
 use crate::world::{Later, Node, Process, World, dc_addresses};
 use ntm_gateway::Output;
 use ntm_proto::{Forward, Path};
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -104,25 +105,32 @@ impl World {
         let (mut out, bytes) = (std::mem::take(&mut self.out), &delivery.bytes);
         match node {
             Node::Dc(number) => {
-                let _ = self.dcs[number]
-                    .machine
-                    .handle_datagram(path, bytes, self.now);
+                let dc = &mut self.dcs[number].machine;
+                let result = dc.handle_datagram(path, bytes, self.now);
+                self.note_refusal(node, path, result.err());
             }
             Node::Relay(number) => {
-                let forward = self.relays[number]
-                    .machine
-                    .handle_datagram(path, bytes, self.now);
-                self.forward(node, forward.ok(), bytes);
+                let relay = &mut self.relays[number].machine;
+                let result = relay.handle_datagram(path, bytes, self.now);
+                self.forward(node, result.ok(), bytes);
+                self.note_refusal(node, path, result.err());
             }
             Node::Site(number) => {
                 let machine = &mut self.sites[number].machine;
-                let forward = machine.handle_datagram(path, bytes, &mut out, self.now);
-                self.forward(node, forward.ok(), &out);
+                let result = machine.handle_datagram(path, bytes, &mut out, self.now);
+                self.forward(node, result.ok(), &out);
+                self.note_refusal(node, path, result.err());
             }
             Node::Stranger => {}
         }
         self.out = out;
         self.settle(node);
+    }
+
+    fn note_refusal(&mut self, node: Node, path: Path, reject: Option<impl Debug>) {
+        if let Some(reject) = reject {
+            self.note(node, || format!("refused from {}: {reject:?}", path.remote));
+        }
     }
 
     pub(crate) fn forward(&mut self, node: Node, forward: Option<Forward>, bytes: &[u8]) {

@@ -5,6 +5,7 @@
 //! direction, which show every gap; or both.
 
 use crate::act::DeviceAt;
+use crate::packets::Transport;
 use crate::world::World;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -211,17 +212,17 @@ impl Sessions {
 
     fn send(&mut self, number: usize, payload: Payload, world: &mut World) {
         let session = &self.list[number];
-        let forth = match payload {
-            Payload::Segment(..) => true,
-            Payload::Ack(..) => false,
-            Payload::Stream(side, _) => side == 0,
+        let (transport, forth) = match payload {
+            Payload::Segment(..) => (Transport::Tcp, true),
+            Payload::Ack(..) => (Transport::Tcp, false),
+            Payload::Stream(side, _) => (Transport::Udp, side == 0),
         };
         let (from, to) = if forth {
             (session.from, session.to)
         } else {
             (session.to, session.from)
         };
-        if let Some(serial) = world.send_packet(from, to, LENGTH) {
+        if let Some(serial) = world.send_inner(transport, from, to, LENGTH) {
             self.meaning.insert(serial, (number, payload));
         }
         if self.meaning.len() > UNDER_WAY {

@@ -17,6 +17,7 @@ mod recent;
 mod record;
 mod rhythm;
 mod traffic;
+mod waiting;
 mod watch;
 
 use crate::handover::{Handover, Hop};
@@ -37,11 +38,12 @@ use ntm_proto::key::PublicKey;
 use ntm_proto::message::{Message, RouteDirection, Why};
 use ntm_proto::wire::{HEADER_LEN, Kind};
 use recent::Recent;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 pub(crate) use traffic::{Opened, Traffic};
+pub(crate) use waiting::Waiting;
 pub(crate) use watch::Watch;
 
 /// Most devices remembered behind one peer.
@@ -77,8 +79,8 @@ pub(crate) struct Peer {
     /// The Tunnel Request we answered and that is not confirmed yet.
     answered: Option<Answered>,
     cookie: Option<(Cookie, Instant)>,
-    /// Sealed packets to be, with their destinations' translation done, until the tunnel is up.
-    waiting: VecDeque<Vec<u8>>,
+    /// Packets, translated, until there is a way.
+    waiting: Waiting,
     recent: Recent,
     moving: Moving,
     announced: bool,
@@ -115,7 +117,7 @@ impl Peer {
             newest_offer: None,
             answered: None,
             cookie: None,
-            waiting: VecDeque::new(),
+            waiting: Waiting::default(),
             recent: Recent::default(),
             moving: Moving::default(),
             announced: false,

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// Bytes that an unproven way may carry after a move, until it has proved itself.
 const ON_CREDIT: usize = 128 << 10;
 
+/// How long it may: what does not answer by then leads nowhere, and what would be sent there is better kept.
+const ON_CREDIT_FOR: Duration = Duration::from_secs(2);
+
 /// What was heard since then counts as heard now.
 const JUST_NOW: Duration = Duration::from_secs(1);
 /// A round trip that was never measured.
@@ -121,12 +124,16 @@ impl Paths {
             .for_each(|way| (way.peer_era, way.peer_rank) = (0, 0));
     }
 
-    /// Where `length` bytes of bulk traffic go: a proven way, or one that has credit left.
-    pub(crate) fn carry(&mut self, length: usize) -> Option<Path> {
+    /// Where `length` bytes of bulk traffic go: a proven way, or one that has credit and time left.
+    pub(crate) fn carry(&mut self, length: usize, now: Instant) -> Option<Path> {
         let active = self.active?;
         let way = self.ways.iter_mut().find(|way| way.path == active)?;
         if way.proven {
             return Some(active);
+        }
+        let since = *way.used_since.get_or_insert(now);
+        if now.duration_since(since) >= ON_CREDIT_FOR {
+            return None;
         }
         way.credit = way.credit.checked_sub(length)?;
         Some(active)
@@ -181,7 +188,7 @@ impl Paths {
     /// Traffic goes by `path` from now on, though it is not proven.
     fn lean_on(&mut self, path: Path) {
         if let Some(way) = self.ways.iter_mut().find(|way| way.path == path) {
-            way.credit = ON_CREDIT;
+            (way.credit, way.used_since) = (ON_CREDIT, None);
             self.active = Some(path);
         }
     }

@@ -40,8 +40,9 @@ pub(crate) struct Way {
     pub(super) peer_rank: u8,
     /// The newest era of the peer that was heard by it.
     pub(super) peer_era: u64,
-    /// Bytes it may carry without proof.
+    /// Bytes it may carry without proof, and since when it has.
     pub(super) credit: usize,
+    pub(super) used_since: Option<Instant>,
     barred_until: Option<Instant>,
 }
 
@@ -64,6 +65,7 @@ impl Way {
             peer_rank: 0,
             peer_era: 0,
             credit: 0,
+            used_since: None,
             barred_until: None,
         }
     }

@@ -1,6 +1,7 @@
 //! Tunnel Request and Response: how a tunnel gets its keys.
 
 use super::Peer;
+use super::recent::Recent;
 use crate::handover::Cause;
 use crate::peers::Env;
 use crate::{Output, Reject, Setup};
@@ -55,6 +56,7 @@ impl Peer {
     pub(super) fn restart(&mut self, env: &mut Env<'_>, now: Instant) {
         self.hand_over(Cause::PeerRestarted, env, now);
         self.keys.clear();
+        self.recent = Recent::default();
         self.paths.forget_proofs();
         self.outgoing = None;
         self.answered = None;

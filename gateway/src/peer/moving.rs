@@ -174,7 +174,7 @@ impl Peer {
             self.moving.again_by = Some(path);
             let mut count = 0;
             for datagram in self.recent.since(from, now) {
-                if self.paths.carry(datagram.len()).is_none() {
+                if self.paths.carry(datagram.len(), now).is_none() {
                     break;
                 }
                 let datagram = datagram.to_vec();
@@ -185,6 +185,13 @@ impl Peer {
         }
         if is_sure {
             self.moving.lost_from = None;
+        }
+    }
+
+    /// Gives memory back that nothing is to be sent again from.
+    pub(super) fn tidy(&mut self, now: Instant) {
+        if self.moving.lost_from.is_none() {
+            self.recent.tidy(now);
         }
     }
 

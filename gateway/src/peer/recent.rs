@@ -1,13 +1,19 @@
 //! The last moments of what was sent, to be sent again when a way turns out to have died.
 //!
 //! Datagrams are kept as they left, sealed; the other end's replay window drops those it has. One block of memory
-//! for each tunnel with traffic, none for the others; what is new takes the place of what is oldest.
+//! for each tunnel with traffic, none for the others; what is new takes the place of what is oldest. Most of what is a
+//! few seconds old is not worth sending again: who waits for it has asked again or given up. TCP may take minutes to say
+//! it again by itself, and says the first of what it misses only.
 
+use ntm_proto::session::REJECT_AFTER;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What is older is not worth sending again: who waits for it has asked again or given up.
+/// How long a datagram is worth sending again.
 const LONGEST: Duration = Duration::from_secs(3);
+/// The same if it is TCP's: until its keys are gone.
+const LONGEST_TCP: Duration = REJECT_AFTER;
+
 /// Datagrams kept at most: half of what the other end's replay window holds.
 const MOST: usize = 4096;
 
@@ -16,6 +22,7 @@ struct Kept {
     at: Instant,
     start: usize,
     length: usize,
+    is_tcp: bool,
 }
 
 /// The block and what is in it, oldest first.
@@ -29,7 +36,7 @@ pub(crate) struct Recent {
 
 impl Recent {
     /// Keeps a datagram in a block of `room` bytes; 0 keeps nothing.
-    pub(crate) fn keep(&mut self, datagram: &[u8], room: usize, now: Instant) {
+    pub(crate) fn keep(&mut self, datagram: &[u8], is_tcp: bool, room: usize, now: Instant) {
         let length = datagram.len();
         if length > room {
             return;
@@ -60,13 +67,17 @@ impl Recent {
             at: now,
             start,
             length,
+            is_tcp,
         });
         self.next = end;
     }
 
     /// What left at `from` or later, and not too long ago; oldest first.
     pub(crate) fn since(&self, from: Instant, now: Instant) -> impl Iterator<Item = &[u8]> {
-        let young = move |kept: &&Kept| kept.at >= from && now.duration_since(kept.at) <= LONGEST;
+        let young = move |kept: &&Kept| {
+            let longest = if kept.is_tcp { LONGEST_TCP } else { LONGEST };
+            kept.at >= from && now.duration_since(kept.at) <= longest
+        };
         let kept = self.kept.iter().filter(young);
         kept.map(|kept| &self.block[kept.start..kept.start + kept.length])
     }
@@ -97,7 +108,7 @@ mod tests {
         let mut recent = Recent::default();
         for number in 0..200u8 {
             let length = 100 + usize::from(number) * 7 % 90;
-            recent.keep(&vec![number; length], 1000, now);
+            recent.keep(&vec![number; length], false, 1000, now);
             let kept: Vec<&[u8]> = recent.since(now, now).collect();
             assert!(kept.iter().all(|it| it.iter().all(|byte| *byte == it[0])));
             let newest: Vec<u8> = firsts(&recent, now, now);
@@ -115,16 +126,20 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut recent = Recent::default();
         for number in 0..5u8 {
-            recent.keep(&[number; 64], 4096, start + second * u32::from(number));
+            let at = start + second * u32::from(number);
+            recent.keep(&[number; 64], number == 1, 4096, at);
         }
         assert_eq!(
             firsts(&recent, start + second * 2, start + second * 4),
             [2, 3, 4]
         );
-        assert_eq!(firsts(&recent, start, start + second * 6), [3, 4]);
+        assert_eq!(firsts(&recent, start, start + second * 6), [1, 3, 4]);
+        let long = start + second + LONGEST_TCP;
+        assert_eq!(firsts(&recent, start, long), [1]);
+        assert_eq!(firsts(&recent, start, long + second).len(), 0);
         recent.tidy(start + second * 8);
         assert!(recent.block.is_empty());
-        recent.keep(&[1; 64], 0, start);
+        recent.keep(&[1; 64], false, 0, start);
         assert_eq!(firsts(&recent, start, start).len(), 0);
     }
 }

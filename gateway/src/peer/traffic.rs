@@ -1,5 +1,6 @@
 //! Packets through the tunnel: sealed, opened, counted, and held while there is no way yet.
 
+use super::waiting::{LONGEST, TCP, Waiting};
 use super::{Peer, RelayEnd};
 use crate::peers::Env;
 use crate::translate::{self, Ends};
@@ -7,17 +8,13 @@ use crate::{Limits, Output, Reject};
 use ntm_proto::Path;
 use ntm_proto::id::Identity;
 use ntm_proto::wire::{HEADER_LEN, Kind};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 /// The devices behind a peer, by their virtual addresses.
 type Remotes = BTreeMap<Ipv4Addr, Identity>;
 
-/// Longest packet worth holding: the longest the TUN interface gives.
-const LONGEST_WAITING: usize = 2048;
-/// What holding a packet costs besides its bytes: more packets than that allows would be slow to count.
-const SLOT: usize = 128;
 /// Silence after which a packet is the beginning of something.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -58,12 +55,12 @@ impl Peer {
         translate::rewrite(&mut out[HEADER_LEN..], ends);
         self.traffic.last = now;
         let is_up = self.keys.is_up(now);
-        let path = is_up.then(|| self.paths.carry(out.len())).flatten();
+        let path = is_up.then(|| self.paths.carry(out.len(), now)).flatten();
         let Some(path) = path else {
-            return self.hold(out, limits).map(|()| None);
+            return self.hold(out, limits, now).map(|()| None);
         };
         self.keys.seal(Kind::Data, self.peer_path, out, now)?;
-        self.recent.keep(out, limits.resend, now);
+        self.recent.keep(out, is_tcp(packet), limits.resend, now);
         self.traffic.sent += packet.len() as u64;
         self.watch.sent(now);
         Ok(Some(path))
@@ -110,7 +107,7 @@ impl Peer {
     }
 
     /// What another tunnel to the same gateway goes on with: its devices, and the packets that wait.
-    pub(crate) fn take_over(&mut self) -> (Remotes, VecDeque<Vec<u8>>) {
+    pub(crate) fn take_over(&mut self) -> (Remotes, Waiting) {
         (
             std::mem::take(&mut self.remotes),
             std::mem::take(&mut self.waiting),
@@ -118,7 +115,7 @@ impl Peer {
     }
 
     /// Goes on with what the tunnel before had.
-    pub(crate) fn inherit(&mut self, remotes: Remotes, waiting: VecDeque<Vec<u8>>) {
+    pub(crate) fn inherit(&mut self, remotes: Remotes, waiting: Waiting) {
         self.remotes.extend(remotes);
         self.waiting = waiting;
     }
@@ -129,42 +126,40 @@ impl Peer {
             return;
         }
         self.send_again(env, now);
-        while let Some(waiting) = self.waiting.front()
-            && let Some(path) = self.paths.carry(waiting.len())
-            && let Some(mut datagram) = self.waiting.pop_front()
+        let lost = self.waiting.drop_stale(now);
+        self.record(|handover| handover.lost += lost);
+        while let Some(length) = self.waiting.next_len()
+            && let Some(path) = self.paths.carry(length, now)
+            && let Some(mut datagram) = self.waiting.take()
         {
             self.traffic.sent += (datagram.len() - HEADER_LEN) as u64;
+            let is_tcp = is_tcp(&datagram[HEADER_LEN..]);
             if self
                 .keys
                 .seal(Kind::Data, self.peer_path, &mut datagram, now)
                 .is_ok()
             {
-                self.recent.keep(&datagram, env.setup.limits.resend, now);
+                let room = env.setup.limits.resend;
+                self.recent.keep(&datagram, is_tcp, room, now);
                 self.watch.sent(now);
                 env.output.push_back(Output::Send { path, datagram });
             }
         }
     }
 
-    /// Keeps a translated packet until the tunnel is up; the oldest makes room.
-    fn hold(&mut self, out: &[u8], limits: &Limits) -> Result<(), Reject> {
-        if out.len() > LONGEST_WAITING {
-            return Err(Reject::QueueFull);
-        }
-        // Small packets may be more: first words of many devices at once.
-        let room = limits.waiting_packets * LONGEST_WAITING;
-        let mut lost = 0;
-        let mut held: usize = self.waiting.iter().map(|packet| packet.len() + SLOT).sum();
-        while held + out.len() + SLOT > room
-            && let Some(oldest) = self.waiting.pop_front()
-        {
-            held -= oldest.len() + SLOT;
-            lost += 1;
-        }
-        self.waiting.push_back(out.to_vec());
+    /// Keeps a translated packet until there is a way.
+    fn hold(&mut self, out: &[u8], limits: &Limits, now: Instant) -> Result<(), Reject> {
+        let room = limits.waiting_packets * LONGEST;
+        let dropped = self.waiting.keep(out, room, now);
+        let lost = dropped.unwrap_or(1);
         self.record(|handover| handover.lost += lost);
-        Ok(())
+        dropped.map(drop).ok_or(Reject::QueueFull)
     }
+}
+
+/// Whether this is a TCP packet.
+fn is_tcp(packet: &[u8]) -> bool {
+    packet.get(9) == Some(&TCP)
 }
 
 /// What opening a datagram showed.

@@ -241,7 +241,7 @@ impl Peer {
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, env: &mut Env<'_>, now: Instant) {
         self.watch.checked = now;
-        self.recent.tidy(now);
+        self.tidy(now);
         self.watch.keep_warm = env.keep_warm;
         self.handshake_timeout(env, now);
         self.bind(env, now);
@@ -264,7 +264,8 @@ impl Peer {
     /// When [`Self::handle_timeout`] is due.
     pub(crate) fn poll_timeout(&self) -> Instant {
         let watch = &self.watch;
-        let is_lost = watch.lost_since.is_some() || self.paths.active_path().is_none();
+        let is_lost =
+            watch.lost_since.is_some() || self.paths.active_path().is_none() || self.is_stuck();
         let probe = match (watch.silent_at(self.paths.patience()), watch.probed) {
             _ if is_lost => watch.checked + self.search_pause(watch.checked),
             (Some(silent), None) => silent,
@@ -394,7 +395,8 @@ impl Peer {
     }
 
     fn probe(&mut self, env: &mut Env<'_>, now: Instant) {
-        let is_lost = self.paths.active_path().is_none() && !env.sockets.is_empty();
+        let has_way = self.paths.active_path().is_some() && !self.is_stuck();
+        let is_lost = !has_way && !env.sockets.is_empty();
         if is_lost {
             self.note_lost(now);
         }
@@ -485,6 +487,12 @@ impl Peer {
             false if lost < LATER => SLOW,
             false => SLOWEST,
         }
+    }
+
+    /// Whether traffic waits although there is a way: that has had its credit and not proved itself.
+    fn is_stuck(&self) -> bool {
+        let is_unsure = self.paths.active_path().is_some() && !self.paths.is_sure();
+        is_unsure && self.waiting.len() > 0
     }
 
     pub(super) fn note_lost(&mut self, now: Instant) {

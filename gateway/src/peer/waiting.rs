@@ -1,0 +1,225 @@
+//! Packets that wait for a way: the newest of each flow.
+//!
+//! A tunnel may be without a way for minutes. What gets a session going again is what its sender said last: TCP
+//! repeats its oldest segment ever more rarely, and would take up to two minutes to say it once more by itself. So
+//! a flow that sends much takes no room from one that sends little, and the older packets of a flow make room for its
+//! newer ones.
+
+use ntm_proto::ip::Ipv4View;
+use ntm_proto::wire::HEADER_LEN;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+/// Longest packet worth holding: the longest the TUN interface gives.
+pub(super) const LONGEST: usize = 2048;
+/// What holding a packet costs besides its bytes: more packets than that allows would be slow to look through.
+const SLOT: usize = 128;
+/// What waited longer is of no use to anybody, unless it is TCP's.
+const FRESH_FOR: Duration = Duration::from_secs(10);
+
+/// Its protocol number.
+pub(super) const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+/// Packets that belong together: protocol, addresses, and ports where there are any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Flow {
+    protocol: u8,
+    ends: (Ipv4Addr, Ipv4Addr),
+    ports: [u8; 4],
+}
+
+struct Held {
+    flow: Flow,
+    at: Instant,
+    /// Room for the header, then the packet as it is in the tunnel.
+    datagram: Vec<u8>,
+}
+
+impl Held {
+    fn cost(&self) -> usize {
+        self.datagram.len() + SLOT
+    }
+
+    fn is_stale(&self, now: Instant) -> bool {
+        self.flow.protocol != TCP && now.duration_since(self.at) >= FRESH_FOR
+    }
+}
+
+/// What waits for one tunnel, the oldest first.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    packets: VecDeque<Held>,
+    /// What each flow's packets cost together.
+    costs: BTreeMap<Flow, usize>,
+    cost: usize,
+}
+
+impl Waiting {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// Keeps a copy, if that fits into `room` bytes at all. How many others made room for it.
+    pub(crate) fn keep(&mut self, datagram: &[u8], room: usize, now: Instant) -> Option<u32> {
+        let packet = datagram.get(HEADER_LEN..)?;
+        let flow = flow(packet)?;
+        let held = Held {
+            flow,
+            at: now,
+            datagram: datagram.to_vec(),
+        };
+        if packet.len() > LONGEST || held.cost() > room {
+            return None;
+        }
+        let mut dropped = 0;
+        while self.cost + held.cost() > room && self.drop_one() {
+            dropped += 1;
+        }
+        self.cost += held.cost();
+        *self.costs.entry(flow).or_default() += held.cost();
+        self.packets.push_back(held);
+        Some(dropped)
+    }
+
+    /// How long the next one to leave is.
+    pub(crate) fn next_len(&self) -> Option<usize> {
+        self.packets.front().map(|held| held.datagram.len())
+    }
+
+    /// Takes the oldest out.
+    pub(crate) fn take(&mut self) -> Option<Vec<u8>> {
+        self.remove(0)
+    }
+
+    /// Drops what is of no use any more; how many that were.
+    pub(crate) fn drop_stale(&mut self, now: Instant) -> u32 {
+        let mut dropped = 0;
+        while let Some(at) = self.packets.iter().position(|held| held.is_stale(now)) {
+            self.remove(at);
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// Drops the oldest packet of the flow that has the most. Whether there was one.
+    fn drop_one(&mut self) -> bool {
+        let most = self.costs.iter().max_by_key(|(_, cost)| **cost);
+        let Some(flow) = most.map(|(flow, _)| *flow) else {
+            return false;
+        };
+        let oldest = self.packets.iter().position(|held| held.flow == flow);
+        oldest.and_then(|at| self.remove(at)).is_some()
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Vec<u8>> {
+        let held = self.packets.remove(at)?;
+        self.cost -= held.cost();
+        if let Some(cost) = self.costs.get_mut(&held.flow) {
+            *cost -= held.cost();
+            if *cost == 0 {
+                self.costs.remove(&held.flow);
+            }
+        }
+        Some(held.datagram)
+    }
+}
+
+/// A later fragment counts to the flow of its two ends.
+fn flow(packet: &[u8]) -> Option<Flow> {
+    let view = Ipv4View::new(packet).ok()?;
+    let protocol = view.protocol();
+    let has_ports = matches!(protocol, TCP | UDP) && view.is_first_fragment();
+    let ports = view.payload().first_chunk().filter(|_| has_ports);
+    Some(Flow {
+        protocol,
+        ends: (view.source(), view.destination()),
+        ports: ports.copied().unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A datagram to be with a packet of this protocol, source port, payload and number.
+    fn datagram(protocol: u8, port: u8, payload: usize, number: u8) -> Vec<u8> {
+        let total = 20 + 4 + payload;
+        let mut datagram = vec![0; HEADER_LEN];
+        datagram.extend([
+            0x45,
+            0,
+            (total >> 8) as u8,
+            total as u8,
+            0,
+            0,
+            0,
+            0,
+            64,
+            protocol,
+            0,
+            0,
+        ]);
+        datagram.extend([10, 0, 0, 1, 10, 0, 0, 2, 0, port, 0, 80]);
+        datagram.extend(vec![number; payload]);
+        datagram
+    }
+
+    fn numbers(waiting: &mut Waiting) -> Vec<u8> {
+        let taken = std::iter::from_fn(|| waiting.take());
+        taken
+            .filter_map(|datagram| datagram.last().copied())
+            .collect()
+    }
+
+    #[test]
+    fn a_stream_takes_no_room_from_who_says_little() {
+        let (now, mut waiting) = (Instant::now(), Waiting::default());
+        let room = 20 * (SLOT + HEADER_LEN + 124);
+        assert_eq!(waiting.keep(&datagram(TCP, 1, 100, 1), room, now), Some(0));
+        for number in 100..200 {
+            assert!(
+                waiting
+                    .keep(&datagram(UDP, 2, 100, number), room, now)
+                    .is_some()
+            );
+        }
+        assert_eq!(waiting.keep(&datagram(TCP, 1, 100, 2), room, now), Some(1));
+        assert_eq!(waiting.len(), 20);
+        let expected: Vec<u8> = [1].into_iter().chain(182..200).chain([2]).collect();
+        assert_eq!(numbers(&mut waiting), expected);
+        assert_eq!(
+            (waiting.cost, waiting.costs.len(), waiting.len()),
+            (0, 0, 0)
+        );
+    }
+
+    #[test]
+    fn of_one_flow_the_newest_stay() {
+        let (now, mut waiting) = (Instant::now(), Waiting::default());
+        let room = 3 * (SLOT + HEADER_LEN + 1224);
+        for number in 1..10 {
+            waiting.keep(&datagram(TCP, 1, 1200, number), room, now);
+        }
+        assert_eq!(numbers(&mut waiting), [7, 8, 9]);
+        assert_eq!(
+            waiting.keep(&datagram(TCP, 1, 2100, 1), usize::MAX, now),
+            None
+        );
+        assert_eq!(waiting.keep(&datagram(TCP, 1, 1200, 1), 100, now), None);
+        assert_eq!(waiting.keep(&[0; 40], room, now), None);
+    }
+
+    #[test]
+    fn only_tcp_outlives_a_long_outage() {
+        let (start, mut waiting) = (Instant::now(), Waiting::default());
+        let second = Duration::from_secs(1);
+        waiting.keep(&datagram(TCP, 1, 10, 1), 4096, start);
+        waiting.keep(&datagram(UDP, 2, 10, 2), 4096, start);
+        waiting.keep(&datagram(UDP, 2, 10, 3), 4096, start + second * 5);
+        assert_eq!(waiting.drop_stale(start + FRESH_FOR), 1);
+        assert_eq!(numbers(&mut waiting), [1, 3]);
+    }
+}

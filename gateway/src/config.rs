@@ -12,9 +12,12 @@ mod tests;
 pub use lan::{Dhcp, Lan, StaticLease};
 pub use reader::ConfigError;
 
+use crate::Limits;
 use ntm_proto::UDP_PORT;
 use reader::{Document, Section, Value};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// The file's name inside the state directory.
 pub const FILE_NAME: &str = "ntm-gateway.toml";
@@ -24,6 +27,10 @@ pub const MAX_INTERFACE_NAME: usize = 15;
 const MAX_LIST: usize = 8;
 /// Leaves room in 1,500 bytes for outer IPv6 (40), UDP (8), our 32, and 20 for a carrier's own tunnel.
 const DEFAULT_MTU: u16 = 1400;
+
+/// How long a tunnel that carries nothing, or cannot, is kept at least and at most.
+const TUNNEL_LIFE: RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(7 * 86_400);
 
 /// What enrolment writes where there is no file yet.
 pub const EXAMPLE: &str = include_str!("config/example.toml");
@@ -63,6 +70,8 @@ pub struct Tunnel {
     pub interface: String,
     /// The longest inner packet, in bytes.
     pub mtu: u16,
+    /// What each tunnel may keep, and for how long; the rest is not for people to set.
+    pub limits: Limits,
 }
 
 /// How much is logged.
@@ -173,7 +182,7 @@ fn read_wan_names(
 }
 
 fn read_tunnel(section: &Section<'_>, lan: &Lan) -> Result<Tunnel, ConfigError> {
-    section.only(&["interface", "mtu"])?;
+    section.only(&["interface", "mtu", "resend", "hold", "idle", "outage"])?;
     let name = match section.get("interface") {
         Some(value) => {
             let name = interface(&value)?;
@@ -193,6 +202,30 @@ fn read_tunnel(section: &Section<'_>, lan: &Lan) -> Result<Tunnel, ConfigError> 
     Ok(Tunnel {
         interface: name,
         mtu,
+        limits: read_limits(section)?,
+    })
+}
+
+/// KiB and times: see the example file.
+fn read_limits(section: &Section<'_>) -> Result<Limits, ConfigError> {
+    let usual = Limits::default();
+    let kib = |key, usual: usize, least, most| {
+        let value = section.get(key);
+        let number = value.map(|value| value.number(least, most)).transpose()?;
+        Ok(number.map_or(usual, |kib: u16| usize::from(kib) << 10))
+    };
+    let time = |key, usual| {
+        let value = section.get(key);
+        value.map_or(Ok(usual), |value| {
+            value.duration(TUNNEL_LIFE, "a tunnel is kept", "15m")
+        })
+    };
+    Ok(Limits {
+        resend: kib("resend", usual.resend, 0, 4096)?,
+        hold: kib("hold", usual.hold, 4, 4096)?,
+        idle: time("idle", usual.idle)?,
+        outage: time("outage", usual.outage)?,
+        ..usual
     })
 }
 

@@ -87,7 +87,7 @@ pub struct Setup {
 }
 
 /// Bounds of every table and queue a stranger, a device or a peer could fill.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// LAN devices.
     pub devices: usize,
@@ -99,8 +99,10 @@ pub struct Limits {
     pub aliases: usize,
     /// Direction Requests without an answer yet.
     pub directions: usize,
-    /// Packets that wait for one tunnel or direction; for a tunnel, of small ones so many as take the same room.
+    /// Packets that wait for one direction.
     pub waiting_packets: usize,
+    /// Bytes of packets that wait for a way of one tunnel.
+    pub hold: usize,
     /// DNS questions and pings without an answer yet.
     pub questions: usize,
     /// Bytes of what was sent last that each tunnel with traffic keeps, to send them again when a way dies; 0: none.
@@ -120,6 +122,7 @@ impl Default for Limits {
             aliases: 4096,
             directions: 256,
             waiting_packets: 32,
+            hold: 64 << 10,
             questions: 256,
             resend: 256 << 10,
             idle: Duration::from_secs(900),

@@ -130,6 +130,7 @@ impl World for Car {
                 pairs: 16,
                 directions: 8,
                 waiting_packets: 4,
+                hold: 8 << 10,
                 questions: 8,
                 aliases: 4,
                 resend: 16 << 10,

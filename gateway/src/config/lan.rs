@@ -83,7 +83,10 @@ impl Lan {
         };
         let lease_time = section
             .get("lease_time")
-            .map_or(Ok(DEFAULT_LEASE), |value| read_duration(&value))?;
+            .map_or(Ok(DEFAULT_LEASE), |value| {
+                let lease = lan_dhcp::MIN_LEASE_TIME..=lan_dhcp::MAX_LEASE_TIME;
+                value.duration(lease, "a lease lasts", "12h")
+            })?;
         let fixed = read_static(section, net)?;
         let bind_addresses = section
             .get("bind_addresses")
@@ -192,35 +195,6 @@ fn is_host(net: Ipv4Net, address: Ipv4Addr) -> bool {
 }
 
 /// `90s`, `30m`, `12h`, `7d`.
-fn read_duration(value: &Value<'_>) -> Result<Duration, ConfigError> {
-    let text = value.text()?;
-    let seconds = text
-        .char_indices()
-        .next_back()
-        .and_then(|(at, unit)| {
-            let unit = match unit {
-                's' => 1,
-                'm' => 60,
-                'h' => 3600,
-                'd' => 86_400,
-                _ => return None,
-            };
-            text[..at].parse::<u64>().ok()?.checked_mul(unit)
-        })
-        .ok_or_else(|| {
-            value.fault(format!(
-                "{text:?} is no time; write it like \"12h\", with s, m, h or d"
-            ))
-        })?;
-    let time = Duration::from_secs(seconds);
-    if !(lan_dhcp::MIN_LEASE_TIME..=lan_dhcp::MAX_LEASE_TIME).contains(&time) {
-        return Err(value.fault(format!(
-            "a lease lasts from 2m to 365d, not {text}; write it like \"12h\""
-        )));
-    }
-    Ok(time)
-}
-
 fn read_static(section: &Section<'_>, net: Ipv4Net) -> Result<Vec<StaticLease>, ConfigError> {
     let mut fixed: Vec<StaticLease> = Vec::new();
     for entry in section.sections("static", MAX_STATIC)? {

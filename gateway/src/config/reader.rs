@@ -1,7 +1,8 @@
 //! TOML with places: sections and values that know their line, so that a fault can name it.
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -219,6 +220,42 @@ impl<'a> Value<'a> {
     pub(super) fn fault(&self, message: String) -> ConfigError {
         self.source
             .fault(self.at.clone(), format!("key {:?}: {message}", self.key))
+    }
+
+    /// A time like `12h`. A fault for one out of bounds begins with `what` and shows what to write.
+    pub(super) fn duration(
+        &self,
+        bounds: RangeInclusive<Duration>,
+        what: &str,
+        like: &str,
+    ) -> Result<Duration, ConfigError> {
+        let text = self.text()?;
+        let seconds = text.char_indices().next_back().and_then(|(at, unit)| {
+            let unit = match unit {
+                's' => 1,
+                'm' => 60,
+                'h' => 3600,
+                'd' => 86_400,
+                _ => return None,
+            };
+            text[..at].parse::<u64>().ok()?.checked_mul(unit)
+        });
+        let seconds = seconds.ok_or_else(|| {
+            self.fault(format!(
+                "{text:?} is no time; write it like {like:?}, with s, m, h or d"
+            ))
+        })?;
+        let time = Duration::from_secs(seconds);
+        if bounds.contains(&time) {
+            return Ok(time);
+        }
+        let (least, most) = (
+            bounds.start().as_secs() / 60,
+            bounds.end().as_secs() / 86_400,
+        );
+        Err(self.fault(format!(
+            "{what} from {least}m to {most}d, not {text}; write it like {like:?}"
+        )))
     }
 
     pub(super) fn text(&self) -> Result<&'a str, ConfigError> {

@@ -60,7 +60,7 @@ fn everything_can_be_set() {
          lease_time = \"30m\"\n[[lan.static]]\nmac = \"02:00:00:00:00:01\"\naddress = \"10.1.0.9\"\nname = \"Camera\"\n\
          [wan]\ninterfaces = [\"wan0\", \"wwan0\"]\nmetered = [\"wwan0\"]\nmasquerade = true\nport = 9999\n\
          [dns]\nupstream = [\"203.0.113.53\", \"2001:db8::53\", \"198.51.100.1:5353\"]\n\
-         [tunnel]\ninterface = \"tun9\"\nmtu = 1280\n[log]\nlevel = \"debug\"\n",
+         [tunnel]\ninterface = \"tun9\"\nmtu = 1280\nresend = 0\nhold = 128\nidle = \"5m\"\noutage = \"2d\"\n[log]\nlevel = \"debug\"\n",
     )
     .unwrap();
     assert_eq!(
@@ -73,6 +73,21 @@ fn everything_can_be_set() {
     assert_eq!(config.upstream[1].to_string(), "[2001:db8::53]:53");
     assert_eq!(config.upstream[2].port(), 5353);
     assert_eq!(config.log, LogLevel::Debug);
+    let limits = config.tunnel.limits;
+    assert_eq!((limits.resend, limits.hold), (0, 128 << 10));
+    let [idle, outage] = [limits.idle, limits.outage].map(|time| time.as_secs());
+    assert_eq!((idle, outage), (300, 172_800));
+}
+
+#[test]
+fn a_tunnel_keeps_things_within_bounds() {
+    assert_eq!(
+        fault("[tunnel]\noutage = \"10s\"\n"),
+        "ntm-gateway.toml:5: key \"tunnel.outage\": a tunnel is kept from 1m to 7d, not 10s; write it like \"15m\""
+    );
+    assert!(fault("[tunnel]\nidle = \"5\"\n").contains("\"5\" is no time"));
+    assert!(fault("[tunnel]\nhold = 1\n").contains("4 to 4096"));
+    assert!(fault("[tunnel]\nresend = -1\n").contains("0 to 4096"));
 }
 
 #[test]

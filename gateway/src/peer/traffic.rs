@@ -1,6 +1,6 @@
 //! Packets through the tunnel: sealed, opened, counted, and held while there is no way yet.
 
-use super::waiting::{LONGEST, TCP, Waiting};
+use super::waiting::{TCP, Waiting};
 use super::{Peer, RelayEnd};
 use crate::peers::Env;
 use crate::translate::{self, Ends};
@@ -149,8 +149,7 @@ impl Peer {
 
     /// Keeps a translated packet until there is a way.
     fn hold(&mut self, out: &[u8], limits: &Limits, now: Instant) -> Result<(), Reject> {
-        let room = limits.waiting_packets * LONGEST;
-        let dropped = self.waiting.keep(out, room, now);
+        let dropped = self.waiting.keep(out, limits.hold, now);
         let lost = dropped.unwrap_or(1);
         self.record(|handover| handover.lost += lost);
         dropped.map(drop).ok_or(Reject::QueueFull)

@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 /// Longest packet worth holding: the longest the TUN interface gives.
-pub(super) const LONGEST: usize = 2048;
+const LONGEST: usize = 2048;
 /// What holding a packet costs besides its bytes: more packets than that allows would be slow to look through.
 const SLOT: usize = 128;
 /// What waited longer is of no use to anybody, unless it is TCP's.

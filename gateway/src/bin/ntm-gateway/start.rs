@@ -93,7 +93,7 @@ fn check(config: &Config, node: &Node) -> Result<(Ipv4Addr, Ipv6Addr)> {
     Ok((vip4, vip6))
 }
 
-fn setup(node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr) -> Result<Setup> {
+fn setup(node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr, limits: Limits) -> Result<Setup> {
     Ok(Setup {
         node: node.node,
         name: node.name.clone(),
@@ -105,7 +105,7 @@ fn setup(node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr) -> Result<Setup> {
         vip4,
         vip6,
         instance: random()?,
-        limits: Limits::default(),
+        limits,
     })
 }
 
@@ -132,7 +132,11 @@ async fn serve(
         questions.clone(),
     )
     .await?;
-    let mut gateway = Gateway::new(setup(node, vip4, vip6)?, random()?, Instant::now());
+    let mut gateway = Gateway::new(
+        setup(node, vip4, vip6, config.tunnel.limits)?,
+        random()?,
+        Instant::now(),
+    );
     let (netlink, changes) = Netlink::open()?;
     let firewall = Firewall::apply(config, node.prefixes)?;
     let tun = Tun::open(&config.tunnel, vip4, node.prefixes.v4, &netlink).await?;

@@ -51,7 +51,9 @@ pub(crate) struct Coordination {
     keep_alive: Option<Instant>,
     /// Sockets that have not been announced since the WANs changed or the time came.
     unannounced: Vec<(u8, SocketAddr)>,
-    /// When those that the DC has not been heard of are announced again, and the pause after that.
+    /// Sockets of which the DC has not spoken since we registered.
+    unheard: Vec<SocketAddr>,
+    /// When those are announced again, and the pause after that.
     again: Option<(Instant, Duration)>,
     /// How seldom we may speak.
     life: MappingLife,
@@ -89,6 +91,7 @@ impl Coordination {
             refused_until: None,
             keep_alive: None,
             unannounced: Vec::new(),
+            unheard: Vec::new(),
             again: None,
             life: MappingLife::new(now),
             outside: Outside::default(),
@@ -144,7 +147,6 @@ impl Coordination {
         self.outside
             .retain(|local| sockets.clone().any(|(_, socket)| socket == local));
         self.unannounced = sockets.collect();
-        self.again = Some((now + AGAIN, AGAIN * 2));
         self.unregistered = true;
         self.life = MappingLife::new(now);
         if self.routes.is_empty() {
@@ -245,6 +247,7 @@ impl Coordination {
         match message {
             Message::RegistrationResponse(answer) => self.registered(path, &answer, now),
             Message::KeepAliveResponse(answer) => {
+                self.unheard.retain(|socket| *socket != path.local);
                 self.rtt = self
                     .requests
                     .answered(answer.request)

@@ -1,7 +1,7 @@
 //! What coordination does on its own: everything that is due towards the DC, in one pass.
 
 use super::mapping_life::Probe;
-use super::{Coordination, State};
+use super::{AGAIN, Coordination, State};
 use crate::device::Devices;
 use crate::{Event, Output, Wan};
 use ntm_proto::Path;
@@ -131,6 +131,9 @@ impl Coordination {
         };
         self.requests.add(make, now);
         self.keep_alive = Some(now);
+        let sockets = wans.iter().flat_map(|wan| &wan.sockets);
+        self.unheard = sockets.copied().collect();
+        self.again = Some((now + AGAIN, AGAIN * 2));
     }
 
     /// Keep Alives: the preferred way's by a repeated request, because its silence means something; the others' once.
@@ -199,7 +202,7 @@ impl Coordination {
         }
     }
 
-    /// Sockets of which nobody has said how they look from outside: their announcement, or its answer, may be lost.
+    /// Sockets of which the DC has not spoken since we registered: their announcement, or its answer, may be lost.
     fn announce_unseen(&mut self, wans: &[Wan], now: Instant) {
         let Some((_, pause)) = self.again.filter(|(at, _)| *at <= now) else {
             return;
@@ -209,7 +212,7 @@ impl Coordination {
             .iter()
             .flat_map(|wan| wan.sockets.iter().map(|socket| (wan.id, *socket)));
         let unseen: Vec<_> = sockets
-            .filter(|(_, socket)| self.outside.observed(*socket).is_none() && leads_out(socket))
+            .filter(|(_, socket)| self.unheard.contains(socket) && leads_out(socket))
             .filter(|it| !self.unannounced.contains(it))
             .collect();
         let goes_on = !unseen.is_empty() && pause < self.life.interval();

@@ -211,12 +211,13 @@ impl Coordination {
         let sockets = wans
             .iter()
             .flat_map(|wan| wan.sockets.iter().map(|socket| (wan.id, *socket)));
-        let unseen: Vec<_> = sockets
-            .filter(|(_, socket)| self.unheard.contains(socket) && leads_out(socket))
-            .filter(|it| !self.unannounced.contains(it))
-            .collect();
-        let goes_on = !unseen.is_empty() && pause < self.life.interval();
-        self.unannounced.extend(unseen);
+        let unheard =
+            sockets.filter(|(_, socket)| self.unheard.contains(socket) && leads_out(socket));
+        let unheard: Vec<_> = unheard.collect();
+        let goes_on = !unheard.is_empty() && pause < self.life.interval();
+        let news = unheard.into_iter();
+        let news: Vec<_> = news.filter(|it| !self.unannounced.contains(it)).collect();
+        self.unannounced.extend(news);
         self.again = goes_on.then(|| (now + pause, pause * 2));
     }
 

@@ -432,6 +432,8 @@ impl Peer {
             // If this way is dead, the others have proven themselves by the time that is certain.
             self.challenge_others(env, now);
             self.doubt(env, now);
+            // The relay may be dead, and the DC have another one.
+            self.watch.wants_direction |= self.paths.is_relayed();
         }
         let before = self.paths.evidence();
         let given_up = self.paths.give_up_silent(now);

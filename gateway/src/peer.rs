@@ -16,6 +16,7 @@ mod moving;
 mod recent;
 mod record;
 mod rhythm;
+mod search;
 mod traffic;
 mod waiting;
 mod watch;

@@ -154,6 +154,7 @@ repeats() {
 
 # costs AIM...: ends the traffic; the figures, and which aims were missed.
 costs() {
+    gw a handovers --json >"$OUT/handovers.json" || fail "no record of the handovers"
     traffic_down
     tool moves costs "$OUT" "$RTT_MS" "$@" >"$OUT/costs" || fail "no figures: $(cat "$OUT/costs")"
     cat "$OUT/costs" >>"$REPORT/figures"

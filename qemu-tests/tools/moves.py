@@ -11,6 +11,7 @@ OUT/marks has a row `I BEFORE AFTER END END` for each repeat.
 """
 import bisect
 import json
+import statistics
 import sys
 
 EVERY = 10_000
@@ -118,8 +119,27 @@ def costs(rtt, aims):
         figures["session_gap_ms"] = spread([r["session"] for r in each if r["session"] is not None])
     figures["gaps_ms"] = [round(g, 1) for g in both]
     figures["aim"], figures["aims_missed"] = aims, missed
+    if (on_record := steps()) is not None:
+        figures["steps_ms"] = on_record
     for k, v in figures.items():
         print(f"{k}\t{json.dumps(v)}")
+
+
+# What the router that moves has on record, step by step (paper 001, figure 11): each counts from the event.
+STEPS = ("detect", "address", "register", "direct", "tunnel", "packet")
+
+
+def steps():
+    """None of those that keep no such record."""
+    try:
+        with open(f"{out}/handovers.json") as f:
+            handovers = [h for h in json.load(f) if h["done"] and h["cause"] != "better path found"]
+    except OSError:
+        return None
+    times = {s: [h[s + "_ms"] for h in handovers if h[s + "_ms"] is not None] for s in STEPS}
+    medians = {s: round(statistics.median(t), 1) for s, t in times.items() if t}
+    return {"handovers": len(handovers), **medians, "again": sum(h["again"] for h in handovers),
+            "lost": sum(h["lost"] for h in handovers)}
 
 
 def table_of_deaths():

@@ -35,6 +35,15 @@ wide = [max(len(line[i]) for line in lines) for i in range(len(head))]
 print("\ngaps in milliseconds, from the moment the network could be used")
 for line in lines:
     print("  ".join(c.ljust(w) if i in (0, 9) else c.rjust(w) for i, (c, w) in enumerate(zip(line, wide))).rstrip())
+steps = ["handovers", "detect", "address", "register", "direct", "tunnel", "packet", "again", "lost"]
+lines = [["move", *steps]]
+for name, d in all_of_them.items():
+    if "steps_ms" in d:
+        lines.append([name, *(ms(d["steps_ms"].get(s)) for s in steps)])
+wide = [max(len(line[i]) for line in lines) for i in range(len(steps) + 1)]
+print("\nwhat the moving router has on record: medians in milliseconds, side by side from the event")
+for line in lines:
+    print("  ".join(c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(line, wide))).rstrip())
 with open(picture, "w") as f:
     f.write(movesvg.drawn(all_of_them))
 print(json.dumps({"scenario": "moves", "ok": all(d["ok"] for d in all_of_them.values()),

@@ -1,8 +1,9 @@
 //! The sessions of one tunnel: the one in use, two before, and one that the peer has not confirmed yet.
 //!
-//! Both ends keep the last sessions for packets still on their way: two, because two handshakes may cross. The responder of a handshake does not send under
-//! new keys before it has received under them: until then the initiator may not have them. So a renewal loses
-//! nothing, and a replayed Tunnel Request, which can never be confirmed, changes nothing.
+//! Both ends keep the last sessions for packets still on their way: two, because two handshakes may cross. The
+//! responder of a handshake does not send under new keys before it has received under them: until then the initiator
+//! may not have them. So a renewal loses nothing, and a replayed Tunnel Request, which can never be confirmed, changes
+//! nothing.
 
 use crate::Reject;
 use ntm_proto::id::PathId;

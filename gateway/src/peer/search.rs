@@ -1,0 +1,71 @@
+//! How a peer is looked for that cannot be reached.
+
+use super::Peer;
+use super::watch::ASK_PAUSE;
+use crate::peers::Env;
+use std::time::{Duration, Instant};
+
+/// How long the end that does not begin waits before it helps.
+const HELP_AFTER: Duration = Duration::from_millis(1000);
+
+/// How the search for a lost peer slows down: at first, with traffic that waits, without.
+const SOON: Duration = Duration::from_secs(10);
+const LATER: Duration = Duration::from_secs(120);
+const BUSY: Duration = Duration::from_secs(10);
+const SLOW: Duration = Duration::from_secs(2);
+const SLOWEST: Duration = Duration::from_secs(10);
+
+impl Peer {
+    /// The one that shall send first does. If nothing comes of that for a while, the other does too, where it knows
+    /// an address: its own firewall may let in only answers.
+    pub(super) fn begin_or_help(&mut self, env: &mut Env<'_>, now: Instant) {
+        let waited = self
+            .watch
+            .lost_since
+            .is_some_and(|since| now.duration_since(since) >= HELP_AFTER);
+        if waited && self.paths.all().next().is_some() {
+            self.request(env, now);
+        } else {
+            self.begin(env, now);
+        }
+    }
+
+    /// No way is left: try all of them, new keys, and the DC.
+    pub(super) fn search(&mut self, env: &mut Env<'_>, now: Instant) {
+        self.note_lost(now);
+        self.watch.wants_direction = true;
+        self.challenge_all(env, now);
+        self.begin(env, now);
+    }
+
+    /// Pause between looks for a peer that cannot be reached: short while somebody waits for it, long when that has
+    /// been in vain for long. Whoever comes back speaks first.
+    pub(super) fn search_pause(&self, now: Instant) -> Duration {
+        let lost = self.watch.lost_since;
+        let lost = lost.map_or(Duration::ZERO, |since| now.duration_since(since));
+        let is_busy = now.duration_since(self.traffic.last) < BUSY;
+        match is_busy {
+            _ if lost < SOON => self.paths.pace(),
+            true if lost < LATER => self.paths.pace(),
+            true => SLOW,
+            false if lost < LATER => SLOW,
+            false => SLOWEST,
+        }
+    }
+
+    /// Whether traffic waits although there is a way: that has had its credit and not proved itself.
+    pub(super) fn is_stuck(&self) -> bool {
+        let is_unsure = self.paths.active_path().is_some() && !self.paths.is_sure();
+        is_unsure && self.waiting.len() > 0
+    }
+
+    pub(super) fn note_lost(&mut self, now: Instant) {
+        self.watch.lost_since.get_or_insert(now);
+    }
+
+    pub(super) fn is_long_lost(&self, now: Instant) -> bool {
+        self.watch
+            .lost_since
+            .is_some_and(|since| now.duration_since(since) >= ASK_PAUSE)
+    }
+}

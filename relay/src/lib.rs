@@ -39,7 +39,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use table::Table;
 
-/// Notices per second, to all strangers together.
+/// Notices per second and reason, to all strangers together.
 const NOTICE_RATE: u64 = 50;
 /// Most outputs that wait for the shell; it drains them after each call, so this is never met.
 const MAX_OUTPUT: usize = 1024;
@@ -180,6 +180,8 @@ pub struct Relay {
     challenger: Challenger,
     random: Random,
     notices: Bucket,
+    /// The same for those who may be bound elsewhere: a flood of theirs shall not use up what the others get.
+    unbound: Bucket,
     addresses: Vec<SocketAddr>,
     rejects: BTreeMap<Reject, u64>,
     output: VecDeque<Output>,
@@ -193,6 +195,7 @@ impl Relay {
             challenger: Challenger::new(&mut random, now),
             table: Table::new(setup.limits, now),
             notices: Bucket::new(NOTICE_RATE, NOTICE_RATE, now),
+            unbound: Bucket::new(NOTICE_RATE, NOTICE_RATE, now),
             addresses: setup.addresses.iter().copied().map(plain).collect(),
             coordination: Coordination::new(setup, Random::from_seed(random.bytes()), now),
             random,
@@ -290,7 +293,7 @@ impl Relay {
     fn say_unbound(&mut self, path: Path, receiver: PathId, now: Instant) {
         let sender = self.table.sender(receiver).map(|leg| leg.path);
         if let Some(sender) = sender.filter(|_| self.answerable(path).is_ok())
-            && self.notices.take(1, 0, now)
+            && self.unbound.take(1, 0, now)
         {
             self.send(path, notice(sender).to_vec());
         }

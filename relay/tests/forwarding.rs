@@ -92,6 +92,8 @@ fn only_the_other_leg_reaches_a_leg() {
         world.handle(path(HOME), &data(PathId(5), 100)),
         Err(Reject::UnknownPath)
     );
+    let is_notice = |sent: &(_, Vec<u8>)| sent.1.len() == 8 && sent.1[0] == 6;
+    assert!(world.sent.iter().all(is_notice), "else silence");
 }
 
 #[test]

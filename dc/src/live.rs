@@ -16,6 +16,9 @@ const OTHER_WAYS: usize = 3;
 /// By how much a Keep Alive may overtake the registration that names its socket.
 const OVERTAKES_BY: Duration = Duration::from_secs(5);
 
+/// What was said, by which way, and when.
+type Early = (KeepAlive, Path, Instant);
+
 /// What a registered node said and how it was seen.
 pub(crate) struct Live {
     /// Offline from then on, unless it says something before.
@@ -31,7 +34,7 @@ pub(crate) struct Live {
     kept_alive: Option<u32>,
     seen: BTreeMap<(u8, bool), Seen>,
     /// Keep Alives from sockets that no registration has named: they have overtaken it.
-    early: Vec<(KeepAlive, Path, Instant)>,
+    early: Vec<Early>,
 }
 
 /// How one WAN showed itself in one family.
@@ -118,9 +121,12 @@ impl Live {
             .any(|a| a.wan == wan && a.address == local);
         if !listed {
             if !self.assumed {
-                self.early.retain(|(old, ..)| old.local != local);
-                self.early.truncate(MAX_ADDRESSES - 1);
-                self.early.push((said, path, now));
+                let fresh = |at| now.saturating_duration_since(at) < OVERTAKES_BY;
+                let stays = |early: &Early| early.0.local != local && fresh(early.2);
+                self.early.retain(stays);
+                if self.early.len() < MAX_ADDRESSES {
+                    self.early.push((said, path, now));
+                }
                 return;
             }
             if self.addresses.len() >= MAX_ADDRESSES {

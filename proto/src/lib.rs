@@ -46,8 +46,9 @@
 //!
 //! ## Notice (type 6), 8 bytes
 //! The sender of the Notice knows no session or path with that id (it restarted), or, an RS, not from where the
-//! datagram came (a NAT between has a new mapping). Sent by DC and RS only, never in answer to a Notice, always shorter than its cause. It proves nothing: a gateway takes it as a hint to ask, at most once
-//! in [`NOTICE_HEED_INTERVAL`].
+//! datagram came (a NAT between has a new mapping). Sent by DC and RS only, never in answer to a Notice, always
+//! shorter than its cause. It proves nothing: a gateway takes it as a hint to ask, at most once in
+//! [`NOTICE_HEED_INTERVAL`].
 //!
 //! ## Relay binding (types 16 to 19), 72 bytes each: see [`bind`]
 //!

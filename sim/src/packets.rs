@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 /// In every payload.
 pub(crate) const MARKER: &[u8] = b"inner-bytes-in-clear";
+
 /// What a packet says it carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {

@@ -194,7 +194,6 @@ fn is_host(net: Ipv4Net, address: Ipv4Addr) -> bool {
     net.contains(&address) && address != net.network() && address != net.broadcast()
 }
 
-/// `90s`, `30m`, `12h`, `7d`.
 fn read_static(section: &Section<'_>, net: Ipv4Net) -> Result<Vec<StaticLease>, ConfigError> {
     let mut fixed: Vec<StaticLease> = Vec::new();
     for entry in section.sections("static", MAX_STATIC)? {

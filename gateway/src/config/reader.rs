@@ -222,7 +222,7 @@ impl<'a> Value<'a> {
             .fault(self.at.clone(), format!("key {:?}: {message}", self.key))
     }
 
-    /// A time like `12h`. A fault for one out of bounds begins with `what` and shows what to write.
+    /// A time like `90s`, `30m`, `12h` or `7d`. A fault for one out of bounds begins with `what` and shows what to write.
     pub(super) fn duration(
         &self,
         bounds: RangeInclusive<Duration>,

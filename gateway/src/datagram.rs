@@ -84,7 +84,7 @@ impl Gateway {
     ) -> Result<Forward, Reject> {
         let peer = self.peers.get(slot).ok_or(Reject::UnknownPath)?;
         let opened = peer.open(path, generation, datagram, out, now)?;
-        if opened.confirmed || opened.wants_challenge {
+        if opened.confirmed || opened.wants_challenge || opened.goes_on {
             self.at_peer(slot, |peer, env| {
                 peer.opened(opened, path, env, now);
                 Ok(())

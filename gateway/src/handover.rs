@@ -22,6 +22,8 @@ const STREAM: Duration = Duration::from_secs(1);
 /// Why a tunnel took another way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
+    /// The way in use loses too much or takes too long, and another does not.
+    Quality,
     /// Our socket is gone: another address, another WAN, or none.
     OwnMove,
     /// We like another of our WANs better now.
@@ -48,6 +50,7 @@ impl Cause {
             Self::Preferred => "own WANs reordered",
             Self::PeerMoved => "peer moved",
             Self::PeerPrefers => "peer prefers another",
+            Self::Quality => "poor quality",
             Self::Silence => "silence",
             Self::RelayLost => "relay lost",
             Self::PeerRestarted => "peer restarted",

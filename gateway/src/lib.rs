@@ -328,6 +328,8 @@ pub struct Gateway {
     sockets: Vec<SocketAddr>,
     /// The same, each with its WAN's place.
     ranks: Vec<(SocketAddr, u8)>,
+    /// Those on which traffic costs money.
+    metered: Vec<SocketAddr>,
     devices: Devices,
     coordination: Coordination,
     directions: Directions,
@@ -362,6 +364,7 @@ impl Gateway {
             wans: Vec::new(),
             sockets: Vec::new(),
             ranks: Vec::new(),
+            metered: Vec::new(),
             directions: Directions::default(),
             early: Early::default(),
             pairs: Pairs::default(),
@@ -387,6 +390,8 @@ impl Gateway {
             .flat_map(|(rank, wan)| wan.sockets.iter().map(move |socket| (*socket, rank)))
             .collect();
         self.sockets = self.ranks.iter().map(|(socket, _)| *socket).collect();
+        let metered = wans.iter().filter(|wan| wan.metered);
+        self.metered = metered.flat_map(|wan| wan.sockets.clone()).collect();
         self.wans = wans;
         self.coordination.wans_changed(&self.wans, now);
         self.with_peers(|peers, env| peers.sockets_changed(env, now));
@@ -450,6 +455,7 @@ impl Gateway {
             setup: &self.setup,
             sockets: &self.sockets,
             ranks: &self.ranks,
+            metered: &self.metered,
             random: &mut self.random,
             output: &mut self.output,
             epoch: self.coordination.epoch(),

@@ -19,9 +19,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 mod choice;
+mod quality;
 mod way;
 
 pub(crate) use choice::Evidence;
+pub(crate) use quality::Verdict;
 use way::Way;
 
 /// Most ways to one peer, relayed one included.
@@ -64,6 +66,8 @@ pub(crate) struct Paths {
     era: u32,
     /// The newest era the peer spoke of.
     peer_era: u64,
+    /// When a way was last left because it was slow.
+    left_slow: Option<Instant>,
 }
 
 impl Paths {
@@ -77,6 +81,7 @@ impl Paths {
             ranks: Vec::new(),
             era: 0,
             peer_era: 0,
+            left_slow: None,
         }
     }
 
@@ -132,9 +137,25 @@ impl Paths {
     /// Pause between challenges on the way in use: so long that an answer is clearly missing (RFC 6298).
     pub(crate) fn pace(&self) -> Duration {
         let (least, most) = (Duration::from_millis(100), Duration::from_millis(500));
-        let way = self.active();
+        let way = self.active().or_else(|| self.latest());
         let late = way.and_then(|way| Some(way.rtt? + (way.varies * 4).max(LATE)));
         late.map_or(most, |late| late.clamp(least, most))
+    }
+
+    /// The way by which the peer was heard last, of those that more than a datagram speaks for.
+    fn latest(&self) -> Option<&Way> {
+        let heard = |way: &&Way| way.heard.is_some() && way.is_vouched_for();
+        let ways = self.ways.iter().filter(heard);
+        ways.max_by_key(|way| way.heard)
+    }
+
+    /// Where a peer that no way leads to for now is likeliest to be heard again: where it was heard last, and the relay.
+    pub(crate) fn likeliest(&self) -> impl Iterator<Item = Path> {
+        let latest = self.active().or_else(|| self.latest());
+        let latest = latest.map(|way| way.path);
+        let relayed = self.ways.iter().find(|way| way.relayed);
+        let relayed = relayed.map(|way| way.path).filter(|it| latest != Some(*it));
+        latest.into_iter().chain(relayed)
     }
 
     /// Silence on the way in use, after something was sent, that makes it doubtful.
@@ -420,6 +441,20 @@ impl Paths {
         let token = u64::from_be_bytes(random.bytes());
         way.challenge(token, now);
         Some(token)
+    }
+
+    /// A token for a challenge on `path`, if that is a way: the one before if its answer may be under way.
+    pub(crate) fn repeat_challenge(
+        &mut self,
+        path: Path,
+        random: &mut Random,
+        now: Instant,
+    ) -> Option<u64> {
+        let pace = self.pace();
+        let mut ways = self.ways.iter_mut();
+        let known = ways.find(|way| way.path == path);
+        let repeated = known?.repeat_challenge(pace, now);
+        repeated.or_else(|| self.challenge(path, random, now))
     }
 
     /// Whether enough challenges on the way in use went unanswered; then it is not used any more.

@@ -17,6 +17,7 @@ mod recent;
 mod record;
 mod rhythm;
 mod search;
+mod standby;
 mod traffic;
 mod waiting;
 mod watch;
@@ -84,6 +85,8 @@ pub(crate) struct Peer {
     waiting: Waiting,
     recent: Recent,
     moving: Moving,
+    /// When the ways over our several WANs were last compared.
+    compared: Option<Instant>,
     announced: bool,
     /// The last way in use that was sure.
     used: Option<Hop>,
@@ -121,6 +124,7 @@ impl Peer {
             waiting: Waiting::default(),
             recent: Recent::default(),
             moving: Moving::default(),
+            compared: has_several(env).then_some(now),
             announced: false,
             used: None,
             handover: None,
@@ -195,26 +199,38 @@ impl Peer {
     ) -> Result<(), Reject> {
         let relay = self.relay.as_mut().ok_or(Reject::UnknownPath)?;
         match relay.handle(path, datagram, now)? {
-            Step::Send(path, datagram) => env.output.push_back(Output::Send { path, datagram }),
+            Step::Confirm(path, datagram) => env.output.push_back(Output::Send { path, datagram }),
+            Step::First(path, datagram) => {
+                env.output.push_back(Output::Send { path, datagram });
+                self.relay_carries(path, env, now);
+            }
             Step::Bound(path, observed) => {
                 if let Some(observed) = observed {
                     let _ = env.outside.note(path.local, path.remote, observed);
                 }
-                self.paths.relay_bound(Some(path));
-                // A handshake under way has waited for this; a tunnel without a sure way may use it after a challenge.
-                if let Some(outgoing) = &self.outgoing {
-                    env.output.push_back(Output::Send {
-                        path,
-                        datagram: outgoing.datagram.clone(),
-                    });
-                } else if self.keys.is_up(now)
-                    && (self.paths.active_path().is_none() || self.watch.is_doubtful())
-                {
-                    self.send_challenge(path, env, now);
-                }
+                self.relay_carries(path, env, now);
             }
         }
         Ok(())
+    }
+
+    /// What leaves by `path` from now on goes on to the peer, if that is bound, too. A handshake under way has waited for
+    /// this. A tunnel without a way leans on it, once in each search: if the peer is not there, what waits is better kept.
+    fn relay_carries(&mut self, path: Path, env: &mut Env<'_>, now: Instant) {
+        self.paths.relay_bound(Some(path));
+        if let Some(outgoing) = &self.outgoing {
+            let datagram = outgoing.datagram.clone();
+            env.output.push_back(Output::Send { path, datagram });
+        }
+        let is_wanted = self.paths.active_path().is_none() || self.watch.is_doubtful();
+        if !self.keys.is_up(now) || !is_wanted {
+            return;
+        }
+        self.send_challenge(path, env, now);
+        if !self.moving.leaned && self.paths.lean_if_lost(path, now) {
+            self.moving.leaned = true;
+            self.release(env, now);
+        }
     }
 
     /// Somebody at `from` says that the relay does not know our path.
@@ -227,7 +243,9 @@ impl Peer {
         let relay = self.relay.as_mut().filter(|relay| relay.is_at(from));
         if relay.ok_or(Reject::UnknownPath)?.disowned(now) {
             self.relay_is_gone(env, now);
+            // It is there, and has started anew: a question is worth asking again.
             self.watch.wants_direction = true;
+            self.watch.asks = 0;
         }
         self.bind(env, now);
         Ok(())
@@ -248,6 +266,11 @@ impl Peer {
         self.paths.active_path().is_some() && self.keys.is_up(now)
     }
 
+    /// The socket its traffic leaves by.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        self.paths.active_path().map(|path| path.local)
+    }
+
     /// The way in use, for people: how, to where, why, how long it takes.
     pub(crate) fn status(&self, now: Instant) -> TunnelStatus {
         let way = self.paths.active();
@@ -263,6 +286,7 @@ impl Peer {
                 .map_or("none", |way| if way.relayed { "relay" } else { "direct" })
                 .to_owned(),
             why: self.explanation(),
+            wan: None,
             remote: way.map(|way| way.path.remote.to_string()),
             rtt_ms: way
                 .and_then(|way| way.rtt)
@@ -322,8 +346,9 @@ impl Peer {
     /// Sends the Bind that is due, and notices a binding that is lost.
     fn bind(&mut self, env: &mut Env<'_>, now: Instant) {
         self.rest_or_wake_relay(now);
+        let pause = self.bind_pause(now);
         let Some(relay) = &mut self.relay else { return };
-        if let Some((path, datagram)) = relay.due(env.random, now) {
+        if let Some((path, datagram)) = relay.due(pause, env.random, now) {
             env.output.push_back(Output::Send { path, datagram });
         }
         if relay.bound().is_none() {
@@ -350,6 +375,11 @@ impl Peer {
             env.output.push_back(Output::Send { path, datagram });
         }
     }
+}
+
+/// Whether there are several WANs.
+fn has_several(env: &Env<'_>) -> bool {
+    env.ranks.iter().any(|(_, place)| *place > 0)
 }
 
 /// Whether datagrams may be sent there on the DC's word.

@@ -21,6 +21,8 @@ pub(crate) struct Env<'a> {
     pub(crate) sockets: &'a [SocketAddr],
     /// Each socket's WAN's place in our order, best first.
     pub(crate) ranks: &'a [(SocketAddr, u8)],
+    /// Those on which traffic costs money.
+    pub(crate) metered: &'a [SocketAddr],
     pub(crate) random: &'a mut Random,
     pub(crate) output: &'a mut VecDeque<Output>,
     /// How others see our sockets.

@@ -2,7 +2,7 @@
 
 use crate::handover::{Handover, Hop};
 use crate::peer::Peer;
-use crate::{Gateway, Reject};
+use crate::{Gateway, Reject, Wan};
 use ntm_proto::id::Fqdn;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -76,6 +76,8 @@ pub struct TunnelStatus {
     pub path: String,
     /// Why direct or relayed.
     pub why: String,
+    /// The WAN its datagrams leave by.
+    pub wan: Option<String>,
     /// Where its datagrams go: the other gateway, or the relay.
     pub remote: Option<String>,
     /// Round trip in milliseconds, of the last challenge.
@@ -239,7 +241,13 @@ impl Gateway {
         let status = |peer: &Peer| {
             let foreign = peer.remotes.values();
             let foreign = foreign.filter(|remote| self.is_foreign(&remote.name));
+            let leaves_by = |wan: &&Wan| {
+                let own = peer.local();
+                own.is_some_and(|own| wan.sockets.contains(&own))
+            };
+            let wan = self.wans.iter().find(leaves_by);
             TunnelStatus {
+                wan: wan.map(|wan| wan.name.clone()),
                 aliases: foreign
                     .map(|remote| (remote.name.to_string(), remote.vip4.to_string()))
                     .collect(),

@@ -4,6 +4,7 @@
 //! the way in use vanishes, under us or under the peer, the traffic takes the most likely way at once, in a bounded
 //! measure, and proof follows (after RFC 9000 section 9.3).
 
+use super::quality::BEHIND;
 use super::way::Way;
 use super::{GIVE_UP_AFTER, PROOF_LIFE, Paths};
 use ntm_proto::Path;
@@ -16,6 +17,9 @@ const ON_CREDIT: usize = 128 << 10;
 
 /// How long it may: what does not answer by then leads nowhere, and what would be sent there is better kept.
 const ON_CREDIT_FOR: Duration = Duration::from_secs(2);
+
+/// Pause before an unproven way gets such credit again only because the peer was heard there.
+const LEAN_PAUSE: Duration = Duration::from_secs(5);
 
 /// What was heard since then counts as heard now.
 const JUST_NOW: Duration = Duration::from_secs(1);
@@ -71,12 +75,17 @@ impl Paths {
 
     /// Gives each way the place of its WAN.
     pub(super) fn rank_ways(&mut self) {
+        let several = self.ranks.iter().any(|(_, place)| *place > 0);
         for way in &mut self.ways {
             let own = self
                 .ranks
                 .iter()
                 .find(|(socket, _)| *socket == way.path.local);
-            way.own_rank = own.map_or(0, |(_, rank)| *rank);
+            way.wan = own.map_or(0, |(_, place)| *place);
+            way.counts_poor &= several;
+            way.own_rank = way
+                .wan
+                .saturating_add(if way.counts_poor { BEHIND } else { 0 });
         }
     }
 
@@ -159,10 +168,10 @@ impl Paths {
             answers && fresh && Some(way.path) != self.active && !self.is_left(way)
         });
         // One that shares no WAN with the way in use is likelier to live.
-        let used = self.active().map(|way| (way.own_rank, way.peer_rank));
+        let used = self.active().map(|way| (way.wan, way.peer_rank));
         others
             .min_by_key(|way| {
-                let shares = Some((way.own_rank, way.peer_rank)) == used;
+                let shares = Some((way.wan, way.peer_rank)) == used;
                 (shares, way.cost(), way.relayed, way.rtt)
             })
             .map(|way| way.path)
@@ -193,19 +202,48 @@ impl Paths {
         }
     }
 
+    /// The peer was heard by `path` just now, or a relay that has not failed us lately knows us there. If nothing else
+    /// carries traffic, it goes there, in a bounded measure, and need not wait until a challenge has been answered, too.
+    /// Not again soon: a line may work in one direction only. Whether that is new.
+    pub(crate) fn lean_if_lost(&mut self, path: Path, now: Instant) -> bool {
+        let Some(way) = self.ways.iter().find(|way| way.path == path) else {
+            return false;
+        };
+        let is_heard = way.heard == Some(now) && way.is_vouched_for() && !self.is_left(way);
+        let is_likely = is_heard || (way.relayed && !way.is_barred(now));
+        let is_idle = self.active().is_none_or(|old| {
+            let late = |since| now.duration_since(since) >= ON_CREDIT_FOR;
+            let unheard = |since| old.heard.is_none_or(|at| at < since);
+            let beaten = |since| is_heard && old.path != path && unheard(since);
+            let used = old.used_since.filter(|_| !old.proven);
+            used.is_some_and(|since| late(since) || beaten(since))
+        });
+        let rested = |at| now.duration_since(at) >= LEAN_PAUSE;
+        let leans = is_likely && is_idle && way.leaned_on.is_none_or(rested);
+        if leans {
+            self.lean_on(path);
+            let mut ways = self.ways.iter_mut();
+            if let Some(way) = ways.find(|way| way.path == path) {
+                way.leaned_on = Some(now);
+            }
+        }
+        leans
+    }
+
     /// Whether the peer has left `way`: it has spoken of a newer era, and not by this one.
     fn is_left(&self, way: &Way) -> bool {
         way.peer_era < self.peer_era
     }
 
     /// Takes a proven way over WANs that both ends like better. Whether bulk traffic takes another way now.
-    fn prefer(&mut self, now: Instant) -> bool {
+    pub(super) fn prefer(&mut self, now: Instant) -> bool {
         let Some(old) = self.active() else {
             return false;
         };
         let cost = old.cost();
         let better = self.ways.iter().filter(|way| {
-            way.proven && way.cost() < cost && !way.is_barred(now) && !self.is_left(way)
+            let answers = way.proven && way.unanswered < 2;
+            answers && way.cost() < cost && !way.is_barred(now) && !self.is_left(way)
         });
         let best = better.min_by_key(|way| (way.cost(), way.relayed, way.rtt));
         let best = best.map(|way| way.path);

@@ -193,3 +193,75 @@ fn learned_ways_make_room_for_candidates() {
     assert!(paths.all().any(|path| path.remote == suggested));
     assert_eq!(paths.all().count(), LIMIT);
 }
+
+#[test]
+fn losses_before_there_was_a_way_are_not_held_against_it() {
+    let (mut paths, start) = (Paths::new(true), Instant::now());
+    let mut random = Random::from_seed([2; 32]);
+    let way = path("10.0.0.2:4750", "203.0.113.9:2");
+    let other = path("[2001:db8::2]:4750", "[2001:db8::9]:2");
+    paths.direct(&sockets(), &[way.remote, other.remote]);
+    paths.rank(&[(way.local, 0), (other.local, 1)], start);
+    let at = |ms: u64| start + Duration::from_millis(ms);
+    for ms in [0, 50, 150] {
+        paths.challenge(way, &mut random, at(ms)).unwrap();
+    }
+    for turn in 0..8 {
+        let asked = at(1000 + turn * 3000);
+        for path in [way, other] {
+            let token = paths.challenge(path, &mut random, asked).unwrap();
+            paths.answered(path, token, asked + Duration::from_millis(80));
+        }
+    }
+    assert_eq!(paths.judge(at(30_000)), Verdict::Same);
+    assert_eq!(paths.active_path(), Some(way));
+    // Losses of a way that was good do count, until it is left for the other.
+    let left = (0..20).find(|turn| {
+        let asked = at(31_000 + turn * 3000);
+        paths.challenge(way, &mut random, asked).unwrap();
+        let token = paths.challenge(way, &mut random, asked + Duration::from_millis(1500));
+        paths.answered(way, token.unwrap(), asked + Duration::from_millis(1580));
+        let token = paths.challenge(other, &mut random, asked).unwrap();
+        paths.answered(other, token, asked + Duration::from_millis(80));
+        paths.judge(asked + Duration::from_millis(1600)) == Verdict::Moved
+    });
+    assert!(left.is_some_and(|turn| turn < 10), "{left:?}");
+    assert_eq!(paths.active_path(), Some(other));
+}
+
+#[test]
+fn a_peer_that_is_heard_gets_one_measure_of_unproven_traffic_and_no_more() {
+    let (mut paths, start) = (Paths::new(true), Instant::now());
+    let way = path("10.0.0.2:4750", "203.0.113.9:2");
+    let stranger = path("10.0.0.2:4750", "192.0.2.66:9");
+    paths.direct(&sockets(), &[way.remote]);
+    for path in [way, stranger] {
+        paths.heard(path, true, start);
+    }
+    assert!(
+        !paths.lean_if_lost(stranger, start),
+        "nobody vouches for it"
+    );
+    assert!(paths.lean_if_lost(way, start));
+    let sent = std::iter::from_fn(|| paths.carry(1400, start)).count();
+    assert!((60..100).contains(&sent), "{sent}");
+    let soon = start + Duration::from_secs(3);
+    paths.heard(way, true, soon);
+    assert!(!paths.lean_if_lost(way, soon), "it has had its credit");
+}
+
+#[test]
+fn who_asks_faster_than_answers_come_asks_the_same_again() {
+    let (mut paths, start) = (Paths::new(true), Instant::now());
+    let mut random = Random::from_seed([3; 32]);
+    let way = path("10.0.0.2:4750", "203.0.113.9:2");
+    paths.direct(&sockets(), &[way.remote]);
+    let at = |ms: u64| start + Duration::from_millis(ms);
+    let first = paths.repeat_challenge(way, &mut random, start);
+    for ms in (50..500).step_by(50) {
+        assert_eq!(paths.repeat_challenge(way, &mut random, at(ms)), first);
+    }
+    assert_ne!(paths.repeat_challenge(way, &mut random, at(500)), first);
+    let (rtt, moved) = paths.answered(way, first.unwrap(), at(900));
+    assert_eq!((rtt, moved), (Some(Duration::from_millis(900)), true));
+}

@@ -1,10 +1,13 @@
 //! One way to a peer: what was asked on it, what was heard, how far it is to be trusted.
 
+use super::quality::Quality;
 use ntm_proto::Path;
 use std::time::{Duration, Instant};
 
 /// Challenges under way at once: an answer may take longer than the pause between them.
 const UNDER_WAY: usize = 8;
+/// A challenge without an answer for so long at least counts as lost.
+const LATE: Duration = Duration::from_secs(1);
 /// How long a way is barred after its first failure; each further one doubles it.
 const FIRST_BAR: Duration = Duration::from_secs(3);
 const LONGEST_BAR: Duration = Duration::from_secs(120);
@@ -12,6 +15,18 @@ const LONGEST_BAR: Duration = Duration::from_secs(120);
 const FORGIVEN_AFTER: Duration = Duration::from_secs(120);
 /// By how much another way must be quicker to be worth the change.
 const MARGIN: Duration = Duration::from_millis(3);
+
+/// A challenge under way.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    token: u64,
+    /// When it left first.
+    at: Instant,
+    /// Whether it counts as lost already.
+    lost: bool,
+    /// Whether it left again: then its answer does not tell the round trip (Karn's algorithm, RFC 6298 section 3).
+    repeated: bool,
+}
 
 /// One way.
 #[derive(Clone, Debug)]
@@ -23,8 +38,8 @@ pub(crate) struct Way {
     pub(super) proven: bool,
     /// When it was proven first since it last failed.
     since: Option<Instant>,
-    /// The challenges under way, oldest first: their tokens and when they left.
-    challenges: [Option<(u64, Instant)>; UNDER_WAY],
+    /// The challenges under way, oldest first.
+    challenges: [Option<Asked>; UNDER_WAY],
     /// When the last challenge left, answered or not.
     challenged: Option<Instant>,
     /// Challenges sent since the last answer, but for the first.
@@ -35,7 +50,12 @@ pub(crate) struct Way {
     pub(super) varies: Duration,
     pub(crate) heard: Option<Instant>,
     pub(super) failures: u32,
-    /// The place of our WAN that it leads over, and of the peer's, as far as we were told.
+    /// The place of our WAN that it leads over.
+    pub(super) wan: u8,
+    pub(super) quality: Quality,
+    /// Whether that is in its rank.
+    pub(super) counts_poor: bool,
+    /// Its place among all for us, and for the peer as far as we were told.
     pub(super) own_rank: u8,
     pub(super) peer_rank: u8,
     /// The newest era of the peer that was heard by it.
@@ -43,6 +63,8 @@ pub(crate) struct Way {
     /// Bytes it may carry without proof, and since when it has.
     pub(super) credit: usize,
     pub(super) used_since: Option<Instant>,
+    /// When it last got that credit.
+    pub(super) leaned_on: Option<Instant>,
     barred_until: Option<Instant>,
 }
 
@@ -61,11 +83,15 @@ impl Way {
             varies: Duration::ZERO,
             heard: None,
             failures: 0,
+            wan: 0,
+            quality: Quality::default(),
+            counts_poor: false,
             own_rank: 0,
             peer_rank: 0,
             peer_era: 0,
             credit: 0,
             used_since: None,
+            leaned_on: None,
             barred_until: None,
         }
     }
@@ -91,6 +117,11 @@ impl Way {
 
     /// The peer receives by this way.
     pub(super) fn prove(&mut self, now: Instant) {
+        if !self.proven {
+            // What was lost before there was a way says nothing of the way.
+            let sent = self.challenges.iter_mut().flatten();
+            sent.for_each(|asked| asked.lost = true);
+        }
         self.proven = true;
         self.since.get_or_insert(now);
         self.unanswered = 0;
@@ -108,6 +139,7 @@ impl Way {
     /// The peer has other keys: what it was asked under the old ones does not count.
     pub(super) fn forget_proof(&mut self) {
         self.lose_proof();
+        self.quality = Quality::default();
         self.challenges = [None; UNDER_WAY];
     }
 
@@ -123,38 +155,73 @@ impl Way {
         if self.challenges.iter().any(Option::is_some) {
             self.unanswered += 1;
         }
+        let late = self.rtt.unwrap_or_default() * 4;
+        self.count_lost(|asked| now.duration_since(asked.at) >= late.max(LATE));
         let free = self.challenges.iter().position(Option::is_none);
         if free.is_none() {
             self.challenges.rotate_left(1);
         }
-        self.challenges[free.unwrap_or(UNDER_WAY - 1)] = Some((token, now));
+        self.challenges[free.unwrap_or(UNDER_WAY - 1)] = Some(Asked {
+            token,
+            at: now,
+            lost: false,
+            repeated: false,
+        });
+    }
+
+    /// The token of the last challenge, which leaves once more, if that left within `pause` and is not answered: who asks
+    /// faster than answers can come asks the same again, or would have forgotten its questions by then.
+    pub(super) fn repeat_challenge(&mut self, pause: Duration, now: Instant) -> Option<u64> {
+        let young = |asked: &&mut Asked| now.duration_since(asked.at) < pause;
+        let last = self.challenges.iter_mut().flatten().last().filter(young)?;
+        last.repeated = true;
+        self.challenged = Some(now);
+        Some(last.token)
     }
 
     /// When the challenge with this token left, if there is one; that answers all before it, too.
     pub(super) fn take_answer(&mut self, token: u64, now: Instant) -> Option<Instant> {
-        let sent = self.challenges.iter().flatten();
-        let (_, asked) = *sent.into_iter().find(|(sent, _)| *sent == token)?;
-        for slot in &mut self.challenges {
-            if slot.is_some_and(|(sent, at)| sent == token || at < asked) {
-                *slot = None;
+        let is_it = |slot: &Option<Asked>| slot.is_some_and(|asked| asked.token == token);
+        let place = self.challenges.iter().position(is_it)?;
+        let Asked {
+            at, repeated, lost, ..
+        } = self.challenges[place]?;
+        self.count_lost(|asked| asked.at < at);
+        if !lost && self.proven {
+            self.quality.note(false);
+        }
+        self.challenges.copy_within(place + 1.., 0);
+        self.challenges[UNDER_WAY - 1 - place..].fill(None);
+        if !repeated || self.rtt.is_none() {
+            self.measured(now.duration_since(at));
+        }
+        Some(at)
+    }
+
+    /// Those that are under way no more count as lost, once.
+    fn count_lost(&mut self, is_lost: impl Fn(&Asked) -> bool) {
+        let sent = self.challenges.iter_mut().flatten();
+        for asked in sent.filter(|asked| !asked.lost && is_lost(asked)) {
+            asked.lost = true;
+            if self.proven {
+                self.quality.note(true);
             }
         }
-        let sample = now.duration_since(asked);
+    }
+
+    fn measured(&mut self, sample: Duration) {
         if let Some(old) = self.rtt {
             self.varies = (self.varies * 3 + old.abs_diff(sample)) / 4;
         } else {
             self.varies = sample / 8;
         }
         self.rtt = Some(self.rtt.map_or(sample, |old| (old * 3 + sample) / 4));
-        Some(asked)
     }
 
     /// Whether a challenge with this token is under way.
     pub(super) fn has_asked(&self, token: u64) -> bool {
-        self.challenges
-            .iter()
-            .flatten()
-            .any(|(sent, _)| *sent == token)
+        let mut sent = self.challenges.iter().flatten();
+        sent.any(|asked| asked.token == token)
     }
 
     /// It has failed while traffic was on it.

@@ -13,9 +13,12 @@ use std::time::{Duration, Instant};
 /// Pause between refreshes of a binding: holds the NAT's mapping and shows that the relay lives.
 const REFRESH: Duration = Duration::from_secs(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// Unanswered refreshes after which a binding counts as lost.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Pause between doubts of a binding.
+const DOUBT_PAUSE: Duration = Duration::from_millis(500);
+/// Unanswered refreshes after which a binding counts as lost, and for how long at least.
 const GIVE_UP_AFTER: u32 = 4;
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// One end's view of a relay.
 pub(crate) struct RelayEnd {
@@ -25,7 +28,11 @@ pub(crate) struct RelayEnd {
     routes: Vec<Path>,
     route: usize,
     nonce: [u8; 8],
+    /// Since when Binds with it have been sent.
+    asked: Instant,
     bound: Option<Path>,
+    /// When the relay last said that it knows us.
+    bound_at: Option<Instant>,
     /// Whether nobody needs the relay now: then it hears nothing from us and forgets us by itself.
     asleep: bool,
     again: Instant,
@@ -38,8 +45,10 @@ pub(crate) struct RelayEnd {
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Step {
-    /// Answer the relay's challenge.
-    Send(Path, Vec<u8>),
+    /// Answer the relay's challenge with this.
+    Confirm(Path, Vec<u8>),
+    /// The same, and what follows by the same way finds us bound.
+    First(Path, Vec<u8>),
     /// The relay knows us at this way, and sees us under this address.
     Bound(Path, Option<SocketAddr>),
 }
@@ -58,7 +67,9 @@ impl RelayEnd {
             routes: Vec::new(),
             route: 0,
             nonce: random.bytes(),
+            asked: now,
             bound: None,
+            bound_at: None,
             asleep: false,
             again: now,
             pause: FIRST_PAUSE,
@@ -97,7 +108,7 @@ impl RelayEnd {
             self.bound = None;
             self.route = 0;
         }
-        self.probe(now);
+        self.refresh(now);
     }
 
     /// Nobody needs the relay for now.
@@ -108,7 +119,7 @@ impl RelayEnd {
     /// The relay is needed (again).
     pub(crate) fn wake(&mut self, now: Instant) {
         if std::mem::take(&mut self.asleep) {
-            self.probe(now);
+            self.refresh(now);
         }
     }
 
@@ -116,8 +127,15 @@ impl RelayEnd {
         self.asleep
     }
 
-    /// The binding is in doubt: refresh it now, unless that is under way.
+    /// The binding is in doubt: refresh it now, unless that is under way or the relay said so a moment ago.
     pub(crate) fn probe(&mut self, now: Instant) {
+        let rested = |at| now.duration_since(at) >= DOUBT_PAUSE;
+        if self.bound.is_none() || self.bound_at.is_none_or(rested) {
+            self.refresh(now);
+        }
+    }
+
+    fn refresh(&mut self, now: Instant) {
         if self.unanswered == 0 {
             self.again = now;
             self.pause = FIRST_PAUSE;
@@ -140,7 +158,7 @@ impl RelayEnd {
         }
         self.notice_heeded = Some(now);
         if self.unanswered == 0 {
-            self.probe(now);
+            self.refresh(now);
             return false;
         }
         self.bound = None;
@@ -151,12 +169,19 @@ impl RelayEnd {
         (!self.routes.is_empty() && !self.asleep).then_some(self.again)
     }
 
-    /// The Bind that is due. Whether the binding counts as lost now is seen by [`Self::bound`].
-    pub(crate) fn due(&mut self, random: &mut Random, now: Instant) -> Option<(Path, Vec<u8>)> {
+    /// The Bind that is due; without an answer there is another after `longest` at the latest. Whether the binding
+    /// counts as lost now is seen by [`Self::bound`].
+    pub(crate) fn due(
+        &mut self,
+        longest: Duration,
+        random: &mut Random,
+        now: Instant,
+    ) -> Option<(Path, Vec<u8>)> {
         if self.again > now || self.routes.is_empty() || self.asleep {
             return None;
         }
-        if self.unanswered >= GIVE_UP_AFTER && self.bound.take().is_some() {
+        let old = now.duration_since(self.asked) >= PATIENCE;
+        if self.unanswered >= GIVE_UP_AFTER && old && self.bound.take().is_some() {
             self.unanswered = 0;
         }
         let path = self.bound.unwrap_or_else(|| {
@@ -167,9 +192,10 @@ impl RelayEnd {
         // One nonce for all repetitions, so that an answer that is late still counts.
         if self.unanswered == 0 {
             self.nonce = random.bytes();
+            self.asked = now;
         }
         self.again = now + self.pause;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.pause = (self.pause * 2).min(longest);
         self.unanswered += 1;
         let bind = Binding {
             kind: Kind::RelayBind,
@@ -196,16 +222,28 @@ impl RelayEnd {
             return Err(Reject::UnknownPath);
         }
         match binding.kind {
-            Kind::RelayChallenge => {
+            // Without a Bind under way it is a copy.
+            Kind::RelayChallenge if self.unanswered > 0 => {
                 let confirm = Binding {
                     kind: Kind::RelayConfirm,
                     observed: None,
                     ..binding
                 };
-                Ok(Step::Send(path, confirm.encode(&self.leg.key)))
+                let confirm = confirm.encode(&self.leg.key);
+                match self.bound {
+                    Some(bound) if bound == path => Ok(Step::Confirm(path, confirm)),
+                    // It would take us there from where we are.
+                    Some(_) => Err(Reject::UnexpectedMessage),
+                    None => {
+                        // Unless this is lost: then the Bind is said again.
+                        (self.bound, self.unanswered) = (Some(path), 1);
+                        self.asked = now;
+                        Ok(Step::First(path, confirm))
+                    }
+                }
             }
-            Kind::RelayBound => {
-                self.bound = Some(path);
+            Kind::RelayBound if self.unanswered > 0 => {
+                (self.bound, self.bound_at) = (Some(path), Some(now));
                 self.unanswered = 0;
                 self.pause = FIRST_PAUSE;
                 self.again = now + REFRESH;
@@ -218,7 +256,74 @@ impl RelayEnd {
             | Kind::Data
             | Kind::Notice
             | Kind::RelayBind
+            | Kind::RelayBound
+            | Kind::RelayChallenge
             | Kind::RelayConfirm => Err(Reject::UnexpectedMessage),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ntm_proto::bind::LegKey;
+    use ntm_proto::id::NodeId;
+
+    /// The relay's message in answer to the Bind that is due.
+    fn answer(kind: Kind, bind: &[u8], key: &LegKey) -> Vec<u8> {
+        let bind = Binding::decode(bind).expect("a Bind");
+        let seen = "198.51.100.2:4750".parse().expect("an address");
+        let observed = (kind == Kind::RelayBound).then_some(seen);
+        let answer = Binding {
+            kind,
+            observed,
+            ..bind
+        };
+        answer.encode(key)
+    }
+
+    #[test]
+    fn a_binding_that_was_confirmed_waits_for_a_slow_relay() {
+        let (start, mut random) = (Instant::now(), Random::from_seed([1; 32]));
+        let (key, way) = (LegKey([7; 32]), "10.0.0.2:4750".parse().unwrap());
+        let leg = RelayLeg {
+            relay: NodeId::from_random([1; 16]),
+            addresses: vec!["203.0.113.20:4750".parse().unwrap()],
+            key: key.clone(),
+        };
+        let mut end = RelayEnd::new(leg, PathId(9), &[way], &mut random, start);
+        let pause = Duration::from_millis(50);
+        let (mut now, mut bind) = (start, Vec::new());
+        // A relay that is far away, asked for long.
+        while now < start + Duration::from_secs(3) {
+            if let Some((_, datagram)) = end.due(pause, &mut random, now) {
+                bind = datagram;
+            }
+            now += Duration::from_millis(10);
+        }
+        let path = end.routes[0];
+        let challenge = answer(Kind::RelayChallenge, &bind, &key);
+        assert!(matches!(
+            end.handle(path, &challenge, now),
+            Ok(Step::First(..))
+        ));
+        for _ in 0..50 {
+            now += Duration::from_millis(10);
+            let _ = end.due(pause, &mut random, now);
+            assert_eq!(end.bound(), Some(path));
+        }
+        let elsewhere = Path {
+            local: "10.9.0.2:4750".parse().unwrap(),
+            ..path
+        };
+        assert!(end.handle(elsewhere, &challenge, now).is_err());
+        let receipt = answer(Kind::RelayBound, &bind, &key);
+        assert!(matches!(
+            end.handle(path, &receipt, now),
+            Ok(Step::Bound(..))
+        ));
+        let copy = end.handle(path, &receipt, now);
+        assert_eq!(copy, Err(Reject::UnexpectedMessage));
+        assert!(end.handle(path, &challenge, now).is_err(), "a copy, too");
     }
 }

@@ -3,7 +3,7 @@
 //! What was sent since the way in use was surely alive is sent again by the next one. Around a planned change of
 //! ways everything goes by both for about a round trip.
 
-use super::{Peer, is_usable};
+use super::{Peer, has_several, is_usable};
 use crate::Output;
 use crate::handover::Cause;
 use crate::path::Evidence;
@@ -19,13 +19,19 @@ const COPIES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// How long at most while the way in use is in doubt.
 const DOUBT: Duration = Duration::from_secs(2);
 
+/// Ways by which what may be lost was sent again that are remembered, and the pause before it goes by the same once more.
+const AGAIN_BY: usize = 4;
+const AGAIN_PAUSE: Duration = Duration::from_secs(2);
+
 /// Where a move stands.
 #[derive(Default)]
 pub(super) struct Moving {
     /// What left since then may be lost.
     lost_from: Option<Instant>,
-    /// By which way it was sent again.
-    again_by: Option<Path>,
+    /// By which ways it was sent again, and when; the newest first.
+    again_by: [Option<(Path, Instant)>; AGAIN_BY],
+    /// Whether traffic has leaned on the relay since the way in use was last sure, or a socket of ours was new.
+    pub(super) leaned: bool,
     /// Copies go by this way, too, until then or until doubt is over.
     copies: Option<Copies>,
 }
@@ -49,6 +55,8 @@ impl Peer {
             self.paths.relay_bound(relay.bound());
         }
         self.paths.rank(env.ranks, now);
+        self.moving.leaned = false;
+        self.compared = has_several(env).then_some(now);
         let copies = self.moving.copies.take();
         self.moving.copies = copies.filter(|it| env.sockets.contains(&it.path.local));
         let old = before.as_ref().map(|before| before.path);
@@ -158,22 +166,26 @@ impl Peer {
         let from = evidence.alive_until(now);
         let moving = &mut self.moving;
         moving.lost_from = Some(moving.lost_from.map_or(from, |old| old.min(from)));
-        moving.again_by = None;
+        moving.again_by = [None; AGAIN_BY];
         moving.copies = None;
     }
 
-    /// Sends again what may be lost, once by each way that traffic takes until one has proved itself.
-    pub(super) fn send_again(&mut self, env: &mut Env<'_>, now: Instant) {
+    /// Sends again what may be lost by each way that traffic takes, until one has proved itself; seldom by the same.
+    /// The last `ahead` datagrams have left just now.
+    pub(super) fn send_again(&mut self, ahead: usize, env: &mut Env<'_>, now: Instant) {
         let (Some(from), Some(path)) = (self.moving.lost_from, self.paths.active_path()) else {
             return;
         };
         // What left by this way before it proved itself may not have arrived either: the peer's NAT may have let in
         // nobody yet.
         let is_sure = self.paths.is_sure();
-        if self.moving.again_by != Some(path) || is_sure {
-            self.moving.again_by = Some(path);
+        let rested = |(by, at)| by != path || now.duration_since(at) >= AGAIN_PAUSE;
+        if is_sure || self.moving.again_by.into_iter().flatten().all(rested) {
+            self.moving.again_by.rotate_right(1);
+            self.moving.again_by[0] = Some((path, now));
             let mut count = 0;
-            for datagram in self.recent.since(from, now) {
+            let all = self.recent.since(from, now).count();
+            for datagram in self.recent.since(from, now).take(all.saturating_sub(ahead)) {
                 if self.paths.carry(datagram.len(), now).is_none() {
                     break;
                 }
@@ -223,7 +235,7 @@ impl Peer {
     }
 
     /// What is sent in the next moments goes by `path`, too.
-    fn copy_by(&mut self, path: Option<Path>, now: Instant) {
+    pub(super) fn copy_by(&mut self, path: Option<Path>, now: Instant) {
         let rtt = self.paths.active().and_then(|way| way.rtt);
         let long = rtt.unwrap_or_default().clamp(COPIES.0, COPIES.1);
         self.moving.copies = path.map(|path| Copies {

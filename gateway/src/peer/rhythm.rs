@@ -37,6 +37,11 @@ impl Rhythm {
         (self.gap, self.beats) = (Duration::ZERO, 0);
     }
 
+    /// Whether the last packet made it one.
+    pub(super) fn has_just_begun(&self) -> bool {
+        self.beats == BEATS
+    }
+
     /// When the next packet is clearly missing, if there is a rhythm.
     pub(crate) fn missed_at(&self) -> Option<Instant> {
         let last = self.last.filter(|_| self.beats >= BEATS)?;

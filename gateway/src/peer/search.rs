@@ -1,17 +1,24 @@
 //! How a peer is looked for that cannot be reached.
 
 use super::Peer;
+use super::binding::LONGEST_PAUSE;
 use super::watch::ASK_PAUSE;
 use crate::peers::Env;
+use ntm_proto::Path;
 use std::time::{Duration, Instant};
 
 /// How long the end that does not begin waits before it helps.
 const HELP_AFTER: Duration = Duration::from_millis(1000);
 
 /// How the search for a lost peer slows down: at first, with traffic that waits, without.
-const SOON: Duration = Duration::from_secs(10);
+pub(super) const SOON: Duration = Duration::from_secs(10);
 const LATER: Duration = Duration::from_secs(120);
 const BUSY: Duration = Duration::from_secs(10);
+/// Pauses between looks for a peer for which traffic waits: so much later than at once is it noticed that it can be
+/// reached again.
+const AWAITED: Duration = Duration::from_millis(50);
+const AWAITED_LATER: Duration = Duration::from_millis(100);
+const AWAITED_LONG: Duration = Duration::from_millis(500);
 const SLOW: Duration = Duration::from_secs(2);
 const SLOWEST: Duration = Duration::from_secs(10);
 
@@ -34,7 +41,17 @@ impl Peer {
     pub(super) fn search(&mut self, env: &mut Env<'_>, now: Instant) {
         self.note_lost(now);
         self.watch.wants_direction = true;
-        self.challenge_all(env, now);
+        if self.watch.searches_all(now) {
+            self.challenge_all(env, now);
+        } else {
+            let likeliest: Vec<Path> = self.paths.likeliest().collect();
+            let turn = self.watch.probes as usize % likeliest.len().max(1);
+            if let Some(path) = likeliest.get(turn).copied()
+                && let Some(token) = self.paths.repeat_challenge(path, env.random, now)
+            {
+                self.send_token(token, path, env, now);
+            }
+        }
         self.begin(env, now);
     }
 
@@ -44,12 +61,26 @@ impl Peer {
         let lost = self.watch.lost_since;
         let lost = lost.map_or(Duration::ZERO, |since| now.duration_since(since));
         let is_busy = now.duration_since(self.traffic.last) < BUSY;
+        let is_awaited = is_busy && self.waiting.len() > 0;
         match is_busy {
+            _ if is_awaited && lost < SOON => AWAITED,
+            _ if is_awaited && lost < LATER => AWAITED_LATER,
+            _ if is_awaited => AWAITED_LONG,
             _ if lost < SOON => self.paths.pace(),
             true if lost < LATER => self.paths.pace(),
             true => SLOW,
             false if lost < LATER => SLOW,
             false => SLOWEST,
+        }
+    }
+
+    /// The longest pause between attempts to get to the relay.
+    pub(super) fn bind_pause(&self, now: Instant) -> Duration {
+        let is_awaited = self.watch.lost_since.is_some() && self.waiting.len() > 0;
+        if is_awaited {
+            self.search_pause(now).min(LONGEST_PAUSE)
+        } else {
+            LONGEST_PAUSE
         }
     }
 

@@ -1,6 +1,6 @@
 //! Packets through the tunnel: sealed, opened, counted, and held while there is no way yet.
 
-use super::waiting::{TCP, Waiting};
+use super::waiting::{TCP, Turn, Waiting};
 use super::{Peer, RelayEnd};
 use crate::peers::Env;
 use crate::translate::{self, Ends};
@@ -88,22 +88,25 @@ impl Peer {
             }
         }
         let wants_challenge = self.paths.heard(path, is_traffic, now);
+        let goes_on = self.paths.lean_if_lost(path, now);
         if is_traffic {
             self.arrived(path, now);
         }
         Ok(Opened {
             confirmed,
             wants_challenge,
+            goes_on,
         })
     }
 
     /// Notes an inner packet that was delivered. Whether something may be due earlier for it: trials and the relay
-    /// rest while there is no traffic.
+    /// rest while there is no traffic, and a stream that stops is asked after.
     pub(crate) fn delivered(&mut self, bytes: usize, now: Instant) -> bool {
         let idle = now.duration_since(self.traffic.last) >= IDLE;
         self.traffic.received += bytes as u64;
         self.traffic.last = now;
-        idle || self.relay.as_ref().is_some_and(RelayEnd::is_asleep)
+        let has_rhythm = self.watch.rhythm.has_just_begun();
+        idle || has_rhythm || self.relay.as_ref().is_some_and(RelayEnd::is_asleep)
     }
 
     /// What another tunnel to the same gateway goes on with: its devices, and the packets that wait.
@@ -125,12 +128,19 @@ impl Peer {
         if !self.keys.is_up(now) {
             return;
         }
-        self.send_again(env, now);
         let lost = self.waiting.drop_stale(now);
         self.record(|handover| handover.lost += lost);
-        while let Some(length) = self.waiting.next_len()
+        let ahead = self.send_waiting(Turn::First, env, now);
+        self.send_again(ahead, env, now);
+        self.send_waiting(Turn::Last, env, now);
+    }
+
+    /// How many have left.
+    fn send_waiting(&mut self, turn: Turn, env: &mut Env<'_>, now: Instant) -> usize {
+        let mut count = 0;
+        while let Some(length) = self.waiting.next_len(turn)
             && let Some(path) = self.paths.carry(length, now)
-            && let Some(mut datagram) = self.waiting.take()
+            && let Some(mut datagram) = self.waiting.take(turn)
         {
             self.traffic.sent += (datagram.len() - HEADER_LEN) as u64;
             let is_tcp = is_tcp(&datagram[HEADER_LEN..]);
@@ -143,8 +153,10 @@ impl Peer {
                 self.recent.keep(&datagram, is_tcp, room, now);
                 self.watch.sent(now);
                 env.output.push_back(Output::Send { path, datagram });
+                count += 1;
             }
         }
+        count
     }
 
     /// Keeps a translated packet until there is a way.
@@ -168,4 +180,6 @@ pub(crate) struct Opened {
     pub(crate) confirmed: bool,
     /// It came by a way that has to prove itself.
     pub(crate) wants_challenge: bool,
+    /// Traffic that had no way goes where this came from.
+    pub(crate) goes_on: bool,
 }

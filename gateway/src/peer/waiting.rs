@@ -18,6 +18,19 @@ const SLOT: usize = 128;
 /// What waited longer is of no use to anybody, unless it is TCP's.
 const FRESH_FOR: Duration = Duration::from_secs(10);
 
+/// What a flow that somebody sits before has at most: little, and its user waits for it.
+const SMALL: usize = 8 << 10;
+
+/// Who leaves before what was lost is sent again, and who after it. On a slow link that may take seconds; TCP puts in order
+/// what comes too early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// TCP that has little to say.
+    First,
+    /// All others.
+    Last,
+}
+
 /// Its protocol number.
 pub(super) const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -84,14 +97,26 @@ impl Waiting {
         Some(dropped)
     }
 
-    /// How long the next one to leave is.
-    pub(crate) fn next_len(&self) -> Option<usize> {
-        self.packets.front().map(|held| held.datagram.len())
+    /// How many bytes the next one to leave has.
+    pub(crate) fn next_len(&self, turn: Turn) -> Option<usize> {
+        let at = self.next(turn)?;
+        self.packets.get(at).map(|held| held.datagram.len())
     }
 
-    /// Takes the oldest out.
-    pub(crate) fn take(&mut self) -> Option<Vec<u8>> {
-        self.remove(0)
+    /// Takes the oldest out of those whose turn it is.
+    pub(crate) fn take(&mut self, turn: Turn) -> Option<Vec<u8>> {
+        self.remove(self.next(turn)?)
+    }
+
+    fn next(&self, turn: Turn) -> Option<usize> {
+        let is_small = |held: &Held| {
+            let cost = self.costs.get(&held.flow);
+            held.flow.protocol == TCP && cost.is_some_and(|cost| *cost <= SMALL)
+        };
+        match turn {
+            Turn::First => self.packets.iter().position(is_small),
+            Turn::Last => (!self.packets.is_empty()).then_some(0),
+        }
     }
 
     /// Drops what is of no use any more; how many that were.
@@ -168,7 +193,7 @@ mod tests {
     }
 
     fn numbers(waiting: &mut Waiting) -> Vec<u8> {
-        let taken = std::iter::from_fn(|| waiting.take());
+        let taken = std::iter::from_fn(|| waiting.take(Turn::Last));
         taken
             .filter_map(|datagram| datagram.last().copied())
             .collect()
@@ -221,5 +246,33 @@ mod tests {
         waiting.keep(&datagram(UDP, 2, 10, 3), 4096, start + second * 5);
         assert_eq!(waiting.drop_stale(start + FRESH_FOR), 1);
         assert_eq!(numbers(&mut waiting), [1, 3]);
+    }
+
+    #[test]
+    fn what_a_person_waits_for_goes_before_what_is_much() {
+        let now = Instant::now();
+        let mut waiting = Waiting::default();
+        for number in 1..=10 {
+            assert!(
+                waiting
+                    .keep(&datagram(TCP, 1, 1400, number), 65536, now)
+                    .is_some()
+            );
+        }
+        assert!(
+            waiting
+                .keep(&datagram(UDP, 2, 10, 11), 65536, now)
+                .is_some()
+        );
+        assert!(
+            waiting
+                .keep(&datagram(TCP, 3, 10, 12), 65536, now)
+                .is_some()
+        );
+        let first = std::iter::from_fn(|| waiting.take(Turn::First));
+        let first: Vec<u8> = first.filter_map(|it| it.last().copied()).collect();
+        assert_eq!(first, [12]);
+        assert_eq!(waiting.next_len(Turn::First), None);
+        assert_eq!(numbers(&mut waiting).len(), 11);
     }
 }

@@ -1,6 +1,7 @@
 //! Whether the other end is there: by its traffic first, by challenges when it is silent.
 
 use super::rhythm::Rhythm;
+use super::search::SOON;
 use super::{Opened, Peer};
 use crate::handover::Cause;
 use crate::peers::Env;
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// Pause between questions to the DC about one peer.
 pub(super) const ASK_PAUSE: Duration = Duration::from_secs(3);
+/// Pause between looks for a lost peer by every way at first, and half of what it is later.
+const SEARCH_PAUSE: Duration = Duration::from_millis(500);
 /// By how many doublings the pause grows.
 const SLOWER: u32 = 3;
 
@@ -25,8 +28,10 @@ pub(crate) struct Watch {
     /// Silence after which the way is challenged to keep NAT mappings.
     keep_warm: Duration,
     probed: Option<Instant>,
+    /// When a lost peer was last looked for by every way.
+    searched: Option<Instant>,
     /// Challenges in a row for silence.
-    probes: u32,
+    pub(super) probes: u32,
     /// When what is due was last looked at.
     checked: Instant,
     /// Since when there has been no way.
@@ -35,7 +40,7 @@ pub(crate) struct Watch {
     has_wan: bool,
     asked: Option<Instant>,
     /// How often it was asked in vain.
-    asks: u32,
+    pub(super) asks: u32,
     /// The DC shall be asked for a new direction.
     pub(crate) wants_direction: bool,
     /// The last challenge that was answered: its token, its way and the round trip.
@@ -53,6 +58,7 @@ impl Watch {
             last_sent: now,
             keep_warm,
             probed: None,
+            searched: None,
             probes: 0,
             checked: now,
             lost_since: Some(now),
@@ -107,14 +113,31 @@ impl Watch {
         ASK_PAUSE * (1 << self.asks.saturating_sub(1).min(SLOWER))
     }
 
+    /// Whether a lost peer is looked for by every way now, and not by the likeliest only; says so once per pause.
+    pub(super) fn searches_all(&mut self, now: Instant) -> bool {
+        let pause = match self.lost_since {
+            Some(since) if now.duration_since(since) >= SOON => SEARCH_PAUSE * 2,
+            Some(_) | None => SEARCH_PAUSE,
+        };
+        let rested = |at| now.duration_since(at) >= pause;
+        let is_due = self.searched.is_none_or(rested);
+        if is_due {
+            self.searched = Some(now);
+        }
+        is_due
+    }
+
     /// How long nothing has answered what was sent.
     pub(super) fn silence(&self, now: Instant) -> Option<Duration> {
         self.unanswered_since.map(|since| now.duration_since(since))
     }
 
-    /// When silence becomes doubtful: after something was sent, and either long or unlike the peer's traffic so far.
+    /// When silence becomes doubtful: after something was sent, and either long or unlike the peer's traffic so far. Who
+    /// only listens owes the other end nothing, and asks a while after its stream has stopped.
     fn silent_at(&self, patience: Duration) -> Option<Instant> {
-        let since = self.unanswered_since?;
+        let Some(since) = self.unanswered_since else {
+            return self.rhythm.missed_at().map(|missed| missed + patience);
+        };
         if self.probed.is_some() {
             return Some(since);
         }
@@ -166,6 +189,9 @@ impl Peer {
         } else if opened.wants_challenge {
             self.send_challenge(path, env, now);
         }
+        if opened.goes_on {
+            self.release(env, now);
+        }
     }
 
     /// Takes a control message that was opened.
@@ -198,6 +224,7 @@ impl Peer {
                 if let Some(rtt) = rtt {
                     if of_active {
                         self.watch.heard(now);
+                        self.watch.asks = 0;
                     }
                     self.watch.answered = Some((response.token, path, rtt));
                 }
@@ -206,6 +233,9 @@ impl Peer {
                 }
                 if changed || (rtt.is_some() && self.watch.lost_since.is_some()) {
                     self.way_changed(env, now);
+                }
+                if self.compared.is_some() {
+                    self.compare(env, now);
                 }
             }
             Message::RegistrationRequest(_)
@@ -249,6 +279,7 @@ impl Peer {
             return;
         }
         self.try_direct(env, now);
+        self.watch_standby(env, now);
         self.probe(env, now);
     }
 
@@ -258,7 +289,13 @@ impl Peer {
         let is_lost =
             watch.lost_since.is_some() || self.paths.active_path().is_none() || self.is_stuck();
         let probe = match (watch.silent_at(self.paths.patience()), watch.probed) {
-            _ if is_lost => watch.checked + self.search_pause(watch.checked),
+            (_, probed) if is_lost => {
+                let pause = self.search_pause(watch.checked);
+                let next = probed.map(|probed| probed + pause);
+                // When it was due and nothing came of it, there is a reason that lasts.
+                let next = next.filter(|next| *next > watch.checked);
+                next.unwrap_or(watch.checked + pause)
+            }
             (Some(silent), None) => silent,
             (Some(silent), Some(probed)) => silent.max(probed + self.paths.pace()),
             (None, _) => watch.last_sent + watch.keep_warm,
@@ -281,6 +318,7 @@ impl Peer {
             given_up,
             self.trial_due(),
             self.relay_due(),
+            self.standby_due(),
         ]
         .into_iter()
         .flatten()
@@ -324,26 +362,24 @@ impl Peer {
 
     /// Challenges the way; the token, if it is one.
     pub(super) fn challenge(&mut self, path: Path, env: &mut Env<'_>, now: Instant) -> Option<u64> {
-        let token = self.paths.challenge(path, env.random, now);
-        if let Some(token) = token {
-            let standing = self.paths.standing(path, env.epoch);
-            let outside = if self.is_relayed(path) {
-                env.outside.seen_as(env.sockets)
-            } else {
-                Vec::new()
-            };
-            self.send(
-                &Message::PathChallenge(PathChallenge {
-                    token,
-                    standing,
-                    outside,
-                }),
-                path,
-                env,
-                now,
-            );
-        }
-        token
+        let token = self.paths.challenge(path, env.random, now)?;
+        self.send_token(token, path, env, now);
+        Some(token)
+    }
+
+    pub(super) fn send_token(&mut self, token: u64, path: Path, env: &mut Env<'_>, now: Instant) {
+        let standing = self.paths.standing(path, env.epoch);
+        let outside = if self.is_relayed(path) {
+            env.outside.seen_as(env.sockets)
+        } else {
+            Vec::new()
+        };
+        let challenge = PathChallenge {
+            token,
+            standing,
+            outside,
+        };
+        self.send(&Message::PathChallenge(challenge), path, env, now);
     }
 
     /// The peer receives by `path`: it answered what left at `asked`.
@@ -366,6 +402,7 @@ impl Peer {
             return;
         };
         self.watch.lost_since = None;
+        self.moving.leaned &= !self.paths.is_sure();
         self.watch.asks = 0;
         self.watch.wants_direction = false;
         let path = format!(
@@ -440,8 +477,8 @@ impl Peer {
         }
         match self.paths.active_path() {
             Some(_) if given_up => self.way_fell_back(env, now),
-            Some(path) => self.send_challenge(path, env, now),
-            None => self.search(env, now),
+            Some(path) if !self.is_stuck() => self.send_challenge(path, env, now),
+            Some(_) | None => self.search(env, now),
         }
     }
 

@@ -70,7 +70,8 @@ fn a_way_that_falls_silent_tells_how_long_that_took_to_notice() {
     talk(&mut world, 200..240);
     let lost = only(&world, CAR);
     assert_eq!((lost.cause.as_str(), lost.done), ("silence", false));
-    assert!(lost.to.is_none() && lost.gap_ms.is_none());
+    // It may have fallen back to the relay, which is as silent.
+    assert_eq!(lost.gap_ms, None);
     world.net.drop_if = Box::new(|_| false);
     talk(&mut world, 300..400);
     let found = only(&world, CAR);

@@ -13,11 +13,12 @@ const DEVICES: [Column; 6] = [
     ("VIRTUAL IPV6", "vip6"),
     ("MAC", "mac"),
 ];
-const TUNNELS: [Column; 9] = [
+const TUNNELS: [Column; 10] = [
     ("PEER", "peer"),
     ("STATE", "state"),
     ("PATH", "path"),
     ("RTT MS", "rtt_ms"),
+    ("WAN", "wan"),
     ("REMOTE", "remote"),
     ("AGE S", "age_s"),
     ("SENT", "sent"),

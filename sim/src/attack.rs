@@ -3,7 +3,7 @@
 //! What must hold: a session never moves to them, traffic goes on, they get next to no bulk traffic, and what is held
 //! and sent for their sake is bounded.
 
-use crate::moves::{Journey, Talk};
+use crate::moves::{Journey, PATIENCE, Talk};
 use crate::net::Delivery;
 use crate::spec::{Dice, RelaySpec, SiteSpec, V4Kind, V6Kind, WanSpec, WorldSpec, nat};
 use crate::world::{Node, World};
@@ -230,6 +230,7 @@ impl Journey {
             spec,
             talks: vec![talk],
             moves: Vec::new(),
+            patience: PATIENCE,
         }
     }
 }

@@ -9,6 +9,7 @@
 
 use crate::spec::{WanSpec, WorldSpec};
 use crate::world::Node;
+use std::time::Duration;
 
 /// Most ways to one peer, the relay's among them.
 pub(crate) const MOST_WAYS: usize = 12;
@@ -31,7 +32,13 @@ pub struct Journey {
     pub talks: Vec<Talk>,
     /// The moves, one after another.
     pub moves: Vec<Move>,
+    /// After how long a session counts as lost that is not back though a path exists; where the lines lose datagrams, or
+    /// only one side speaks, longer.
+    pub patience: Duration,
 }
+
+/// How long sessions may usually be away.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Two devices that talk.
 #[derive(Clone, Copy, Debug)]

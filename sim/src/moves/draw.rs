@@ -1,6 +1,6 @@
 //! How journeys are drawn.
 
-use super::{Do, Journey, Kind, Move, Talk};
+use super::{Do, Journey, Kind, Move, PATIENCE, Talk};
 use crate::nat::NatSpec;
 use crate::spec::{
     Dice, LinkSpec, RelaySpec, SiteSpec, V4Kind, V6Kind, WanSpec, WorldSpec, nat, wan,
@@ -34,6 +34,7 @@ impl Journey {
             spec,
             talks,
             moves,
+            patience: PATIENCE,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How long sessions were silent after moves, by kind.
 
-use super::Kind;
+use super::{Kind, PATIENCE};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -62,6 +62,18 @@ fn marks(mut values: Vec<f32>) -> [f32; 3] {
 
 impl fmt::Display for Gaps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let late = |all: &Vec<(f32, f32)>| {
+            let long = all
+                .iter()
+                .filter(|(seconds, _)| *seconds > PATIENCE.as_secs_f32());
+            long.count()
+        };
+        let all: usize = self.silences.values().map(Vec::len).sum();
+        let long: usize = self.silences.values().map(late).sum();
+        writeln!(
+            f,
+            "  of {all} silences {long} were longer than {PATIENCE:?}"
+        )?;
         let heads = [
             "silence, round trips",
             "silence, s",

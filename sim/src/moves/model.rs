@@ -17,9 +17,8 @@ pub(super) struct Scene {
     touched: u64,
 }
 
-/// Within this after the network is good a stream is heard.
-const BOUND: Duration = Duration::from_secs(10);
-/// The same where lines lose datagrams, and transmissions in a row of which one gets through there.
+/// Within this after the network is good a stream is heard where lines lose datagrams, and transmissions in a row of which
+/// one gets through there.
 const BOUND_LOSSY: Duration = Duration::from_secs(20);
 const TRIES_LOSSY: u32 = 12;
 /// Elsewhere one may be under way while the way changes.
@@ -85,13 +84,14 @@ impl Game {
         let [away, towards] = &session.streams;
         let both_speak = (away.on || calls) && towards.on;
         let is_hidden = self.moving.is_some_and(|(kind, _)| hides.contains(&kind));
-        if is_hidden && !both_speak {
+        let bound = if is_hidden && !both_speak {
             BOUND_HIDDEN
         } else if self.lossy {
             BOUND_LOSSY
         } else {
-            BOUND
-        }
+            Duration::ZERO
+        };
+        bound.max(self.patience)
     }
 
     fn judge(&mut self, number: usize, good: Instant) {

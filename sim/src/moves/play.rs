@@ -101,6 +101,7 @@ pub(super) struct Game {
     attacker: Option<Attacker>,
     /// Whether lines lose datagrams.
     pub(super) lossy: bool,
+    pub(super) patience: Duration,
     at_move: usize,
     /// The move under way, and whether its devices only listen.
     pub(super) moving: Option<(Kind, bool)>,
@@ -128,6 +129,7 @@ impl Game {
             script: Vec::new(),
             attacker: None,
             lossy,
+            patience: journey.patience,
             at_move: 0,
             moving: None,
             sessions,

@@ -1,5 +1,6 @@
-//! `sim-moves COUNT [SEED]`: plays journeys on two threads until so many moves were made, prints how long sessions were
-//! silent, and what broke, made small. `sim-moves --only SEED [MOVES]` plays one journey, or its first moves.
+//! `sim-moves COUNT [SEED [SECONDS]]`: plays journeys on two threads until so many moves were made, prints how long sessions
+//! were silent, and what broke, made small: which session was away for so many seconds though a path existed, 10 unless
+//! said. `sim-moves --only SEED [MOVES]` plays one journey, or its first moves.
 //! `sim-moves --attacks RACES [SEED]`: so many copied datagrams of each way of attacking.
 #![expect(
     clippy::disallowed_methods,
@@ -10,13 +11,13 @@
 
 use ntm_sim::attack::Attack;
 use ntm_sim::moves::gaps::Gaps;
-use ntm_sim::moves::{Journey, is_known};
+use ntm_sim::moves::{Journey, PATIENCE, is_known};
 use ntm_sim::picture;
 use ntm_sim::shrink::{kind, shrink};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const THREADS: u64 = 2;
 /// Lines of the picture on the screen; the page has more.
@@ -49,13 +50,14 @@ fn main() -> ExitCode {
             let first = number(2).unwrap_or_else(any_seed);
             ExitCode::from(u8::from(attacks(number(1).unwrap_or(0), first)))
         }
-        (_, Some(count)) if numbers && arguments.len() <= 2 => {
+        (_, Some(count)) if numbers && arguments.len() <= 3 => {
             let first = number(1).unwrap_or_else(any_seed);
-            ExitCode::from(u8::from(many(first, count)))
+            let patience = number(2).map_or(PATIENCE, Duration::from_secs);
+            ExitCode::from(u8::from(many(first, count, patience)))
         }
         (Some(_) | None, _) => {
             eprintln!(
-                "usage: sim-moves COUNT [SEED] | --only SEED [MOVES] | --attacks RACES [SEED]"
+                "usage: sim-moves COUNT [SEED [SECONDS]] | --only SEED [MOVES] | --attacks RACES [SEED]"
             );
             ExitCode::from(2)
         }
@@ -136,9 +138,9 @@ fn ways(races: u64) -> Vec<Attack> {
 }
 
 /// Whether one of many journeys breaks a rule that is not known to be broken.
-fn many(first: u64, count: u64) -> bool {
+fn many(first: u64, count: u64, patience: Duration) -> bool {
     let started = Instant::now();
-    let (gaps, mut broken) = play(first, count);
+    let (gaps, mut broken) = play(first, count, patience);
     let seconds = started.elapsed().as_secs_f64();
     println!("{gaps}");
     let moves = gaps.moves();
@@ -175,19 +177,23 @@ fn many(first: u64, count: u64) -> bool {
         let kind = kind(&one.what);
         if !shown.contains(&kind) && shown.len() < SMALL {
             shown.push(kind);
-            show(&Journey::draw(one.seed).cut(one.moves));
+            let mut journey = Journey::draw(one.seed).cut(one.moves);
+            journey.patience = patience;
+            show(&journey);
         }
     }
     !broken.is_empty()
 }
 
-fn play(first: u64, count: u64) -> (Gaps, Vec<Broken>) {
+fn play(first: u64, count: u64, patience: Duration) -> (Gaps, Vec<Broken>) {
     let (next, made) = (AtomicU64::new(0), AtomicU64::new(0));
     let worker = || {
         let (mut gaps, mut broken) = (Gaps::default(), Vec::new());
         while made.load(Ordering::Relaxed) < count {
             let seed = first.wrapping_add(next.fetch_add(1, Ordering::Relaxed));
-            let report = Journey::draw(seed).run(false);
+            let mut journey = Journey::draw(seed);
+            journey.patience = patience;
+            let report = journey.run(false);
             made.fetch_add(report.gaps.moves(), Ordering::Relaxed);
             if let Some(failure) = report.failure {
                 let moves = report.at_move + 1;

@@ -36,10 +36,10 @@ sim: ## N=1000 [SEED=1]: so many worlds drawn from seeds, each judged by what mu
 	@$(CARGO) build --quiet --profile sim -p ntm-sim
 	$(TARGET)/sim/sim $(or $(N),1000) $(SEED)
 
-sim-moves: ## N=20000 [SEED=1]: so many moves in worlds drawn from seeds, and copied datagrams; no session may notice
+sim-moves: ## N=20000 [SEED=1] [LOST=10]: moves in drawn worlds, and copied datagrams; no session is away for LOST seconds
 	@$(CARGO) build --quiet --profile sim -p ntm-sim
 	$(TARGET)/sim/sim-moves --attacks 100000 $(or $(SEED),1)
-	$(TARGET)/sim/sim-moves $(or $(N),20000) $(SEED)
+	$(TARGET)/sim/sim-moves $(or $(N),20000) $(or $(SEED),1) $(LOST)
 
 scenario: daemons ## S=NAME: one namespace scenario; its last line is one JSON object
 	@test -n "$(S)" || { echo "which one? make scenario S=NAME, NAME one of: $(SCENARIOS)" >&2; exit 2; }
@@ -53,8 +53,11 @@ scenarios: export NTM_REPEATS := $(or $(NTM_REPEATS),2)
 scenarios: daemons ## every namespace scenario
 	@qemu-tests/run.sh $(SCENARIOS)
 
-moves: daemons ## [M='NAME...'] [NTM_REPEATS=20]: every kind of move under traffic, a table, docs/moves.svg (an hour)
-	@qemu-tests/moves.sh $(M)
+moves: ## [M='NAME...'] [NTM_REPEATS=20]: every kind of move under traffic, beside others; docs/moves.svg (an hour)
+	@qemu-tests/bootstrap.sh --peers
+	@$(CARGO) build --quiet -p ntm-link --bins
+	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
+	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/moves.sh $(M)
 
 daemons: ## the daemons as the scenarios run them (development build)
 	@$(CARGO) build --quiet $$(test -n "$${NTM_BIN_DIR:-}" || echo $(PACKAGES)) -p ntm-link --bins

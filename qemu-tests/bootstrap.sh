@@ -2,6 +2,7 @@
 # Installs what the build and the worlds need and this machine lacks: Debian 12 or later, Ubuntu.
 #
 #   bootstrap.sh           installs; says nothing when nothing is missing
+#   bootstrap.sh --peers   also what `make moves` compares with, as far as this distribution has it
 #   bootstrap.sh --cargo   prints the cargo to use, with its RUSTC when that has another name
 set -euo pipefail
 export LC_ALL=C
@@ -59,6 +60,7 @@ want nft nftables
 want tcpdump tcpdump
 want curl curl
 want ping iputils-ping
+want conntrack conntrack
 command -v udhcpc >/dev/null || busybox --list 2>/dev/null | grep -qx udhcpc || missing+=(udhcpc)
 want dig "$(apt-cache show bind9-dnsutils >/dev/null 2>&1 && echo bind9-dnsutils || echo dnsutils)"
 want python3 python3
@@ -72,6 +74,12 @@ if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
     exit 1
 fi
 [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
+
+if [ "${1:-}" = --peers ]; then
+    for peer in wireguard-go:wireguard-go wg:wireguard-tools nebula:nebula; do
+        command -v "${peer%:*}" >/dev/null || (install "${peer#*:}") || echo "no ${peer%:*} here: it is not compared with" >&2
+    done
+fi
 
 if ! find_cargo >/dev/null; then
     echo "no cargo 1.$NEEDS or later: looking in the distribution's packages" >&2

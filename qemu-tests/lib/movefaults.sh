@@ -30,10 +30,11 @@ outage_seen_600() { outage_seen 600; }
 
 cable_command() { echo "$LINK_BIN ctl $OUT/link-up-$1-$2.sock $3"; }
 
-# Nothing passes, and nothing tells.
+# Nothing passes, and nothing tells. The box at the other end of the cable is there: if ARP were lost, too, the kernel
+# would ask but once a second, and that would be measured.
 outage_silent() { # SECONDS
     local began
-    moment "$(cable_command a "${AT[a]}" blackhole=all)"
+    moment "$(cable_command a "${AT[a]}" blackhole=both)"
     began=${MOMENT% *}
     sleep "$1"
     moment "$(cable_command a "${AT[a]}" blackhole=none)"
@@ -71,7 +72,7 @@ slow_address() {
 # The new network gives an address, and lets nothing through until somebody has said yes to its portal.
 portal() {
     local began to=$((1 - AT[a]))
-    linkctl "up-a-$to" blackhole=all >/dev/null
+    linkctl "up-a-$to" blackhole=both >/dev/null
     switch a $to
     moment "$COMMAND"
     began=${MOMENT% *}
@@ -129,8 +130,27 @@ cut_silent() {
     both_wans
     [ "$1" = 1 ] || restored silent
     GONE=${AT[a]} AT[a]=$((1 - AT[a]))
-    moment "$(cable_command a "$GONE" blackhole=all)"
+    moment "$(cable_command a "$GONE" blackhole=both)"
 }
+
+# The one in use loses three of ten datagrams each way, until the tunnel has left it; then it is good again, and the
+# tunnel comes back. `left_ms`: how long it took to leave; gaps count from then.
+lossy() {
+    both_wans
+    local n=${AT[a]} began bad
+    began=$(tool moment true)
+    "$LINK_BIN" ctl "$OUT/link-up-a-$n.sock" loss=30% >/dev/null
+    wait_until 60 "the tunnel leaves wan$n, which is lossy" leaves_by "$((1 - n))"
+    MOMENT="${began% *} $(tool moment true | cut -d' ' -f2)"
+    bad=$(((${MOMENT#* } - ${MOMENT% *}) / 1000))
+    LEFT+=("$bad")
+    figure left_ms "[$(IFS=,; echo "${LEFT[*]}")]"
+    "$LINK_BIN" ctl "$OUT/link-up-a-$n.sock" loss=0% >/dev/null
+    wait_until 120 "the tunnel comes back to wan$n, which is good again" leaves_by "$n"
+}
+LEFT=()
+# The tunnel's traffic leaves by this WAN.
+leaves_by() { [ "$(tunnel a wan)" = "wan$1" ]; }
 
 # restored HOW: what was cut last is there again, with a worse metric than the other; not measured.
 restored() {

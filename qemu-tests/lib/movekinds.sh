@@ -7,8 +7,9 @@ M='tcp_lost == 0;p50 <= 1.5 * rtt + 20;p99 <= 3 * rtt + 50' # a plain move
 B='tcp_lost == 0;p50 <= 3 * rtt + 50'                       # both ends at once
 R='tcp_lost == 0;resume <= 2 * rtt + 50'                    # the network comes back, the interactive session goes on
 
-# NAME: FUNCTION A_KINDS B_KINDS [SETTING=VALUE...] | AIM;AIM...; settings: `repeats`, `changes` (as many in any
-# case), `only` (whose datagrams are all there is)
+# NAME: FUNCTION A_KINDS B_KINDS [SETTING=VALUE...] | AIM;AIM...; settings: `changes` (as many repeats in any case),
+# `only` (whose datagrams are all there is), `worlds` (that share the repeats, because each takes so long), `waits` (most of
+# that time without traffic)
 # shellcheck disable=SC2034 # for move.sh
 declare -A MOVE_OF=(
     [still]="stays nat nat|tcp_lost == 0;udp_lost == 0;worst <= 10"
@@ -27,34 +28,38 @@ declare -A MOVE_OF=(
     [nat-reboot]="nat_reboots nat nat|tcp_lost == 0;p99 <= 5 * rtt + 200"
     [outage]="outage_seen_5 nat nat|$R"
     [outage-silent]="outage_silent_5 nat nat|$R"
-    [outage-60]="outage_seen_60 nat nat repeats=3|$R"
-    [outage-silent-60]="outage_silent_60 nat nat repeats=3|$R"
-    [outage-600]="outage_seen_600 nat nat repeats=1|$R"
+    [outage-60]="outage_seen_60 nat nat worlds=4 waits|$R"
+    [outage-silent-60]="outage_silent_60 nat nat worlds=4 waits|$R"
+    [outage-600]="outage_seen_600 nat nat worlds=20 waits|$R"
     [two-wans-planned]="planned nat,nat nat|tcp_lost == 0;udp_lost == 0;worst <= 10"
     [two-wans-cut]="cut_seen nat,nat nat|tcp_lost == 0;udp_lost == 0;worst <= 3 * rtt + 50"
     [two-wans-cut-silent]="cut_silent nat,nat nat|tcp_lost == 0;udp_lost == 0;worst <= 3 * rtt + 50"
+    [two-wans-lossy]="lossy nat,nat nat changes=6|tcp_lost == 0"
     [flap]="flap nat,nat nat changes=30|tcp_lost == 0"
     [awkward-twice]="twice nat,nat,nat nat|$B"
     [awkward-relay]="at_direct nat,nat nat|$B"
     [awkward-handshake]="at_handshake nat,nat nat|tcp_lost == 0"
-    [awkward-renewal]="at_renewal nat,nat nat repeats=2|$B"
+    [awkward-renewal]="at_renewal nat,nat nat worlds=5|$B"
     [dc-down]="without_dc nat,nat nat|$M"
     [dc-down-both]="both_without_dc nat,global nat,nat|tcp_lost == 0"
     [rs-down]="rs_dies symnat symnat|tcp_lost == 0"
     [dhcp-slow]="slow_address nat,nat nat|$M"
-    [portal]="portal nat,nat nat repeats=3|$R"
+    [portal]="portal nat,nat nat worlds=2 waits|$R"
     [listening-renumber]="renumber global nat only=second|$M"
     [listening-nat-to-nat]="other_uplink nat,nat nat only=second|$M"
     [listening-global-to-nat]="to_second global,nat nat only=second|$M"
     [listening-nat-to-global]="to_second nat,global nat only=second|$M"
 )
-# In this order. NTM_LONG=1 adds the outage of ten minutes.
+# What others are put to, and who they are.
+# shellcheck disable=SC2034 # for move-peers.sh and moves.sh
+PEERS_MOVES='renumber nat-to-nat both nat-reboot two-wans-cut listening-nat-to-nat' PEERS='wireguard nebula'
+# In this order.
 # shellcheck disable=SC2034 # for moves.sh
 MOVES="still renumber nat-to-nat global-to-nat nat-to-global v4-to-v6 v4-to-v6-peer6 v4-to-v6-dual v6-to-v4 v6-to-v4-peer6 v6-to-v4-dual
-    both both-nats nat-reboot outage outage-silent two-wans-planned two-wans-cut two-wans-cut-silent flap
+    both both-nats nat-reboot outage outage-silent two-wans-planned two-wans-cut two-wans-cut-silent two-wans-lossy flap
     awkward-twice awkward-relay awkward-handshake dc-down dc-down-both rs-down dhcp-slow
     listening-renumber listening-nat-to-nat listening-global-to-nat listening-nat-to-global
-    portal outage-60 outage-silent-60 awkward-renewal ${NTM_LONG:+outage-600}"
+    portal outage-60 outage-silent-60 outage-600 awkward-renewal"
 
 # No move at all: what this machine and the measuring make of nothing.
 stays() { moment true; }

@@ -126,7 +126,8 @@ world_net_up() {
     done
 }
 
-# background NAME NODE COMMAND...: starts it in the node's namespace, output to NAME.log.
+# background NAME NODE COMMAND...: starts it in the node's namespace, output to NAME.log; by $FIRST, if that says something.
+FIRST=
 background() {
     local name=$1 node=$2
     shift 2
@@ -134,7 +135,8 @@ background() {
         local script; script="$(declare -f "$1"); QT='$QT'; $(printf '%q ' "$@")"
         set -- bash -c "$script"
     fi
-    ip netns exec "$(nsname "$node")" setsid "$@" </dev/null >>"$OUT/$name.log" 2>&1 &
+    # shellcheck disable=SC2086 # words
+    ip netns exec "$(nsname "$node")" $FIRST setsid "$@" </dev/null >>"$OUT/$name.log" 2>&1 &
     echo $! >"$OUT/$name.pid"
     disown $!
 }

@@ -15,7 +15,7 @@ play() {
     set -- $words
     for w in "${@:4}"; do
         case $w in
-        repeats=*) REPEATS=${NTM_REPEATS:-${w#*=}} ;;
+        worlds=*) REPEATS=${NTM_REPEATS:-$(((20 + ${w#*=} - 1) / ${w#*=}))} ;;
         changes=*) REPEATS=${w#*=} ;;
         only=*)
             options+=(--only-udp-from "${w#*=}")

@@ -2,8 +2,8 @@
 """What moves cost, from what traffic.py wrote.
 
 moves.py repeat OUT I            one repeat in a few words
-moves.py costs OUT RTT_MS AIM... rows for the scenario's figures. An AIM is a Python expression over rtt, p50, p99, worst,
-                                 udp_lost, tcp_lost, resume, e.g. 'p50 <= 1.5 * rtt + 20'
+moves.py costs OUT RTT_MS AIM... rows for the scenario's figures. An AIM is an expression as in movecosts.py, e.g.
+                                 'p50 <= 1.5 * rtt + 20'
 
 A gap is the longest silence of the datagrams of one direction, less their interval, that ends after the moment at which the
 move was done; silence before that moment does not count. `out` is from laptop to camera, `in` the other way.
@@ -11,8 +11,9 @@ OUT/marks has a row `I BEFORE AFTER END END` for each repeat.
 """
 import bisect
 import json
-import statistics
 import sys
+
+import movecosts
 
 EVERY = 10_000
 
@@ -58,23 +59,13 @@ def longest(times, after, until, interval):
     return worst / 1000
 
 
-def percentile(values, p):
-    """Nearest rank."""
-    values = sorted(values)
-    return values[max(0, -(-len(values) * p // 100) - 1)] if values else None
-
-
-def spread(values):
-    return {k: round(v, 1) if v is not None else None for k, v in
-            (("p50", percentile(values, 50)), ("p99", percentile(values, 99)), ("worst", max(values, default=None)))}
-
-
 class Repeats:
     def __init__(self):
         self.marks = table(f"{out}/marks")
         self.flows = {"out": Flow("laptop", "camera"), "in": Flow("camera", "laptop")}
         self.flows = {k: f for k, f in self.flows.items() if f.sent}
         self.lines = [at for _, _, at in table(f"{out}/laptop.lines")]
+
     def of(self, i):
         _, before, after, end, _ = self.marks[i]
         got = {"gap": {}, "lost": {}}
@@ -100,46 +91,31 @@ def repeat(i):
 def costs(rtt, aims):
     repeats = Repeats()
     each = [repeats.of(i) for i in range(len(repeats.marks))]
-    gaps = {k: [r["gap"][k] for r in each if r["gap"][k] is not None] for k in repeats.flows}
-    both = [max((g for g in r["gap"].values() if g is not None), default=None) for r in each]
-    both = [g for g in both if g is not None]
-    tcp_lost = len(table_of_deaths())
-    resumes = [r["resume"] for r in each if r["resume"] is not None]
-    gap = spread(both)
-    names = {"rtt": rtt, **gap, "tcp_lost": tcp_lost, "udp_lost": sum(sum(r["lost"].values()) for r in each),
-             "resume": max(resumes, default=None)}
-    missed = [a for a in aims if any(names[n] is None for n in names if n in a) or not eval(a, {}, names)]
-    figures = {"gap_ms": gap, "udp_lost": names["udp_lost"], "tcp_lost": tcp_lost, "repeats": len(each)}
-    for k, values in gaps.items():
-        figures[f"gap_{k}_ms"] = spread(values)
-        figures[f"lost_{k}"] = sum(r["lost"][k] for r in each)
-    figures["copies"] = sum(f.copies for f in repeats.flows.values())
-    if resumes:
-        figures["resume_ms"] = spread(resumes)
-        figures["session_gap_ms"] = spread([r["session"] for r in each if r["session"] is not None])
-    figures["gaps_ms"] = [round(g, 1) for g in both]
-    figures["aim"], figures["aims_missed"] = aims, missed
-    if (on_record := steps()) is not None:
-        figures["steps_ms"] = on_record
+    copies = sum(f.copies for f in repeats.flows.values())
+    handovers = on_record()
+    figures = movecosts.summary(rtt, each, len(table_of_deaths()), copies, handovers, aims)
+    figures["each"] = [{k: rounded(v) for k, v in r.items()} for r in each]
+    if handovers is not None:
+        figures["handovers"] = handovers
     for k, v in figures.items():
         print(f"{k}\t{json.dumps(v)}")
 
 
-# What the router that moves has on record, step by step (paper 001, figure 11): each counts from the event.
-STEPS = ("detect", "address", "register", "direct", "tunnel", "packet")
+def rounded(value):
+    if isinstance(value, dict):
+        return {k: rounded(v) for k, v in value.items()}
+    return round(value, 1) if isinstance(value, float) else value
 
 
-def steps():
-    """None of those that keep no such record."""
+def on_record():
+    """The moving router's handovers; None of those that keep no such record."""
     try:
         with open(f"{out}/handovers.json") as f:
             handovers = [h for h in json.load(f) if h["done"] and h["cause"] != "better path found"]
     except OSError:
         return None
-    times = {s: [h[s + "_ms"] for h in handovers if h[s + "_ms"] is not None] for s in STEPS}
-    medians = {s: round(statistics.median(t), 1) for s, t in times.items() if t}
-    return {"handovers": len(handovers), **medians, "again": sum(h["again"] for h in handovers),
-            "lost": sum(h["lost"] for h in handovers)}
+    counts = ("again", "lost")
+    return [{**{s: h[s + "_ms"] for s in movecosts.STEPS}, **{c: h[c] for c in counts}} for h in handovers]
 
 
 def table_of_deaths():

@@ -31,7 +31,7 @@ opts.add_argument("end", choices=["first", "second"])
 opts.add_argument("peer")
 opts.add_argument("out")
 opts.add_argument("--stop", required=True)
-opts.add_argument("--mbit", type=float, default=2)
+opts.add_argument("--mbit", type=float, default=0.5)
 opts.add_argument("--only-udp-from", choices=["first", "second"], help="nothing but datagrams, from this end")
 opts = opts.parse_args()
 FIRST = opts.end == "first"

@@ -289,7 +289,7 @@ mod tests {
         let leg = RelayLeg {
             relay: NodeId::from_random([1; 16]),
             addresses: vec!["203.0.113.20:4750".parse().unwrap()],
-            key: key.clone(),
+            key,
         };
         let mut end = RelayEnd::new(leg, PathId(9), &[way], &mut random, start);
         let pause = Duration::from_millis(50);

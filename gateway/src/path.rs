@@ -62,6 +62,7 @@ pub(crate) struct Paths {
     leads: bool,
     /// Our sockets, each with its WAN's place in our order.
     ranks: Vec<(SocketAddr, u8)>,
+    metered: Vec<SocketAddr>,
     /// How often the way in use has vanished under us: the peer is told by challenges.
     era: u32,
     /// The newest era the peer spoke of.
@@ -79,6 +80,7 @@ impl Paths {
             relays: Vec::new(),
             leads,
             ranks: Vec::new(),
+            metered: Vec::new(),
             era: 0,
             peer_era: 0,
             left_slow: None,

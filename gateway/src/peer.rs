@@ -153,7 +153,7 @@ impl Peer {
             self.trial.begin(now);
         }
         self.paths.direct(env.sockets, &self.candidates);
-        self.paths.rank(env.ranks, now);
+        self.paths.rank(env.ranks, env.metered, now);
         self.heed_candidates(&before, env, now);
         self.use_relay(direction, env, now);
         self.watch.directed(now);

@@ -65,10 +65,16 @@ impl Paths {
         })
     }
 
-    /// What the ways are to us: `sockets` in the order of the WANs, each with its WAN's place. Whether bulk traffic
-    /// takes another way now.
-    pub(crate) fn rank(&mut self, sockets: &[(SocketAddr, u8)], now: Instant) -> bool {
+    /// What the ways are to us: `sockets` in the order of the WANs, each with its WAN's place, and on which of them traffic
+    /// costs money. Whether bulk traffic takes another way now.
+    pub(crate) fn rank(
+        &mut self,
+        sockets: &[(SocketAddr, u8)],
+        metered: &[SocketAddr],
+        now: Instant,
+    ) -> bool {
         self.ranks = sockets.to_vec();
+        self.metered = metered.to_vec();
         self.rank_ways();
         self.prefer(now)
     }

@@ -83,7 +83,10 @@ pub(crate) enum Verdict {
 impl Paths {
     /// Compares the ways over our several WANs. A way of which little is known is as good as its WAN's others.
     pub(crate) fn judge(&mut self, now: Instant) -> Verdict {
-        let all: Vec<(u8, Duration)> = self.ways.iter().filter_map(measured).collect();
+        // To be quick alone is not worth money.
+        let free = |way: &&Way| !self.metered.contains(&way.path.local);
+        let free = self.ways.iter().filter(free);
+        let all: Vec<(u8, Duration)> = free.filter_map(measured).collect();
         // Much traffic makes its own way slow; where it goes instead will be no better for it.
         let settled = |at| now.duration_since(at) >= DWELL;
         let may_compare = self.left_slow.is_none_or(settled);

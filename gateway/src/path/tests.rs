@@ -201,7 +201,7 @@ fn losses_before_there_was_a_way_are_not_held_against_it() {
     let way = path("10.0.0.2:4750", "203.0.113.9:2");
     let other = path("[2001:db8::2]:4750", "[2001:db8::9]:2");
     paths.direct(&sockets(), &[way.remote, other.remote]);
-    paths.rank(&[(way.local, 0), (other.local, 1)], start);
+    paths.rank(&[(way.local, 0), (other.local, 1)], &[], start);
     let at = |ms: u64| start + Duration::from_millis(ms);
     for ms in [0, 50, 150] {
         paths.challenge(way, &mut random, at(ms)).unwrap();

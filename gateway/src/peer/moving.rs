@@ -54,7 +54,7 @@ impl Peer {
             relay.sockets_changed(env.sockets, now);
             self.paths.relay_bound(relay.bound());
         }
-        self.paths.rank(env.ranks, now);
+        self.paths.rank(env.ranks, env.metered, now);
         self.moving.leaned = false;
         self.compared = has_several(env).then_some(now);
         let copies = self.moving.copies.take();

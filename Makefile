@@ -53,7 +53,7 @@ scenarios: export NTM_REPEATS := $(or $(NTM_REPEATS),2)
 scenarios: daemons ## every namespace scenario
 	@qemu-tests/run.sh $(SCENARIOS)
 
-moves: ## [M='NAME...'] [NTM_REPEATS=20]: every kind of move under traffic, beside others; docs/moves.svg (an hour)
+moves: ## [M='NAME...'] [NTM_REPEATS=20]: every kind of move under traffic, beside others; docs/moves.svg (half an hour)
 	@qemu-tests/bootstrap.sh --peers
 	@$(CARGO) build --quiet -p ntm-link --bins
 	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins

@@ -3,13 +3,14 @@
 # table and one JSON line, and draws docs/moves.svg when all were played, else out/moves/moves.svg.
 #
 # NTM_REPEATS  of each, 20; of others' at most 5, for they take their time
+# NTM_LONG=1   as many also of what takes minutes each time
 # NTM_LANES    worlds at once, 3
-# NTM_WAITING  worlds beside them in which next to nothing happens for most of the time, 8
+# NTM_WAITING  worlds beside them in which next to nothing happens for most of the time, 5
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 if [ "$(id -u)" -ne 0 ]; then
     echo "namespaces need root: asking sudo" >&2
-    exec sudo --preserve-env=NTM_BIN_DIR,NTM_KEEP,NTM_LOG,NTM_APART,NTM_REPEATS,NTM_PORTAL_S,NTM_DELAY_MS,NTM_LANES,NTM_WAITING,CARGO_TARGET_DIR -- ./moves.sh "$@"
+    exec sudo --preserve-env=NTM_BIN_DIR,NTM_KEEP,NTM_LOG,NTM_APART,NTM_REPEATS,NTM_PORTAL_S,NTM_DELAY_MS,NTM_LONG,NTM_LANES,NTM_WAITING,CARGO_TARGET_DIR -- ./moves.sh "$@"
 fi
 . lib/movekinds.sh
 KEPT=$PWD/out/moves
@@ -38,7 +39,7 @@ fi
 # The jobs, `POOL NAME FILE REPEATS`: a move that takes long is played in several worlds at once; the longest come first.
 jobs=()
 add() { # NAME
-    local file=${1//\//-} words=${MOVE_OF[$1]:-} pool=lane worlds i
+    local file=${1//\//-} words=${MOVE_OF[$1]:-} pool=lane worlds few repeats=$REPEATS i
     case $1 in
     */*)
         jobs+=("lane $1 $file $((REPEATS < 5 ? REPEATS : 5))")
@@ -46,13 +47,15 @@ add() { # NAME
         ;;
     esac
     worlds=$(grep -o 'worlds=[0-9]*' <<<"$words" | cut -d= -f2)
+    few=$(grep -o 'repeats=[0-9]*' <<<"$words" | cut -d= -f2)
+    [ -n "${NTM_LONG:-}" ] || [ -z "$few" ] || [ "$few" -gt "$repeats" ] || repeats=$few
     if [ -z "$worlds" ]; then
-        jobs+=("lane $1 $file $REPEATS")
+        jobs+=("lane $1 $file $repeats")
         return
     fi
     [[ $words != *" waits"* ]] || pool=waiting
-    for ((i = worlds < REPEATS ? worlds : REPEATS; i > 0; i--)); do
-        jobs=("$pool $1 $file.$i $(((REPEATS - i + worlds) / worlds))" "${jobs[@]}")
+    for ((i = worlds < repeats ? worlds : repeats; i > 0; i--)); do
+        jobs=("$pool $1 $file.$i $(((repeats - i + worlds) / worlds))" "${jobs[@]}")
     done
 }
 for name in "${names[@]}"; do add "$name"; done
@@ -99,7 +102,7 @@ while [ ${#todo[@]} -gt 0 ] || [ ${#running[@]} -gt 0 ]; do
     for job in "${todo[@]}"; do
         busy=$(printf '%s\n' "${running[@]}" | grep -c "^${job%% *} ")
         room=${NTM_LANES:-3}
-        [ "${job%% *}" = lane ] || room=${NTM_WAITING:-8}
+        [ "${job%% *}" = lane ] || room=${NTM_WAITING:-5}
         # shellcheck disable=SC2086 # words
         if [ "$busy" -lt "$((room > 0 ? room : 1))" ]; then begin $job; else left+=("$job"); fi
     done

@@ -9,7 +9,7 @@ R='tcp_lost == 0;resume <= 2 * rtt + 50'                    # the network comes 
 
 # NAME: FUNCTION A_KINDS B_KINDS [SETTING=VALUE...] | AIM;AIM...; settings: `changes` (as many repeats in any case),
 # `only` (whose datagrams are all there is), `worlds` (that share the repeats, because each takes so long), `waits` (most of
-# that time without traffic)
+# that time without traffic), `repeats` (because it takes long: so many, unless NTM_LONG=1)
 # shellcheck disable=SC2034 # for move.sh
 declare -A MOVE_OF=(
     [still]="stays nat nat|tcp_lost == 0;udp_lost == 0;worst <= 10"
@@ -30,16 +30,16 @@ declare -A MOVE_OF=(
     [outage-silent]="outage_silent_5 nat nat|$R"
     [outage-60]="outage_seen_60 nat nat worlds=4 waits|$R"
     [outage-silent-60]="outage_silent_60 nat nat worlds=4 waits|$R"
-    [outage-600]="outage_seen_600 nat nat worlds=20 waits|$R"
+    [outage-600]="outage_seen_600 nat nat repeats=6 worlds=6 waits|$R"
     [two-wans-planned]="planned nat,nat nat|tcp_lost == 0;udp_lost == 0;worst <= 10"
     [two-wans-cut]="cut_seen nat,nat nat|tcp_lost == 0;udp_lost == 0;worst <= 3 * rtt + 50"
     [two-wans-cut-silent]="cut_silent nat,nat nat|tcp_lost == 0;udp_lost == 0;worst <= 3 * rtt + 50"
-    [two-wans-lossy]="lossy nat,nat nat changes=6|tcp_lost == 0"
+    [two-wans-lossy]="lossy nat,nat nat repeats=6 worlds=2|tcp_lost == 0"
     [flap]="flap nat,nat nat changes=30|tcp_lost == 0"
     [awkward-twice]="twice nat,nat,nat nat|$B"
     [awkward-relay]="at_direct nat,nat nat|$B"
     [awkward-handshake]="at_handshake nat,nat nat|tcp_lost == 0"
-    [awkward-renewal]="at_renewal nat,nat nat worlds=5|$B"
+    [awkward-renewal]="at_renewal nat,nat nat repeats=6 worlds=3|$B"
     [dc-down]="without_dc nat,nat nat|$M"
     [dc-down-both]="both_without_dc nat,global nat,nat|tcp_lost == 0"
     [rs-down]="rs_dies symnat symnat|tcp_lost == 0"

@@ -105,12 +105,12 @@ peer_moves() {
         "$1" "$i"
         if ! back_in_time; then
             GIVEN_UP=1
-            echo "$i $MOMENT $(tool moment true)" >>"$OUT/marks"
+            echo "$i $MOMENT $(clock_us) $(clock_us)" >>"$OUT/marks"
             say "$MOVE $i/$REPEATS: not back after $GIVE_UP_S s"
             break
         fi
         sleep "$APART_S"
-        echo "$i $MOMENT $(tool moment true)" >>"$OUT/marks"
+        echo "$i $MOMENT $(clock_us) $(clock_us)" >>"$OUT/marks"
         say "$MOVE $i/$REPEATS: $(tool moves repeat "$OUT" "$i")"
     done
 }

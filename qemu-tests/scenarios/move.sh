@@ -8,14 +8,15 @@
 
 play() {
     [ -n "${MOVE_OF[$MOVE]:-}" ] || fail "no move $MOVE; there are: $(printf '%s\n' "${!MOVE_OF[@]}" | sort | xargs)"
-    local words aims each=() options=() w
+    local words aims each=() options=() worlds=1 all=20 w
     words=${MOVE_OF[$MOVE]%%|*} aims=${MOVE_OF[$MOVE]#*|}
     IFS=';' read -ra each <<<"$aims"
     # shellcheck disable=SC2086 # words
     set -- $words
     for w in "${@:4}"; do
         case $w in
-        worlds=*) REPEATS=${NTM_REPEATS:-$(((20 + ${w#*=} - 1) / ${w#*=}))} ;;
+        worlds=*) worlds=${w#*=} ;;
+        repeats=*) all=${w#*=} ;;
         changes=*) REPEATS=${w#*=} ;;
         only=*)
             options+=(--only-udp-from "${w#*=}")
@@ -23,6 +24,8 @@ play() {
             ;;
         esac
     done
+    # Played alone, it is as long as one of the worlds that `make moves` shares it among.
+    [ -n "${NTM_REPEATS:-}" ] || [ "$worlds" = 1 ] || REPEATS=$(((all + worlds - 1) / worlds))
     moves_world "${2//,/ }" "${3//,/ }"
     traffic_up "${options[@]}"
     repeats "$1"
@@ -30,4 +33,10 @@ play() {
 }
 
 MOVE=${1:-}
+# `awkward` is all of awkward-*.
+if [ -z "${MOVE_OF[$MOVE]:-}" ]; then
+    # shellcheck disable=SC2046 # words
+    set -- $(printf '%s\n' "${!MOVE_OF[@]}" | grep "^$MOVE-" | sort)
+    [ $# -eq 0 ] || exec "$QT/moves.sh" "$@"
+fi
 scenario "move-$MOVE"

@@ -52,7 +52,7 @@ pub(crate) struct Coordination {
     /// Sockets that have not been announced since the WANs changed or the time came.
     unannounced: Vec<(u8, SocketAddr)>,
     /// Sockets of which the DC has not spoken since we registered.
-    unheard: Vec<SocketAddr>,
+    pub(crate) unheard: Vec<SocketAddr>,
     /// When those are announced again, and the pause after that.
     again: Option<(Instant, Duration)>,
     /// How seldom we may speak.

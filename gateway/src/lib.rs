@@ -460,6 +460,7 @@ impl Gateway {
             output: &mut self.output,
             epoch: self.coordination.epoch(),
             keep_warm: self.coordination.interval(),
+            unheard: &self.coordination.unheard,
             outside: &mut self.coordination.outside,
             offers: &mut self.offers,
             handovers: &mut self.handovers,

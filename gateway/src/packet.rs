@@ -68,7 +68,7 @@ impl Gateway {
             destination: pair.real,
         };
         let path = peer.seal_packet(view.bytes(), ends, out, &self.setup.limits, now)?;
-        if let (Some(_), Some(path)) = (path, peer.copies(now)) {
+        if let (Some(_), Some(path)) = (path, peer.copies(out.len(), now)) {
             let datagram = out.clone();
             self.output.push_back(Output::Send { path, datagram });
         }

@@ -251,7 +251,7 @@ impl Paths {
     pub(crate) fn heard(&mut self, path: Path, is_traffic: bool, now: Instant) -> bool {
         let (active, pace) = (self.active, self.pace());
         if let Some(way) = self.ways.iter_mut().find(|way| way.path == path) {
-            way.heard = Some(now);
+            way.hear(now);
             let (is_used, asks) = (
                 active == Some(path) && way.proven,
                 is_traffic || !way.proven,
@@ -285,7 +285,7 @@ impl Paths {
             self.ways.retain(|way| way.path != oldest);
         }
         let mut way = Way::new(path, false, false);
-        way.heard = Some(now);
+        way.hear(now);
         self.ways.push(way);
         self.rank_ways();
         true

@@ -210,6 +210,13 @@ impl Peer {
                 }
                 self.relay_carries(path, env, now);
             }
+            Step::Rebound(path, observed) => {
+                let _ = env.outside.note(path.local, path.remote, observed);
+                self.relay_carries(path, env, now);
+                if self.paths.active_path() == Some(path) {
+                    self.outside_moved(env, now);
+                }
+            }
         }
         Ok(())
     }
@@ -223,8 +230,11 @@ impl Peer {
             env.output.push_back(Output::Send { path, datagram });
         }
         let is_wanted = self.paths.active_path().is_none() || self.watch.is_doubtful();
-        if !self.keys.is_up(now) || !is_wanted {
+        if !self.keys.is_up(now) {
             return;
+        }
+        if !is_wanted {
+            return self.tell_by_relay(path, env, now);
         }
         self.send_challenge(path, env, now);
         if !self.moving.leaned && self.paths.lean_if_lost(path, now) {

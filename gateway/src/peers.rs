@@ -25,6 +25,8 @@ pub(crate) struct Env<'a> {
     pub(crate) metered: &'a [SocketAddr],
     pub(crate) random: &'a mut Random,
     pub(crate) output: &'a mut VecDeque<Output>,
+    /// Those of which the DC has not spoken since they are there.
+    pub(crate) unheard: &'a [SocketAddr],
     /// How others see our sockets.
     pub(crate) outside: &'a mut Outside,
     /// How long a silent way keeps its NAT mapping.

@@ -76,6 +76,11 @@ pub(crate) fn inner(
     packet
 }
 
+/// Whether a packet is of a session.
+pub(crate) fn is_tcp(packet: &[u8]) -> bool {
+    packet.get(9) == Some(&Transport::Tcp.number())
+}
+
 /// Source, destination and number of a packet that [`inner`] made; what is wrong with it otherwise.
 pub(crate) fn read(packet: &[u8]) -> Result<(Ipv4Addr, Ipv4Addr, u32), &'static str> {
     let view = Ipv4View::new(packet).map_err(|_| "not a whole IPv4 packet")?;

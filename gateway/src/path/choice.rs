@@ -47,11 +47,18 @@ impl Evidence {
     /// What left before that moment has arrived: what was heard last left the other end half a round trip earlier,
     /// and what had arrived there by then left here half a round trip before that.
     pub(crate) fn alive_until(&self, now: Instant) -> Instant {
-        let rtt = self.rtt.unwrap_or(SLOW);
         let long_ago = now.checked_sub(SLOW * 2).unwrap_or(now);
-        self.heard
-            .and_then(|heard| heard.checked_sub(rtt))
-            .unwrap_or(long_ago)
+        self.arrived_until().unwrap_or(long_ago)
+    }
+
+    /// The same, if anything was heard.
+    pub(crate) fn arrived_until(&self) -> Option<Instant> {
+        self.heard?.checked_sub(self.rtt.unwrap_or(SLOW))
+    }
+
+    /// Whether nothing was heard by it since then.
+    pub(crate) fn is_silent_since(&self, then: Instant) -> bool {
+        self.heard.is_none_or(|heard| heard < then)
     }
 }
 
@@ -61,6 +68,16 @@ impl Paths {
         self.active().map(|way| Evidence {
             path: way.path,
             heard: way.heard,
+            rtt: way.rtt,
+        })
+    }
+
+    /// What was known of it before one end moved, which shows only now: by a relay's way, which stays the same, the peer
+    /// may have been heard since.
+    pub(crate) fn evidence_before(&self, now: Instant) -> Option<Evidence> {
+        self.active().map(|way| Evidence {
+            path: way.path,
+            heard: way.heard_before(now),
             rtt: way.rtt,
         })
     }
@@ -93,6 +110,11 @@ impl Paths {
                 .wan
                 .saturating_add(if way.counts_poor { BEHIND } else { 0 });
         }
+    }
+
+    /// What the peer sent us in the last moments is lost, though the ways stay the same: it hears so by challenges.
+    pub(crate) fn has_moved(&mut self) {
+        self.era = self.era.wrapping_add(1);
     }
 
     /// What we say of `path` to the peer. `epoch` counts our starts, so that eras grow over them.
@@ -139,19 +161,19 @@ impl Paths {
             .for_each(|way| (way.peer_era, way.peer_rank) = (0, 0));
     }
 
-    /// Where `length` bytes of bulk traffic go: a proven way, or one that has credit and time left.
-    pub(crate) fn carry(&mut self, length: usize, now: Instant) -> Option<Path> {
+    /// Where `length` bytes of bulk traffic go: a proven way, or one that has credit and time left. Whether it is proven.
+    pub(crate) fn carry(&mut self, length: usize, now: Instant) -> Option<(Path, bool)> {
         let active = self.active?;
         let way = self.ways.iter_mut().find(|way| way.path == active)?;
         if way.proven {
-            return Some(active);
+            return Some((active, true));
         }
         let since = *way.used_since.get_or_insert(now);
         if now.duration_since(since) >= ON_CREDIT_FOR {
             return None;
         }
         way.credit = way.credit.checked_sub(length)?;
-        Some(active)
+        Some((active, false))
     }
 
     /// Whether the way in use has proved itself.

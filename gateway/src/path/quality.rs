@@ -163,7 +163,8 @@ impl Paths {
 fn measured(way: &Way) -> Option<(u8, Duration)> {
     Some((
         way.wan,
-        way.rtt.filter(|_| way.proven && !way.quality.lossy)?,
+        way.rtt
+            .filter(|_| way.proven && way.unanswered < 2 && !way.quality.lossy)?,
     ))
 }
 

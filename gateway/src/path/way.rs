@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 const UNDER_WAY: usize = 8;
 /// A challenge without an answer for so long at least counts as lost.
 const LATE: Duration = Duration::from_secs(1);
+/// A pause in what is heard that may be one in the line.
+const SILENCE: Duration = Duration::from_millis(50);
 /// How long a way is barred after its first failure; each further one doubles it.
 const FIRST_BAR: Duration = Duration::from_secs(3);
 const LONGEST_BAR: Duration = Duration::from_secs(120);
@@ -49,6 +51,8 @@ pub(crate) struct Way {
     /// How much the round trip varies (RFC 6298 section 2).
     pub(super) varies: Duration,
     pub(crate) heard: Option<Instant>,
+    /// When it was heard last before its latest silence, and when that ended; of several in a moment the longest.
+    silence: Option<(Instant, Instant)>,
     pub(super) failures: u32,
     /// The place of our WAN that it leads over.
     pub(super) wan: u8,
@@ -82,6 +86,7 @@ impl Way {
             rtt: None,
             varies: Duration::ZERO,
             heard: None,
+            silence: None,
             failures: 0,
             wan: 0,
             quality: Quality::default(),
@@ -125,7 +130,28 @@ impl Way {
         self.proven = true;
         self.since.get_or_insert(now);
         self.unanswered = 0;
-        self.heard = Some(now);
+        self.hear(now);
+    }
+
+    /// Something authentic came by it.
+    pub(super) fn hear(&mut self, now: Instant) {
+        let Some(last) = self.heard.replace(now) else {
+            return;
+        };
+        let long = now.duration_since(last);
+        let is_longer = |(from, end): (Instant, Instant)| {
+            now.duration_since(end) >= LATE || long > end.duration_since(from)
+        };
+        if long >= SILENCE && self.silence.is_none_or(is_longer) {
+            self.silence = Some((last, now));
+        }
+    }
+
+    /// When it was heard last, not counting what came in the last moments after a silence.
+    pub(super) fn heard_before(&self, now: Instant) -> Option<Instant> {
+        let just_ended = |(_, end): &(Instant, Instant)| now.duration_since(*end) < LATE;
+        let before = self.silence.filter(just_ended).map(|(last, _)| last);
+        before.or(self.heard)
     }
 
     /// It is not proven any more; an answer that is only late proves it again.
@@ -247,5 +273,29 @@ impl Way {
             (Some(new), Some(old)) => new + MARGIN + old / 8 < old,
             (Some(_), None) | (None, _) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_heard_before_a_silence_counts_for_a_moment() {
+        let path = Path {
+            local: "10.0.0.2:4750".parse().unwrap(),
+            remote: "203.0.113.20:4750".parse().unwrap(),
+        };
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut way = Way::new(path, true, true);
+        assert_eq!(way.heard_before(start), None);
+        // Every 20 ms, then nothing for half a second, then a pause that is shorter.
+        let steps = [0, 20, 40, 540, 560, 640, 660];
+        steps.into_iter().for_each(|ms| way.hear(at(ms)));
+        assert_eq!(way.heard_before(at(660)), Some(at(40)));
+        assert_eq!(way.heard_before(at(1600)), Some(at(660)), "long over");
+        way.hear(at(1700));
+        assert_eq!(way.heard_before(at(1700)), Some(at(660)), "a new one");
     }
 }

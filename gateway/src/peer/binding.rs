@@ -33,6 +33,8 @@ pub(crate) struct RelayEnd {
     bound: Option<Path>,
     /// When the relay last said that it knows us.
     bound_at: Option<Instant>,
+    /// By which way it last said so, and as what it saw us.
+    seen: Option<(Path, SocketAddr)>,
     /// Whether nobody needs the relay now: then it hears nothing from us and forgets us by itself.
     asleep: bool,
     again: Instant,
@@ -51,6 +53,8 @@ pub(crate) enum Step {
     First(Path, Vec<u8>),
     /// The relay knows us at this way, and sees us under this address.
     Bound(Path, Option<SocketAddr>),
+    /// The same, and it saw us elsewhere before: what we sent in between it has refused.
+    Rebound(Path, SocketAddr),
 }
 
 impl RelayEnd {
@@ -70,6 +74,7 @@ impl RelayEnd {
             asked: now,
             bound: None,
             bound_at: None,
+            seen: None,
             asleep: false,
             again: now,
             pause: FIRST_PAUSE,
@@ -247,7 +252,16 @@ impl RelayEnd {
                 self.unanswered = 0;
                 self.pause = FIRST_PAUSE;
                 self.again = now + REFRESH;
-                Ok(Step::Bound(path, binding.observed))
+                let Some(observed) = binding.observed else {
+                    return Ok(Step::Bound(path, None));
+                };
+                let before = self.seen.replace((path, observed));
+                Ok(match before {
+                    Some((same, other)) if same == path && other != observed => {
+                        Step::Rebound(path, observed)
+                    }
+                    Some(_) | None => Step::Bound(path, Some(observed)),
+                })
             }
             Kind::HandshakeInit
             | Kind::HandshakeResponse
@@ -322,6 +336,18 @@ mod tests {
             end.handle(path, &receipt, now),
             Ok(Step::Bound(..))
         ));
+        // Its next refresh shows that the NAT has another outside now.
+        now += REFRESH;
+        let (_, bind) = end.due(pause, &mut random, now).expect("a refresh");
+        let elsewhere = "198.51.100.3:4750".parse().expect("an address");
+        let receipt = Binding::decode(&answer(Kind::RelayBound, &bind, &key)).unwrap();
+        let receipt = Binding {
+            observed: Some(elsewhere),
+            ..receipt
+        };
+        let receipt = receipt.encode(&key);
+        let step = end.handle(path, &receipt, now);
+        assert_eq!(step, Ok(Step::Rebound(path, elsewhere)));
         let copy = end.handle(path, &receipt, now);
         assert_eq!(copy, Err(Reject::UnexpectedMessage));
         assert!(end.handle(path, &challenge, now).is_err(), "a copy, too");

@@ -46,6 +46,13 @@ impl SessionKeys {
             .is_some_and(|session| !session.is_expired(now))
     }
 
+    /// Whether the peer can open this datagram of ours, which was sealed a while ago, as far as we know.
+    pub(crate) fn still_open(&self, sealed: &[u8], now: Instant) -> bool {
+        let mut known = self.current.iter().chain(self.previous.iter().flatten());
+        let is_its = |session: &Session| sealed.get(1) == Some(&session.generation);
+        known.any(|session| is_its(session) && !session.is_expired(now))
+    }
+
     /// A generation byte that no session here has.
     pub(crate) fn next_generation(&self, fallback: u8) -> u8 {
         let newest = self.next.as_ref().or(self.current.as_ref());
@@ -145,6 +152,7 @@ fn reject(error: SessionError) -> Reject {
 mod tests {
     use super::*;
     use ntm_proto::handshake::Keys;
+    use ntm_proto::session::REJECT_AFTER;
     use ntm_proto::wire::HEADER_LEN;
 
     /// Both ends' view of one handshake's outcome.
@@ -194,6 +202,10 @@ mod tests {
                 assert!(opens(&mut one, &from_other, now), "{second_answers_last}");
             }
             assert!(opens(&mut one, &old.1, now) && opens(&mut other, &old.0, now));
+            let (_, datagram) = &old.0;
+            assert!(one.still_open(datagram, now));
+            assert!(!one.still_open(datagram, now + REJECT_AFTER));
+            assert!(!one.still_open(&[], now));
         }
     }
 }

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// How long both ways are used around a planned change, at least and at most.
 const COPIES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 
+/// Longest datagram that is copied only because the way in use has not proved itself: a call's, or a keystroke's.
+const SHORT: usize = 512;
+
 /// How long at most while the way in use is in doubt.
 const DOUBT: Duration = Duration::from_secs(2);
 
@@ -30,6 +33,8 @@ pub(super) struct Moving {
     lost_from: Option<Instant>,
     /// By which ways it was sent again, and when; the newest first.
     again_by: [Option<(Path, Instant)>; AGAIN_BY],
+    /// By which way that was not sure a packet left last.
+    pub(super) left_by: Option<Path>,
     /// Whether traffic has leaned on the relay since the way in use was last sure, or a socket of ours was new.
     pub(super) leaned: bool,
     /// Copies go by this way, too, until then or until doubt is over.
@@ -40,8 +45,19 @@ pub(super) struct Moving {
 struct Copies {
     path: Path,
     until: Instant,
-    /// They are sent only because the way in use is in doubt.
-    in_doubt: bool,
+    why: Why,
+}
+
+/// Why copies are sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// The way in use changes as it was meant to.
+    Planned,
+    /// It is in doubt.
+    Doubt,
+    /// It has not proved itself, and may not for long. Of what is short only: nobody waits for the rest so much that it
+    /// should be in its way.
+    Unsure,
 }
 
 impl Peer {
@@ -83,9 +99,19 @@ impl Peer {
         self.watch.sockets_changed(!env.sockets.is_empty(), now);
     }
 
+    /// The relay sees us elsewhere than before: a NAT has forgotten us, or moved. Until it heard us there it refused what
+    /// we sent, and what it sent us was lost: the peer shall know.
+    pub(super) fn outside_moved(&mut self, env: &mut Env<'_>, now: Instant) {
+        self.hand_over(Cause::OwnMove, env, now);
+        self.note_loss(self.paths.evidence_before(now), now);
+        self.paths.has_moved();
+        self.challenge_all(env, now);
+        self.release(env, now);
+    }
+
     /// Takes what the peer says of the way it speaks by: it may have moved, or like another one better.
     pub(super) fn heed(&mut self, path: Path, standing: Standing, env: &mut Env<'_>, now: Instant) {
-        let before = self.paths.evidence();
+        let before = self.paths.evidence_before(now);
         let said = self.paths.peer_says(path, standing, now);
         if said.moved {
             self.hand_over(Cause::PeerMoved, env, now);
@@ -202,8 +228,11 @@ impl Peer {
 
     /// Gives memory back that nothing is to be sent again from.
     pub(super) fn tidy(&mut self, now: Instant) {
-        if self.moving.lost_from.is_none() {
-            self.recent.tidy(now);
+        if self.moving.lost_from.is_none()
+            && let Some(evidence) = self.paths.evidence()
+            && let Some(arrived) = evidence.arrived_until()
+        {
+            self.recent.tidy(arrived, now);
         }
     }
 
@@ -213,7 +242,7 @@ impl Peer {
             return;
         };
         // What was copied already need not go again.
-        if self.copies(now) == Some(second) {
+        if self.copies(0, now) == Some(second) {
             return;
         }
         for datagram in self.recent.since(evidence.alive_until(now), now) {
@@ -223,15 +252,43 @@ impl Peer {
         self.moving.copies = Some(Copies {
             path: second,
             until: now + DOUBT,
-            in_doubt: true,
+            why: Why::Doubt,
         });
     }
 
-    /// By which way a copy of what is sent now goes, if by any.
-    pub(crate) fn copies(&self, now: Instant) -> Option<Path> {
+    /// The relay is bound by `path` after a move of ours. As long as the DC has not spoken of our new address, nobody has
+    /// told the peer of it, whose NAT may let in nothing from there: it hears of us by the relay.
+    pub(super) fn tell_by_relay(&mut self, path: Path, env: &mut Env<'_>, now: Instant) {
+        let Some(from) = self.moving.lost_from else {
+            return;
+        };
+        let is_untold = env.unheard.contains(&path.local) && !self.paths.is_sure();
+        if !is_untold || self.paths.active_path() == Some(path) || self.moving.copies.is_some() {
+            return;
+        }
+        self.send_challenge(path, env, now);
+        let short = self.recent.since(from, now).filter(|it| it.len() <= SHORT);
+        for datagram in short {
+            let datagram = datagram.to_vec();
+            env.output.push_back(Output::Send { path, datagram });
+        }
+        self.moving.copies = Some(Copies {
+            path,
+            until: now + COPIES.1,
+            why: Why::Unsure,
+        });
+    }
+
+    /// By which way a copy of the datagram of this length that is sent now goes, if by any.
+    pub(crate) fn copies(&self, length: usize, now: Instant) -> Option<Path> {
         let copies = self.moving.copies?;
-        let is_due = now < copies.until && (!copies.in_doubt || self.watch.is_doubtful());
-        (is_due && self.paths.active_path() != Some(copies.path)).then_some(copies.path)
+        let is_due = match copies.why {
+            Why::Planned => true,
+            Why::Doubt => self.watch.is_doubtful(),
+            Why::Unsure => length <= SHORT && !self.paths.is_sure(),
+        };
+        let is_other = self.paths.active_path() != Some(copies.path);
+        (now < copies.until && is_due && is_other).then_some(copies.path)
     }
 
     /// What is sent in the next moments goes by `path`, too.
@@ -241,7 +298,7 @@ impl Peer {
         self.moving.copies = path.map(|path| Copies {
             path,
             until: now + long,
-            in_doubt: false,
+            why: Why::Planned,
         });
     }
 }

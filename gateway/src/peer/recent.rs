@@ -82,10 +82,12 @@ impl Recent {
         kept.map(|kept| &self.block[kept.start..kept.start + kept.length])
     }
 
-    /// Gives the memory back when there has been nothing to keep for a while.
-    pub(crate) fn tidy(&mut self, now: Instant) {
+    /// Gives the memory back when there has been nothing to keep for a while, and all that left before `arrived` is there.
+    pub(crate) fn tidy(&mut self, arrived: Instant, now: Instant) {
         let newest = self.kept.back().map(|kept| kept.at);
-        if newest.is_some_and(|at| now.duration_since(at) > LONGEST) {
+        let is_old = |at| now.duration_since(at) > LONGEST && at < arrived;
+        let is_too_old = |at| now.duration_since(at) > LONGEST_TCP;
+        if newest.is_some_and(|at| is_old(at) || is_too_old(at)) {
             *self = Self::default();
         }
     }
@@ -137,7 +139,9 @@ mod tests {
         let long = start + second + LONGEST_TCP;
         assert_eq!(firsts(&recent, start, long), [1]);
         assert_eq!(firsts(&recent, start, long + second).len(), 0);
-        recent.tidy(start + second * 8);
+        recent.tidy(start + second * 3, start + second * 8);
+        assert!(!recent.block.is_empty(), "the last may not have arrived");
+        recent.tidy(start + second * 5, start + second * 8);
         assert!(recent.block.is_empty());
         recent.keep(&[1; 64], false, 0, start);
         assert_eq!(firsts(&recent, start, start).len(), 0);

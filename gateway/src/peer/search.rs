@@ -61,7 +61,7 @@ impl Peer {
         let lost = self.watch.lost_since;
         let lost = lost.map_or(Duration::ZERO, |since| now.duration_since(since));
         let is_busy = now.duration_since(self.traffic.last) < BUSY;
-        let is_awaited = is_busy && self.waiting.len() > 0;
+        let is_awaited = is_busy && self.is_awaited();
         match is_busy {
             _ if is_awaited && lost < SOON => AWAITED,
             _ if is_awaited && lost < LATER => AWAITED_LATER,
@@ -76,7 +76,7 @@ impl Peer {
 
     /// The longest pause between attempts to get to the relay.
     pub(super) fn bind_pause(&self, now: Instant) -> Duration {
-        let is_awaited = self.watch.lost_since.is_some() && self.waiting.len() > 0;
+        let is_awaited = self.watch.lost_since.is_some() && self.is_awaited();
         if is_awaited {
             self.search_pause(now).min(LONGEST_PAUSE)
         } else {
@@ -84,10 +84,16 @@ impl Peer {
         }
     }
 
+    /// Whether there is traffic for it that waits. What has left by a way that is gone has not arrived, for all we know.
+    fn is_awaited(&self) -> bool {
+        let is_lost = self.paths.active_path().is_none();
+        self.waiting.has_any(is_lost)
+    }
+
     /// Whether traffic waits although there is a way: that has had its credit and not proved itself.
     pub(super) fn is_stuck(&self) -> bool {
         let is_unsure = self.paths.active_path().is_some() && !self.paths.is_sure();
-        is_unsure && self.waiting.len() > 0
+        is_unsure && self.waiting.has_any(false)
     }
 
     pub(super) fn note_lost(&mut self, now: Instant) {

@@ -56,13 +56,10 @@ impl Peer {
         self.traffic.last = now;
         let is_up = self.keys.is_up(now);
         let path = is_up.then(|| self.paths.carry(out.len(), now)).flatten();
-        let Some(path) = path else {
+        let Some((path, is_sure)) = path else {
             return self.hold(out, limits, now).map(|()| None);
         };
-        self.keys.seal(Kind::Data, self.peer_path, out, now)?;
-        self.recent.keep(out, is_tcp(packet), limits.resend, now);
-        self.traffic.sent += packet.len() as u64;
-        self.watch.sent(now);
+        self.seal_data(out, (path, is_sure), limits, now)?;
         Ok(Some(path))
     }
 
@@ -88,7 +85,7 @@ impl Peer {
             }
         }
         let wants_challenge = self.paths.heard(path, is_traffic, now);
-        let goes_on = self.paths.lean_if_lost(path, now);
+        let goes_on = !self.paths.is_sure() && self.paths.lean_if_lost(path, now);
         if is_traffic {
             self.arrived(path, now);
         }
@@ -111,6 +108,7 @@ impl Peer {
 
     /// What another tunnel to the same gateway goes on with: its devices, and the packets that wait.
     pub(crate) fn take_over(&mut self) -> (Remotes, Waiting) {
+        self.waiting.recall_all();
         (
             std::mem::take(&mut self.remotes),
             std::mem::take(&mut self.waiting),
@@ -130,33 +128,69 @@ impl Peer {
         }
         let lost = self.waiting.drop_stale(now);
         self.record(|handover| handover.lost += lost);
+        self.send_left(env, now);
         let ahead = self.send_waiting(Turn::First, env, now);
         self.send_again(ahead, env, now);
         self.send_waiting(Turn::Last, env, now);
+    }
+
+    /// Sends by the way in use what has left by another that was not sure.
+    fn send_left(&mut self, env: &mut Env<'_>, now: Instant) {
+        let Some(path) = self.paths.active_path() else {
+            return;
+        };
+        let is_sure = self.paths.is_sure();
+        if !is_sure && self.moving.left_by.is_none_or(|by| by == path) {
+            return;
+        }
+        self.moving.left_by = Some(path).filter(|_| !is_sure);
+        let keys = &self.keys;
+        let can_open = |sealed: &[u8]| keys.still_open(sealed, now);
+        for datagram in self.waiting.recall(is_sure, can_open) {
+            if self.paths.carry(datagram.len(), now).is_some() {
+                env.output.push_back(Output::Send { path, datagram });
+            }
+        }
     }
 
     /// How many have left.
     fn send_waiting(&mut self, turn: Turn, env: &mut Env<'_>, now: Instant) -> usize {
         let mut count = 0;
         while let Some(length) = self.waiting.next_len(turn)
-            && let Some(path) = self.paths.carry(length, now)
+            && let Some((path, is_sure)) = self.paths.carry(length, now)
             && let Some(mut datagram) = self.waiting.take(turn)
         {
-            self.traffic.sent += (datagram.len() - HEADER_LEN) as u64;
-            let is_tcp = is_tcp(&datagram[HEADER_LEN..]);
-            if self
-                .keys
-                .seal(Kind::Data, self.peer_path, &mut datagram, now)
-                .is_ok()
-            {
-                let room = env.setup.limits.resend;
-                self.recent.keep(&datagram, is_tcp, room, now);
-                self.watch.sent(now);
+            let limits = &env.setup.limits;
+            let sealed = self.seal_data(&mut datagram, (path, is_sure), limits, now);
+            if sealed.is_ok() {
                 env.output.push_back(Output::Send { path, datagram });
                 count += 1;
             }
         }
         count
+    }
+
+    /// Seals a translated packet that leaves `by` a way, of which is known whether it is sure.
+    fn seal_data(
+        &mut self,
+        out: &mut Vec<u8>,
+        by: (Path, bool),
+        limits: &Limits,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        let (path, is_sure) = by;
+        let inner = out.len() - HEADER_LEN;
+        let is_tcp = out.get(HEADER_LEN + 9) == Some(&TCP);
+        let stays = is_tcp && !is_sure && self.waiting.keep(out, limits.hold, now).is_some();
+        self.keys.seal(Kind::Data, self.peer_path, out, now)?;
+        if stays {
+            self.waiting.has_left(out);
+            self.moving.left_by = Some(path);
+        }
+        self.recent.keep(out, is_tcp, limits.resend, now);
+        self.traffic.sent += inner as u64;
+        self.watch.sent(now);
+        Ok(())
     }
 
     /// Keeps a translated packet until there is a way.
@@ -166,11 +200,6 @@ impl Peer {
         self.record(|handover| handover.lost += lost);
         dropped.map(drop).ok_or(Reject::QueueFull)
     }
-}
-
-/// Whether this is a TCP packet.
-fn is_tcp(packet: &[u8]) -> bool {
-    packet.get(9) == Some(&TCP)
 }
 
 /// What opening a datagram showed.

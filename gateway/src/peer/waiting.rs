@@ -3,7 +3,8 @@
 //! A tunnel may be without a way for minutes. What gets a session going again is what its sender said last: TCP
 //! repeats its oldest segment ever more rarely, and would take up to two minutes to say it once more by itself. So
 //! a flow that sends much takes no room from one that sends little, and the older packets of a flow make room for its
-//! newer ones.
+//! newer ones. Where a way has not proved itself, of each TCP flow what left by it last stays here until one has: it may
+//! have led nowhere, and under keys that nobody has any more.
 
 use ntm_proto::ip::Ipv4View;
 use ntm_proto::wire::HEADER_LEN;
@@ -46,13 +47,19 @@ struct Flow {
 struct Held {
     flow: Flow,
     at: Instant,
+    /// As it has left by a way that was not sure; nothing if it has not.
+    sealed: Vec<u8>,
     /// Room for the header, then the packet as it is in the tunnel.
     datagram: Vec<u8>,
 }
 
 impl Held {
     fn cost(&self) -> usize {
-        self.datagram.len() + SLOT
+        self.datagram.len() + self.sealed.len() + SLOT
+    }
+
+    fn has_left(&self) -> bool {
+        !self.sealed.is_empty()
     }
 
     fn is_stale(&self, now: Instant) -> bool {
@@ -67,26 +74,36 @@ pub(crate) struct Waiting {
     /// What each flow's packets cost together.
     costs: BTreeMap<Flow, usize>,
     cost: usize,
+    /// How many of them have left.
+    left: usize,
 }
 
 impl Waiting {
-    /// How many there are.
+    /// Whether there is any, counting what has left or not.
+    pub(crate) fn has_any(&self, count_left: bool) -> bool {
+        self.packets.len() > if count_left { 0 } else { self.left }
+    }
+
+    /// How many there are that have not left.
     pub(crate) fn len(&self) -> usize {
-        self.packets.len()
+        self.packets.len() - self.left
     }
 
     /// Keeps a copy, if that fits into `room` bytes at all. How many others made room for it.
     pub(crate) fn keep(&mut self, datagram: &[u8], room: usize, now: Instant) -> Option<u32> {
         let packet = datagram.get(HEADER_LEN..)?;
         let flow = flow(packet)?;
+        if packet.len() > LONGEST || datagram.len() + SLOT > room {
+            return None;
+        }
+        // What is newer says what the older did.
+        self.forget_left(flow);
         let held = Held {
             flow,
             at: now,
+            sealed: Vec::new(),
             datagram: datagram.to_vec(),
         };
-        if packet.len() > LONGEST || held.cost() > room {
-            return None;
-        }
         let mut dropped = 0;
         while self.cost + held.cost() > room && self.drop_one() {
             dropped += 1;
@@ -97,6 +114,64 @@ impl Waiting {
         Some(dropped)
     }
 
+    /// The newest has left by a way that is not sure, as `sealed`.
+    pub(crate) fn has_left(&mut self, sealed: &[u8]) {
+        if let Some(held) = self.packets.back_mut() {
+            let cost = held.cost();
+            self.left += usize::from(!held.has_left());
+            held.sealed.clear();
+            held.sealed.extend_from_slice(sealed);
+            let more = held.cost() - cost;
+            *self.costs.entry(held.flow).or_default() += more;
+            self.cost += more;
+        }
+    }
+
+    /// Traffic goes by another way: what has left is given back as it was sealed, if the peer `can_open` that; the rest waits
+    /// again. If the way `is_sure` that is done with.
+    pub(crate) fn recall(
+        &mut self,
+        is_sure: bool,
+        can_open: impl Fn(&[u8]) -> bool,
+    ) -> Vec<Vec<u8>> {
+        let mut again = Vec::new();
+        let mut at = 0;
+        while self.left > 0
+            && let Some(held) = self.packets.get_mut(at)
+        {
+            at += 1;
+            if !held.has_left() {
+                continue;
+            }
+            if !can_open(&held.sealed) {
+                self.wait_again(at - 1);
+            } else if is_sure {
+                at -= 1;
+                again.extend(self.remove(at).map(|held| held.sealed));
+            } else {
+                again.push(held.sealed.clone());
+            }
+        }
+        again
+    }
+
+    /// All that has left waits again: another tunnel takes it.
+    pub(crate) fn recall_all(&mut self) {
+        (0..self.packets.len()).for_each(|at| self.wait_again(at));
+    }
+
+    fn wait_again(&mut self, at: usize) {
+        let Some(held) = self.packets.get_mut(at) else {
+            return;
+        };
+        let sealed = std::mem::take(&mut held.sealed);
+        self.left -= usize::from(!sealed.is_empty());
+        self.cost -= sealed.len();
+        if let Some(cost) = self.costs.get_mut(&held.flow) {
+            *cost -= sealed.len();
+        }
+    }
+
     /// How many bytes the next one to leave has.
     pub(crate) fn next_len(&self, turn: Turn) -> Option<usize> {
         let at = self.next(turn)?;
@@ -105,7 +180,7 @@ impl Waiting {
 
     /// Takes the oldest out of those whose turn it is.
     pub(crate) fn take(&mut self, turn: Turn) -> Option<Vec<u8>> {
-        self.remove(self.next(turn)?)
+        self.remove(self.next(turn)?).map(|held| held.datagram)
     }
 
     fn next(&self, turn: Turn) -> Option<usize> {
@@ -113,10 +188,8 @@ impl Waiting {
             let cost = self.costs.get(&held.flow);
             held.flow.protocol == TCP && cost.is_some_and(|cost| *cost <= SMALL)
         };
-        match turn {
-            Turn::First => self.packets.iter().position(is_small),
-            Turn::Last => (!self.packets.is_empty()).then_some(0),
-        }
+        let is_next = |held: &Held| !held.has_left() && (turn == Turn::Last || is_small(held));
+        self.packets.iter().position(is_next)
     }
 
     /// Drops what is of no use any more; how many that were.
@@ -129,6 +202,16 @@ impl Waiting {
         dropped
     }
 
+    /// Drops the packet of this flow that has left.
+    fn forget_left(&mut self, flow: Flow) {
+        let is_it = |held: &Held| held.has_left() && held.flow == flow;
+        if self.left > 0
+            && let Some(at) = self.packets.iter().position(is_it)
+        {
+            self.remove(at);
+        }
+    }
+
     /// Drops the oldest packet of the flow that has the most. Whether there was one.
     fn drop_one(&mut self) -> bool {
         let most = self.costs.iter().max_by_key(|(_, cost)| **cost);
@@ -139,16 +222,17 @@ impl Waiting {
         oldest.and_then(|at| self.remove(at)).is_some()
     }
 
-    fn remove(&mut self, at: usize) -> Option<Vec<u8>> {
+    fn remove(&mut self, at: usize) -> Option<Held> {
         let held = self.packets.remove(at)?;
         self.cost -= held.cost();
+        self.left -= usize::from(held.has_left());
         if let Some(cost) = self.costs.get_mut(&held.flow) {
             *cost -= held.cost();
             if *cost == 0 {
                 self.costs.remove(&held.flow);
             }
         }
-        Some(held.datagram)
+        Some(held)
     }
 }
 
@@ -246,6 +330,43 @@ mod tests {
         waiting.keep(&datagram(UDP, 2, 10, 3), 4096, start + second * 5);
         assert_eq!(waiting.drop_stale(start + FRESH_FOR), 1);
         assert_eq!(numbers(&mut waiting), [1, 3]);
+    }
+
+    #[test]
+    fn of_tcp_the_last_word_stays_until_a_way_is_sure() {
+        let (now, room) = (Instant::now(), 4096);
+        let mut waiting = Waiting::default();
+        for number in 1..=3 {
+            assert!(
+                waiting
+                    .keep(&datagram(TCP, 1, 40, number), room, now)
+                    .is_some()
+            );
+            waiting.has_left(&[number; 90]);
+        }
+        assert!(waiting.keep(&datagram(TCP, 2, 40, 9), room, now).is_some());
+        assert_eq!((waiting.len(), waiting.has_any(false)), (1, true));
+        assert_eq!(waiting.next_len(Turn::Last), Some(HEADER_LEN + 64));
+
+        // By another way that is not sure either it goes again, and stays.
+        let opens = |_: &[u8]| true;
+        assert_eq!(waiting.recall(false, opens), [vec![3; 90]]);
+        assert_eq!(waiting.recall(true, opens), [vec![3; 90]]);
+        assert!(waiting.recall(true, opens).is_empty());
+        assert_eq!(numbers(&mut waiting), [9]);
+        assert_eq!((waiting.cost, waiting.costs.len()), (0, 0));
+
+        // Under keys that the peer has no more it waits like any other.
+        assert!(waiting.keep(&datagram(TCP, 1, 40, 4), room, now).is_some());
+        waiting.has_left(&[4; 90]);
+        assert_eq!((waiting.len(), waiting.has_any(true)), (0, true));
+        assert!(waiting.recall(true, |_| false).is_empty());
+        assert_eq!(numbers(&mut waiting), [4]);
+        assert!(waiting.keep(&datagram(TCP, 1, 40, 5), room, now).is_some());
+        waiting.has_left(&[5; 90]);
+        waiting.recall_all();
+        assert_eq!(numbers(&mut waiting), [5]);
+        assert_eq!((waiting.cost, waiting.costs.len(), waiting.left), (0, 0, 0));
     }
 
     #[test]

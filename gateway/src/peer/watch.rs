@@ -219,7 +219,15 @@ impl Peer {
             }
             Message::PathResponse(response) => {
                 let of_active = self.paths.is_asked_of_active(response.token);
+                let before = self.paths.evidence();
                 let (rtt, changed) = self.paths.answered(path, response.token, now);
+                if let (Some(rtt), Some(before)) = (rtt, before)
+                    && changed
+                    && before.is_silent_since(now - rtt)
+                {
+                    // It answers where it is now, and has left where it was without a word: its NAT has forgotten it.
+                    self.note_loss(Some(before), now);
+                }
                 self.heed(path, response.standing, env, now);
                 if let Some(rtt) = rtt {
                     if of_active {

@@ -23,6 +23,8 @@ const BOUND_LOSSY: Duration = Duration::from_secs(20);
 const TRIES_LOSSY: u32 = 12;
 /// Elsewhere one may be under way while the way changes.
 const TRIES: u32 = 2;
+/// A probe whose gateway has kept what it said last is woken within this.
+const SLEEP: Duration = Duration::from_secs(20);
 /// The same for who is hidden: until its gateway finds out by itself.
 const BOUND_HIDDEN: Duration = Duration::from_secs(60);
 
@@ -105,6 +107,13 @@ impl Game {
                 who = if side == 0 { (from, to) } else { (to, from) };
                 late = Some("a stream is silent".to_owned());
             }
+        }
+        if let Some(tcp) = &session.tcp
+            && tcp.is_waiting()
+            && !self.lossy
+            && now.duration_since(tcp.heard.max(good)) > bound.max(SLEEP)
+        {
+            late = Some("a probe sleeps".to_owned());
         }
         let tries = if self.lossy { TRIES_LOSSY } else { TRIES };
         if let Some(tcp) = &session.tcp

@@ -44,6 +44,8 @@ pub(crate) struct Tcp {
     pub(crate) rto: Duration,
     retries: u32,
     timer: Option<Instant>,
+    /// What left before this one was given up when the timer last ran out, and leaves again as acknowledgements come.
+    given_up: u32,
     /// When the first segment that is not acknowledged was last repeated.
     repeated_at: Option<Instant>,
     new_at: Instant,
@@ -71,6 +73,7 @@ impl Tcp {
             rto: RTO_FIRST,
             retries: 0,
             timer: None,
+            given_up: 0,
             repeated_at: None,
             new_at: now,
             heard: now,
@@ -142,6 +145,7 @@ impl Tcp {
                 return Err(now.duration_since(self.heard));
             }
             self.retries += 1;
+            self.given_up = self.next;
             self.rto = (self.rto * 2).min(RTO_MOST);
             self.timer = Some(now + self.rto);
             return Ok(Some(self.repeat(now)));
@@ -190,7 +194,6 @@ impl Tcp {
         };
         self.smooth = Some((rtt, varies));
         self.rto = (rtt + varies * 4).clamp(RTO_LEAST, RTO_MOST);
-        let repeated = self.retries > 0;
         self.retries = 0;
         self.repeated_at = None;
         self.acked = upto;
@@ -198,6 +201,6 @@ impl Tcp {
         self.stall = self.stall.max(stall);
         self.heard = now;
         self.timer = self.is_waiting().then(|| now + self.rto);
-        (repeated && self.is_waiting()).then(|| self.repeat(now))
+        (self.acked < self.given_up).then(|| self.repeat(now))
     }
 }

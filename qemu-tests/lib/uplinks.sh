@@ -65,6 +65,16 @@ uplink_fresh() {
     case ${UP_KIND[$s-$n]} in
     *nat) outside_moves "$s" "$n" "$old" ;;
     esac
+    provider_known "$s" "$n"
+}
+
+# provider_known SIDE N: only the router is new here. Its box has been on the net for long: it and the next hop know each
+# other's hardware addresses, which would take them a round trip of the long cable to learn.
+provider_known() {
+    local box=box-$1-$2 out6
+    out6=$(printf '%s%x0' "${PUBLIC6[$1]}" "$2")
+    on "$box" ping -qc 1 -W 2 "${PUBLIC4[$1]}.$(($(up_base "$1" "$2") + 1))" >/dev/null || fail "$box does not reach its next hop"
+    ! has6 "$1" "$2" || on "$box" ping -6 -qc 1 -W 2 "$out6::1" >/dev/null || fail "$box does not reach its next hop by IPv6"
 }
 
 uplink_ages() { UP_TURN[$1-$2]=$((UP_TURN[$1-$2] + 1)); }

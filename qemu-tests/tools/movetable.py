@@ -66,7 +66,7 @@ table("gaps in milliseconds, from the moment the network could be used",
 steps = ["handovers", "detect", "address", "register", "direct", "tunnel", "packet", "again", "lost"]
 table("what the moving router has on record: medians in milliseconds, side by side from the event", ["move", *steps],
       [[name, *(ms(d["steps_ms"].get(s)) for s in steps)] for name, d in moves.items() if "steps_ms" in d], (0,))
-print("(seeds/001 figure 11 has the paper's times of these steps, but for address, on a network without delay; there nearly all of the "
+print("(figure 11 of paper 001 has its times of these steps, but for address, on a network without delay; there nearly all of the "
       "time is Wi-Fi's. Paper 003 needed about 3 s for both.)")
 made = sum(d.get("repeats", 0) for d in moves.values())
 print(f"\n{made} moves, {sum(d.get('tcp_lost', 0) for d in moves.values())} TCP sessions lost")

@@ -146,6 +146,7 @@ impl Coordination {
         self.routes = routes;
         self.outside
             .retain(|local| sockets.clone().any(|(_, socket)| socket == local));
+        self.unheard = sockets.clone().map(|(_, socket)| socket).collect();
         self.unannounced = sockets.collect();
         self.unregistered = true;
         self.life = MappingLife::new(now);

@@ -69,6 +69,7 @@ pub(crate) struct Paths {
     peer_era: u64,
     /// When a way was last left because it was slow.
     left_slow: Option<Instant>,
+    allowance: choice::Allowance,
 }
 
 impl Paths {
@@ -84,6 +85,7 @@ impl Paths {
             era: 0,
             peer_era: 0,
             left_slow: None,
+            allowance: choice::Allowance::default(),
         }
     }
 

@@ -26,6 +26,33 @@ const JUST_NOW: Duration = Duration::from_secs(1);
 /// A round trip that was never measured.
 const SLOW: Duration = Duration::from_secs(1);
 
+/// Bytes that unproven ways may carry in all, whatever the peer says of where it is: a burst, and what is added each second.
+const ALLOWANCE: (usize, usize) = (2 * ON_CREDIT, ON_CREDIT / 2);
+
+/// What unproven ways have carried.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Allowance {
+    spent: usize,
+    at: Option<Instant>,
+}
+
+impl Allowance {
+    fn spend(&mut self, length: usize, now: Instant) -> Option<()> {
+        let since = *self.at.get_or_insert(now);
+        let regained = now.duration_since(since).as_secs_f32() * ALLOWANCE.1 as f32;
+        // Not for so short a time that nothing comes of it.
+        if regained >= 1.0 {
+            self.spent = self.spent.saturating_sub(regained as usize);
+            self.at = Some(now);
+        }
+        if self.spent + length > ALLOWANCE.0 {
+            return None;
+        }
+        self.spent += length;
+        Some(())
+    }
+}
+
 /// What the peer's word of a way changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Said {
@@ -113,7 +140,7 @@ impl Paths {
     }
 
     /// What the peer sent us in the last moments is lost, though the ways stay the same: it hears so by challenges.
-    pub(crate) fn has_moved(&mut self) {
+    pub(crate) fn bump_era(&mut self) {
         self.era = self.era.wrapping_add(1);
     }
 
@@ -172,8 +199,16 @@ impl Paths {
         if now.duration_since(since) >= ON_CREDIT_FOR {
             return None;
         }
-        way.credit = way.credit.checked_sub(length)?;
+        let credit = way.credit.checked_sub(length)?;
+        self.allowance.spend(length, now)?;
+        way.credit = credit;
         Some((active, false))
+    }
+
+    /// Whether the way in use is a direct one that is only known from datagrams.
+    pub(crate) fn is_learned(&self) -> bool {
+        self.active()
+            .is_some_and(|way| !way.directed && !way.relayed)
     }
 
     /// Whether the way in use has proved itself.

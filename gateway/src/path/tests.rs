@@ -1,6 +1,7 @@
 //! Which way is taken, kept, left and taken again.
 
 use super::*;
+use ntm_proto::message::Standing;
 
 fn path(local: &str, remote: &str) -> Path {
     Path {
@@ -264,4 +265,24 @@ fn who_asks_faster_than_answers_come_asks_the_same_again() {
     assert_ne!(paths.repeat_challenge(way, &mut random, at(500)), first);
     let (rtt, moved) = paths.answered(way, first.unwrap(), at(900));
     assert_eq!((rtt, moved), (Some(Duration::from_millis(900)), true));
+}
+
+#[test]
+fn who_says_again_and_again_that_it_moved_gets_one_allowance() {
+    let (mut paths, start) = (Paths::new(true), Instant::now());
+    let ways = [2, 3].map(|port| path("10.0.0.2:4750", &format!("203.0.113.9:{port}")));
+    paths.direct(&sockets(), &ways.map(|way| way.remote));
+    let mut sent = 0;
+    for era in 1..200 {
+        let now = start + Duration::from_millis(10) * era;
+        let way = ways[era as usize % 2];
+        paths.heard(way, false, now);
+        let era = u64::from(era);
+        paths.peer_says(way, Standing { era, rank: 0 }, now);
+        while paths.carry(1000, now).is_some() {
+            sent += 1000;
+        }
+    }
+    // The burst, and what two seconds add to it.
+    assert!((256_000..400_000).contains(&sent), "{sent} bytes");
 }

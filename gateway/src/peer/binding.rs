@@ -110,7 +110,7 @@ impl RelayEnd {
         });
         self.routes = ways.collect();
         if self.bound.is_none_or(|bound| !self.routes.contains(&bound)) {
-            self.bound = None;
+            self.unbind();
             self.route = 0;
         }
         self.refresh(now);
@@ -118,7 +118,8 @@ impl RelayEnd {
 
     /// Nobody needs the relay for now.
     pub(crate) fn rest(&mut self) {
-        (self.asleep, self.bound, self.unanswered) = (true, None, 0);
+        (self.asleep, self.unanswered) = (true, 0);
+        self.unbind();
     }
 
     /// The relay is needed (again).
@@ -147,6 +148,11 @@ impl RelayEnd {
         }
     }
 
+    /// What it saw us as belongs to the binding.
+    fn unbind(&mut self) {
+        (self.bound, self.seen) = (None, None);
+    }
+
     /// Whether `address` is the relay's.
     pub(crate) fn is_at(&self, address: SocketAddr) -> bool {
         self.leg.addresses.contains(&address)
@@ -166,7 +172,7 @@ impl RelayEnd {
             self.refresh(now);
             return false;
         }
-        self.bound = None;
+        self.unbind();
         true
     }
 
@@ -186,7 +192,8 @@ impl RelayEnd {
             return None;
         }
         let old = now.duration_since(self.asked) >= PATIENCE;
-        if self.unanswered >= GIVE_UP_AFTER && old && self.bound.take().is_some() {
+        if self.unanswered >= GIVE_UP_AFTER && old && self.bound.is_some() {
+            self.unbind();
             self.unanswered = 0;
         }
         let path = self.bound.unwrap_or_else(|| {

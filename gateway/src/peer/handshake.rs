@@ -57,6 +57,7 @@ impl Peer {
         self.hand_over(Cause::PeerRestarted, env, now);
         self.keys.clear();
         self.recent = Recent::default();
+        self.waiting.recall_all();
         self.paths.forget_proofs();
         self.outgoing = None;
         self.answered = None;

@@ -46,11 +46,11 @@ impl SessionKeys {
             .is_some_and(|session| !session.is_expired(now))
     }
 
-    /// Whether the peer can open this datagram of ours, which was sealed a while ago, as far as we know.
+    /// Whether this datagram of ours was sealed with the keys in use: who has started anew knows no others.
     pub(crate) fn still_open(&self, sealed: &[u8], now: Instant) -> bool {
-        let mut known = self.current.iter().chain(self.previous.iter().flatten());
-        let is_its = |session: &Session| sealed.get(1) == Some(&session.generation);
-        known.any(|session| is_its(session) && !session.is_expired(now))
+        let is_its = |session: &&Session| sealed.get(1) == Some(&session.generation);
+        let current = self.current.as_ref().filter(is_its);
+        current.is_some_and(|session| !session.is_expired(now))
     }
 
     /// A generation byte that no session here has.
@@ -202,7 +202,8 @@ mod tests {
                 assert!(opens(&mut one, &from_other, now), "{second_answers_last}");
             }
             assert!(opens(&mut one, &old.1, now) && opens(&mut other, &old.0, now));
-            let (_, datagram) = &old.0;
+            let (_, datagram) = &sealed(&mut one, now);
+            assert!(!one.still_open(&old.0.1, now));
             assert!(one.still_open(datagram, now));
             assert!(!one.still_open(datagram, now + REJECT_AFTER));
             assert!(!one.still_open(&[], now));

@@ -26,6 +26,9 @@ const DOUBT: Duration = Duration::from_secs(2);
 const AGAIN_BY: usize = 4;
 const AGAIN_PAUSE: Duration = Duration::from_secs(2);
 
+/// Pause before the peer's moves make us send again what went by a way that is sure.
+const RESENT_PAUSE: Duration = Duration::from_millis(50);
+
 /// Where a move stands.
 #[derive(Default)]
 pub(super) struct Moving {
@@ -33,6 +36,8 @@ pub(super) struct Moving {
     lost_from: Option<Instant>,
     /// By which ways it was sent again, and when; the newest first.
     again_by: [Option<(Path, Instant)>; AGAIN_BY],
+    /// When it was sent again by a way that is sure.
+    resent: Option<Instant>,
     /// By which way that was not sure a packet left last.
     pub(super) left_by: Option<Path>,
     /// Whether traffic has leaned on the relay since the way in use was last sure, or a socket of ours was new.
@@ -45,12 +50,12 @@ pub(super) struct Moving {
 struct Copies {
     path: Path,
     until: Instant,
-    why: Why,
+    why: Copying,
 }
 
 /// Why copies are sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Why {
+enum Copying {
     /// The way in use changes as it was meant to.
     Planned,
     /// It is in doubt.
@@ -104,7 +109,8 @@ impl Peer {
     pub(super) fn outside_moved(&mut self, env: &mut Env<'_>, now: Instant) {
         self.hand_over(Cause::OwnMove, env, now);
         self.note_loss(self.paths.evidence_before(now), now);
-        self.paths.has_moved();
+        self.paths.bump_era();
+        self.way_recorded(env, now);
         self.challenge_all(env, now);
         self.release(env, now);
     }
@@ -113,9 +119,13 @@ impl Peer {
     pub(super) fn heed(&mut self, path: Path, standing: Standing, env: &mut Env<'_>, now: Instant) {
         let before = self.paths.evidence_before(now);
         let said = self.paths.peer_says(path, standing, now);
-        if said.moved {
+        let just_now = |at| now.duration_since(at) < RESENT_PAUSE;
+        if said.moved && self.moving.resent.is_some_and(just_now) {
+            // Who moves so often is not worth it, or means us ill.
+        } else if said.moved {
             self.hand_over(Cause::PeerMoved, env, now);
             self.note_loss(before, now);
+            self.way_recorded(env, now);
         } else if said.changed {
             self.hand_over(Cause::PeerPrefers, env, now);
             self.copy_by(before.map(|before| before.path), now);
@@ -223,6 +233,7 @@ impl Peer {
         }
         if is_sure {
             self.moving.lost_from = None;
+            self.moving.resent = Some(now);
         }
     }
 
@@ -242,7 +253,7 @@ impl Peer {
             return;
         };
         // What was copied already need not go again.
-        if self.copies(0, now) == Some(second) {
+        if self.copies(SHORT + 1, now) == Some(second) {
             return;
         }
         for datagram in self.recent.since(evidence.alive_until(now), now) {
@@ -252,7 +263,7 @@ impl Peer {
         self.moving.copies = Some(Copies {
             path: second,
             until: now + DOUBT,
-            why: Why::Doubt,
+            why: Copying::Doubt,
         });
     }
 
@@ -263,10 +274,13 @@ impl Peer {
             return;
         };
         let is_untold = env.unheard.contains(&path.local) && !self.paths.is_sure();
-        if !is_untold || self.paths.active_path() == Some(path) || self.moving.copies.is_some() {
+        if !is_untold || self.paths.active_path() == Some(path) {
             return;
         }
         self.send_challenge(path, env, now);
+        if self.copies(0, now) == Some(path) {
+            return;
+        }
         let short = self.recent.since(from, now).filter(|it| it.len() <= SHORT);
         for datagram in short {
             let datagram = datagram.to_vec();
@@ -275,7 +289,7 @@ impl Peer {
         self.moving.copies = Some(Copies {
             path,
             until: now + COPIES.1,
-            why: Why::Unsure,
+            why: Copying::Unsure,
         });
     }
 
@@ -283,9 +297,9 @@ impl Peer {
     pub(crate) fn copies(&self, length: usize, now: Instant) -> Option<Path> {
         let copies = self.moving.copies?;
         let is_due = match copies.why {
-            Why::Planned => true,
-            Why::Doubt => self.watch.is_doubtful(),
-            Why::Unsure => length <= SHORT && !self.paths.is_sure(),
+            Copying::Planned => true,
+            Copying::Doubt => self.watch.is_doubtful(),
+            Copying::Unsure => length <= SHORT && !self.paths.is_sure(),
         };
         let is_other = self.paths.active_path() != Some(copies.path);
         (now < copies.until && is_due && is_other).then_some(copies.path)
@@ -298,7 +312,7 @@ impl Peer {
         self.moving.copies = path.map(|path| Copies {
             path,
             until: now + long,
-            why: Why::Planned,
+            why: Copying::Planned,
         });
     }
 }

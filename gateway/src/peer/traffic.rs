@@ -181,10 +181,10 @@ impl Peer {
         let (path, is_sure) = by;
         let inner = out.len() - HEADER_LEN;
         let is_tcp = out.get(HEADER_LEN + 9) == Some(&TCP);
-        let stays = is_tcp && !is_sure && self.waiting.keep(out, limits.hold, now).is_some();
+        let stays = is_tcp && !is_sure && self.waiting.keep_leaving(out, limits.hold, now);
         self.keys.seal(Kind::Data, self.peer_path, out, now)?;
         if stays {
-            self.waiting.has_left(out);
+            self.waiting.note_left(out);
             self.moving.left_by = Some(path);
         }
         self.recent.keep(out, is_tcp, limits.resend, now);

@@ -114,13 +114,25 @@ impl Waiting {
         Some(dropped)
     }
 
+    /// Keeps a copy of what is about to leave by a way that is not sure. Only what has left itself makes room for it.
+    pub(crate) fn keep_leaving(&mut self, datagram: &[u8], room: usize, now: Instant) -> bool {
+        // It is kept sealed, too.
+        let cost = datagram.len() * 2 + SLOT * 2;
+        while self.cost + cost > room {
+            let left = self.packets.iter().position(Held::has_left);
+            if left.and_then(|at| self.remove(at)).is_none() {
+                return false;
+            }
+        }
+        self.keep(datagram, room, now).is_some()
+    }
+
     /// The newest has left by a way that is not sure, as `sealed`.
-    pub(crate) fn has_left(&mut self, sealed: &[u8]) {
+    pub(crate) fn note_left(&mut self, sealed: &[u8]) {
         if let Some(held) = self.packets.back_mut() {
             let cost = held.cost();
             self.left += usize::from(!held.has_left());
-            held.sealed.clear();
-            held.sealed.extend_from_slice(sealed);
+            held.sealed = sealed.to_vec();
             let more = held.cost() - cost;
             *self.costs.entry(held.flow).or_default() += more;
             self.cost += more;
@@ -342,7 +354,7 @@ mod tests {
                     .keep(&datagram(TCP, 1, 40, number), room, now)
                     .is_some()
             );
-            waiting.has_left(&[number; 90]);
+            waiting.note_left(&[number; 90]);
         }
         assert!(waiting.keep(&datagram(TCP, 2, 40, 9), room, now).is_some());
         assert_eq!((waiting.len(), waiting.has_any(false)), (1, true));
@@ -358,12 +370,12 @@ mod tests {
 
         // Under keys that the peer has no more it waits like any other.
         assert!(waiting.keep(&datagram(TCP, 1, 40, 4), room, now).is_some());
-        waiting.has_left(&[4; 90]);
+        waiting.note_left(&[4; 90]);
         assert_eq!((waiting.len(), waiting.has_any(true)), (0, true));
         assert!(waiting.recall(true, |_| false).is_empty());
         assert_eq!(numbers(&mut waiting), [4]);
         assert!(waiting.keep(&datagram(TCP, 1, 40, 5), room, now).is_some());
-        waiting.has_left(&[5; 90]);
+        waiting.note_left(&[5; 90]);
         waiting.recall_all();
         assert_eq!(numbers(&mut waiting), [5]);
         assert_eq!((waiting.cost, waiting.costs.len(), waiting.left), (0, 0, 0));

@@ -10,8 +10,10 @@ use ntm_proto::Path;
 use ntm_proto::message::{Message, PathChallenge, PathResponse};
 use std::time::{Duration, Instant};
 
-/// Pause between questions to the DC about one peer.
+/// Pause between questions to the DC about one peer, and before the first one after it has spoken of the peer: what it
+/// said may be out of date already.
 pub(super) const ASK_PAUSE: Duration = Duration::from_secs(3);
+const FIRST_ASK: Duration = Duration::from_millis(500);
 /// Pause between looks for a lost peer by every way at first, and half of what it is later.
 const SEARCH_PAUSE: Duration = Duration::from_millis(500);
 /// By how many doublings the pause grows.
@@ -110,7 +112,10 @@ impl Watch {
     }
 
     fn ask_pause(&self) -> Duration {
-        ASK_PAUSE * (1 << self.asks.saturating_sub(1).min(SLOWER))
+        match self.asks {
+            0 => FIRST_ASK,
+            asks => ASK_PAUSE * (1 << (asks - 1).min(SLOWER)),
+        }
     }
 
     /// Whether a lost peer is looked for by every way now, and not by the likeliest only; says so once per pause.
@@ -219,11 +224,12 @@ impl Peer {
             }
             Message::PathResponse(response) => {
                 let of_active = self.paths.is_asked_of_active(response.token);
-                let before = self.paths.evidence();
+                let before = self.paths.evidence().filter(|_| self.paths.is_direct());
                 let (rtt, changed) = self.paths.answered(path, response.token, now);
                 if let (Some(rtt), Some(before)) = (rtt, before)
                     && changed
                     && before.is_silent_since(now - rtt)
+                    && (self.paths.is_learned() || self.watch.is_doubtful())
                 {
                     // It answers where it is now, and has left where it was without a word: its NAT has forgotten it.
                     self.note_loss(Some(before), now);

@@ -171,9 +171,8 @@ fn a_direct_way_that_breaks_in_one_direction_is_left_by_both() {
 fn packets_that_wait_outlive_a_new_tunnel_to_the_same_gateway() {
     let mut world = settled(107, SYMMETRIC, SYMMETRIC);
     until_whole(&mut world, 5 * SECOND, 1);
+    // Both forget all: who asks when the DC is found again gets a new tunnel.
     world.restart_dc();
-    world.run_for(5 * SECOND);
-    // The relay forgets all, and so has the DC: who asks next gets a new tunnel.
     world.restart_relay();
     let camera = vip(&world, HOME);
     let before = world.sites[&HOME].delivered.len();

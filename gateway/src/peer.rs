@@ -11,6 +11,7 @@
 mod binding;
 mod direct;
 mod handshake;
+mod hearing;
 mod keys;
 mod moving;
 mod recent;

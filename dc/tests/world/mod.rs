@@ -1,8 +1,10 @@
 //! A coordinator, its store, and nodes that talk to it through real links, on a virtual clock.
 
+mod client;
 pub mod pair;
 pub mod two;
 
+pub use client::Client;
 use ntm_dc::{
     Coordinator, DomainRecord, Event, GatewayRecord, Limits, Output, Record, Reject, RelayRecord,
     Setup, Snapshot,
@@ -18,28 +20,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub const DC: &str = "192.0.2.1:4750";
-
-/// A gateway or relay.
-pub struct Client {
-    pub id: NodeId,
-    pub key: SecretKey,
-    pub link: Link,
-    pub instance: [u8; 8],
-    /// Its sockets, first the one it uses.
-    pub addresses: Vec<SocketAddr>,
-    /// What the DC sees of the one it uses.
-    pub outside: SocketAddr,
-    pub is_relay: bool,
-    /// Acknowledges directions.
-    pub acks: bool,
-    /// So many directions are refused because their path is taken.
-    pub taken: usize,
-    /// Refuses to carry tunnels.
-    pub unwilling: bool,
-    pub inbox: Vec<Message>,
-    pub notices: usize,
-    pub request: u32,
-}
 
 pub struct World {
     /// What gateways say of their NATs in Keep Alives.
@@ -446,49 +426,6 @@ impl World {
             .rejects()
             .find(|(other, _)| *other == reject)
             .map_or(0, |(_, count)| count)
-    }
-}
-
-impl Client {
-    pub fn registered(&self) -> Option<&RegistrationResponse> {
-        self.inbox.iter().rev().find_map(|message| match message {
-            Message::RegistrationResponse(response) => Some(response),
-            _ => None,
-        })
-    }
-
-    /// All Route Directions that came, oldest first.
-    pub fn routes(&self) -> Vec<&RouteDirection> {
-        let routes = self.inbox.iter().filter_map(|message| match message {
-            Message::RouteDirection(direction) => Some(&**direction),
-            _ => None,
-        });
-        routes.collect()
-    }
-
-    /// The tunnels that were said to be over, each as often as it was said.
-    pub fn closed(&self) -> Vec<ntm_proto::id::TunnelId> {
-        let closed = self.inbox.iter().filter_map(|message| match message {
-            Message::TunnelClosed(closed) => Some(closed.tunnel),
-            _ => None,
-        });
-        closed.collect()
-    }
-
-    pub fn relayed(&self) -> Vec<&RelayDirection> {
-        let directions = self.inbox.iter().filter_map(|message| match message {
-            Message::RelayDirection(direction) => Some(direction),
-            _ => None,
-        });
-        directions.collect()
-    }
-
-    /// What the last refusal said.
-    pub fn refused(&self) -> Option<(u32, Refusal)> {
-        self.inbox.iter().rev().find_map(|message| match message {
-            Message::DirectionRefused(refused) => Some((refused.request, refused.refusal)),
-            _ => None,
-        })
     }
 }
 

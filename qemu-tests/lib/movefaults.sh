@@ -72,8 +72,8 @@ slow_address() {
 # The new network gives an address, and lets nothing through until somebody has said yes to its portal.
 portal() {
     local began to=$((1 - AT[a]))
-    linkctl "up-a-$to" blackhole=both >/dev/null
     switch a $to
+    linkctl "up-a-$to" blackhole=both >/dev/null
     moment "$COMMAND"
     began=${MOMENT% *}
     sleep "$PORTAL_S"

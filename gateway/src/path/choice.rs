@@ -205,12 +205,6 @@ impl Paths {
         Some((active, false))
     }
 
-    /// Whether the way in use is a direct one that is only known from datagrams.
-    pub(crate) fn is_learned(&self) -> bool {
-        self.active()
-            .is_some_and(|way| !way.directed && !way.relayed)
-    }
-
     /// Whether the way in use has proved itself.
     pub(crate) fn is_sure(&self) -> bool {
         self.active().is_some_and(|way| way.proven)

@@ -70,9 +70,8 @@ impl Peer {
                 if let (Some(rtt), Some(before)) = (rtt, before)
                     && changed
                     && before.is_silent_since(now - rtt)
-                    && (self.paths.is_learned() || self.watch.is_doubtful())
                 {
-                    // It answers where it is now, and has left where it was without a word: its NAT has forgotten it.
+                    // It has left where it was without a word: what went there lately may not have arrived.
                     self.note_loss(Some(before), now);
                 }
                 self.heed(path, response.standing, env, now);

@@ -128,7 +128,7 @@ impl Peer {
             self.way_recorded(env, now);
         } else if said.changed {
             self.hand_over(Cause::PeerPrefers, env, now);
-            self.copy_by(before.map(|before| before.path), now);
+            self.leave(before, now);
         }
         if said.changed && self.paths.is_sure() {
             self.way_changed(env, now);
@@ -305,8 +305,19 @@ impl Peer {
         (now < copies.until && is_due && is_other).then_some(copies.path)
     }
 
+    /// Traffic leaves a way for a better one. It may be better because the old one has died.
+    pub(super) fn leave(&mut self, old: Option<Evidence>, now: Instant) {
+        let lately = now.checked_sub(self.paths.pace());
+        if let (Some(old), Some(lately)) = (&old, lately)
+            && old.is_silent_since(lately)
+        {
+            self.note_loss(Some(*old), now);
+        }
+        self.copy_by(old.map(|old| old.path), now);
+    }
+
     /// What is sent in the next moments goes by `path`, too.
-    pub(super) fn copy_by(&mut self, path: Option<Path>, now: Instant) {
+    fn copy_by(&mut self, path: Option<Path>, now: Instant) {
         let rtt = self.paths.active().and_then(|way| way.rtt);
         let long = rtt.unwrap_or_default().clamp(COPIES.0, COPIES.1);
         self.moving.copies = path.map(|path| Copies {

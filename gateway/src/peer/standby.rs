@@ -44,14 +44,14 @@ impl Peer {
 
     /// Takes a better way if the one in use has become poor.
     pub(super) fn compare(&mut self, env: &mut Env<'_>, now: Instant) {
-        let before = self.paths.active_path();
+        let before = self.paths.evidence();
         match self.paths.judge(now) {
             Verdict::Same => {}
             // The peer must count the same.
             Verdict::Other => self.challenge_all(env, now),
             Verdict::Moved => {
                 self.hand_over(Cause::Quality, env, now);
-                self.copy_by(before, now);
+                self.leave(before, now);
                 self.challenge_all(env, now);
                 self.way_changed(env, now);
             }

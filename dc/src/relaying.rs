@@ -16,8 +16,8 @@ use ntm_proto::message::{Leg, Message, Refusal, RelayDirection};
 use std::time::{Duration, Instant};
 
 /// After this long a relay is reminded of a tunnel before more is built on it, for it may be gone: less than gateways
-/// wait before a question about a peer.
-const REMIND: Duration = Duration::from_millis(400);
+/// wait between two questions about a peer.
+const REMIND: Duration = Duration::from_secs(2);
 
 /// How often a relay is asked when there is another: 750 ms in all.
 const HASTY: u32 = 2;

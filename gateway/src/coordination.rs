@@ -51,7 +51,7 @@ pub(crate) struct Coordination {
     keep_alive: Option<Instant>,
     /// Sockets that have not been announced since the WANs changed or the time came.
     unannounced: Vec<(u8, SocketAddr)>,
-    /// Sockets of which the DC has not spoken since we registered.
+    /// Sockets of which the DC has not spoken since we registered, or had others.
     pub(crate) unheard: Vec<SocketAddr>,
     /// When those are announced again, and the pause after that.
     again: Option<(Instant, Duration)>,

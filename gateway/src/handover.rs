@@ -128,6 +128,13 @@ impl Handover {
         }
     }
 
+    /// A stream from the other end paused for so `long` before it began, in doubt about the way.
+    pub(crate) fn paused(&mut self, long: Duration) {
+        if let Some(gap) = self.gap.as_mut().filter(|_| long < STREAM) {
+            *gap = (*gap).max(long);
+        }
+    }
+
     /// Whether the new way is proven, and the other end has been heard by it.
     pub(crate) fn is_done(&self) -> bool {
         self.steps.tunnel.is_some() && self.steps.packet.is_some()
@@ -234,6 +241,23 @@ mod tests {
     fn begun(cause: Cause, arrived: Option<Instant>, now: Instant) -> Handover {
         let peer = Fqdn::parse("home.ntm.test").unwrap();
         Handover::new(peer, cause, Some(hop(1)), None, arrived, now)
+    }
+
+    #[test]
+    fn what_devices_missed_before_copies_came_is_in_the_gap() {
+        let start = Instant::now();
+        let mut stream = begun(Cause::Silence, Some(start - MS * 10), start);
+        stream.paused(MS * 180);
+        stream.proven(hop(2), start);
+        stream.arrived(hop(2).path, Some(start - MS * 10), start + MS * 5);
+        assert_eq!(stream.gap, Some(MS * 180));
+        // So long a pause is no stream's, and without one there is no gap.
+        let mut pausing = begun(Cause::Silence, Some(start - MS * 10), start);
+        pausing.paused(STREAM);
+        assert_eq!(pausing.gap, Some(Duration::ZERO));
+        let mut idle = begun(Cause::Silence, None, start);
+        idle.paused(MS * 180);
+        assert_eq!(idle.gap, None);
     }
 
     #[test]

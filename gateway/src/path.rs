@@ -41,9 +41,6 @@ const UNHEEDED: u32 = 2;
 /// Silence after which a way that was only heard leads nowhere any more: a little more than NATs keep mappings.
 const STALE_AFTER: Duration = Duration::from_secs(45);
 
-/// How much later than usual an answer may be at least.
-const LATE: Duration = Duration::from_millis(20);
-
 /// Ways learned from datagrams at once, and the pause after which one more may be. Two NATs that give every remote
 /// port a port of its own make a new way of each challenge and of each answer, without end.
 const NEWCOMERS: u32 = 6;
@@ -142,7 +139,7 @@ impl Paths {
     pub(crate) fn pace(&self) -> Duration {
         let (least, most) = (Duration::from_millis(100), Duration::from_millis(500));
         let way = self.active().or_else(|| self.latest());
-        let late = way.and_then(|way| Some(way.rtt? + (way.varies * 4).max(LATE)));
+        let late = way.and_then(Way::pace);
         late.map_or(most, |late| late.clamp(least, most))
     }
 

@@ -30,7 +30,7 @@ declare -A MOVE_OF=(
     [outage-silent]="outage_silent_5 nat nat|$R"
     [outage-60]="outage_seen_60 nat nat worlds=4 waits|$R"
     [outage-silent-60]="outage_silent_60 nat nat worlds=4 waits|$R"
-    [outage-600]="outage_seen_600 nat nat repeats=6 worlds=6 waits|$R"
+    [outage-600]="outage_seen_600 nat nat repeats=6 worlds=20 waits|$R"
     [two-wans-planned]="planned nat,nat nat|tcp_lost == 0;udp_lost == 0;worst <= 10"
     [two-wans-cut]="cut_seen nat,nat nat|tcp_lost == 0;udp_lost == 0;worst <= 3 * rtt + 50"
     [two-wans-cut-silent]="cut_silent nat,nat nat|tcp_lost == 0;udp_lost == 0;worst <= 3 * rtt + 50"

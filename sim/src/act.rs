@@ -274,7 +274,7 @@ impl World {
             return None;
         }
         let source = sender.lan.address;
-        let number = self.watch.sent(from, to);
+        let number = self.watch.sent(from, to, self.now);
         let packet = inner(transport, source, vip, number, length);
         let mut out = std::mem::take(&mut self.out);
         let forward = self.sites[from.0]

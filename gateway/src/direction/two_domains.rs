@@ -1,13 +1,12 @@
 //! Two gateways of two domains, whose every address is the same, talk by a tunnel that both were directed to.
 
 use crate::{Gateway, LanDevice, Limits, Output, Reject, Setup, Unresolved, Wan};
-use ntm_proto::Forward;
-use ntm_proto::Path;
 use ntm_proto::id::{Fqdn, Identity, NodeId, PathId, TunnelId, VirtualPrefixes};
 use ntm_proto::ip::checksum;
 use ntm_proto::key::SecretKey;
 use ntm_proto::message::{DirectionRefused, Domains, Refusal, RouteDirection, Why};
 use ntm_proto::random::Random;
+use ntm_proto::{Forward, Path};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 

@@ -299,7 +299,8 @@ impl Paths {
         };
         let cost = old.cost();
         let better = self.ways.iter().filter(|way| {
-            let answers = way.proven && way.unanswered < 2;
+            // What failed with the WAN in use may not be known to have failed yet.
+            let answers = way.proven && !way.owes_answer(now);
             answers && way.cost() < cost && !way.is_barred(now) && !self.is_left(way)
         });
         let best = better.min_by_key(|way| (way.cost(), way.relayed, way.rtt));
@@ -373,7 +374,16 @@ impl Paths {
                     .heard
                     .is_some_and(|at| now.duration_since(at) < JUST_NOW);
                 let (left, barred) = (self.is_left(way), way.is_barred(now));
-                (left, !recent, barred, way.cost(), way.relayed, way.rtt)
+                let owes = way.owes_answer(now);
+                (
+                    left,
+                    owes,
+                    !recent,
+                    barred,
+                    way.cost(),
+                    way.relayed,
+                    way.rtt,
+                )
             })
             .map(|way| way.path)
     }

@@ -1,5 +1,6 @@
 //! Which way is taken, kept, left and taken again.
 
+use super::choice::Said;
 use super::*;
 use ntm_proto::message::Standing;
 
@@ -285,4 +286,43 @@ fn who_says_again_and_again_that_it_moved_gets_one_allowance() {
     }
     // The burst, and what two seconds add to it.
     assert!((256_000..400_000).contains(&sent), "{sent} bytes");
+}
+
+#[test]
+fn who_flees_a_dead_wan_does_not_flee_to_its_relay() {
+    let (mut paths, start) = (Paths::new(true), Instant::now());
+    let mut random = Random::from_seed([3; 32]);
+    let at = |ms: u64| start + Duration::from_millis(ms);
+    let locals = ["10.0.0.2:4750", "10.0.1.2:4750"];
+    let sockets = locals.map(|local| local.parse().unwrap());
+    let direct = locals.map(|local| path(local, "203.0.113.9:2"));
+    let relay = path(locals[0], "203.0.113.20:4750");
+    paths.direct(&sockets, &[direct[0].remote]);
+    paths.relay_bound(Some(relay));
+    paths.rank(&[(sockets[0], 0), (sockets[1], 1)], &[], start);
+    let all = [direct[0], relay, direct[1]];
+    let standing = Standing { era: 1, rank: 0 };
+    let mut ask = |paths: &mut Paths, way, ms| paths.challenge(way, &mut random, at(ms)).unwrap();
+    for way in all {
+        let token = ask(&mut paths, way, 0);
+        paths.answered(way, token, at(80));
+        paths.peer_says(way, standing, at(80));
+    }
+    assert_eq!(paths.active_path(), Some(direct[0]));
+    // Nothing comes by the first WAN any more.
+    let mut last = 0;
+    for ms in [1000, 1100, 1200, 1300, 1400] {
+        ask(&mut paths, direct[0], ms);
+        if ms == 1100 {
+            ask(&mut paths, relay, ms);
+        }
+        last = ask(&mut paths, direct[1], ms);
+    }
+    let (_, moved) = paths.answered(direct[1], last, at(1480));
+    assert!(moved);
+    let said = paths.peer_says(direct[1], standing, at(1480));
+    assert_eq!(
+        (said, paths.active_path()),
+        (Said::default(), Some(direct[1]))
+    );
 }

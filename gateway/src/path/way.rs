@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 /// Challenges under way at once: an answer may take longer than the pause between them.
 const UNDER_WAY: usize = 8;
+/// What an answer may be late by at least, and be none the worse for it.
+const JITTER: Duration = Duration::from_millis(20);
 /// A challenge without an answer for so long at least counts as lost.
 const LATE: Duration = Duration::from_secs(1);
 /// A pause in what is heard that may be one in the line.
@@ -242,6 +244,19 @@ impl Way {
             self.varies = sample / 8;
         }
         self.rtt = Some(self.rtt.map_or(sample, |old| (old * 3 + sample) / 4));
+    }
+
+    /// How long after a challenge its answer is clearly missing (RFC 6298 section 2).
+    pub(super) fn pace(&self) -> Option<Duration> {
+        Some(self.rtt? + (self.varies * 4).max(JITTER))
+    }
+
+    /// Whether a challenge should have been answered by now, and nothing at all was heard since it left.
+    pub(super) fn owes_answer(&self, now: Instant) -> bool {
+        let late = self.pace().unwrap_or(LATE);
+        let unheard = |at| self.heard.is_none_or(|heard| heard < at);
+        let mut asked = self.challenges.iter().flatten();
+        asked.any(|asked| now.duration_since(asked.at) >= late && unheard(asked.at))
     }
 
     /// Whether a challenge with this token is under way.

@@ -46,8 +46,8 @@ impl SessionKeys {
             .is_some_and(|session| !session.is_expired(now))
     }
 
-    /// Whether this datagram of ours was sealed with the keys in use: who has started anew knows no others.
-    pub(crate) fn still_open(&self, sealed: &[u8], now: Instant) -> bool {
+    /// Whether this datagram of ours was sealed with the keys in use, which last: a peer that started anew has no others.
+    pub(crate) fn is_of_now(&self, sealed: &[u8], now: Instant) -> bool {
         let is_its = |session: &&Session| sealed.get(1) == Some(&session.generation);
         let current = self.current.as_ref().filter(is_its);
         current.is_some_and(|session| !session.is_expired(now))
@@ -203,10 +203,10 @@ mod tests {
             }
             assert!(opens(&mut one, &old.1, now) && opens(&mut other, &old.0, now));
             let (_, datagram) = &sealed(&mut one, now);
-            assert!(!one.still_open(&old.0.1, now));
-            assert!(one.still_open(datagram, now));
-            assert!(!one.still_open(datagram, now + REJECT_AFTER));
-            assert!(!one.still_open(&[], now));
+            assert!(!one.is_of_now(&old.0.1, now));
+            assert!(one.is_of_now(datagram, now));
+            assert!(!one.is_of_now(datagram, now + REJECT_AFTER));
+            assert!(!one.is_of_now(&[], now));
         }
     }
 }

@@ -81,7 +81,8 @@ impl Peer {
         let copies = self.moving.copies.take();
         self.moving.copies = copies.filter(|it| env.sockets.contains(&it.path.local));
         let old = before.as_ref().map(|before| before.path);
-        if old.is_some_and(|old| self.paths.all().any(|path| path == old)) {
+        let is_gone = old.is_some_and(|old| self.paths.all().all(|path| path != old));
+        if old.is_some() && !is_gone {
             if self.paths.active_path() != old {
                 self.hand_over(Cause::Preferred, env, now);
                 self.copy_by(old, now);
@@ -98,7 +99,11 @@ impl Peer {
         }
         self.bind(env, now);
         self.challenge_all(env, now);
-        self.release(env, now);
+        if is_gone && self.paths.is_sure() {
+            self.way_changed(env, now);
+        } else {
+            self.release(env, now);
+        }
         self.trial.begin(now);
         self.hasten_request(env, now);
         self.watch.sockets_changed(!env.sockets.is_empty(), now);
@@ -119,13 +124,14 @@ impl Peer {
     pub(super) fn heed(&mut self, path: Path, standing: Standing, env: &mut Env<'_>, now: Instant) {
         let before = self.paths.evidence_before(now);
         let said = self.paths.peer_says(path, standing, now);
-        let just_now = |at| now.duration_since(at) < RESENT_PAUSE;
-        if said.moved && self.moving.resent.is_some_and(just_now) {
-            // Who moves so often is not worth it, or means us ill.
-        } else if said.moved {
-            self.hand_over(Cause::PeerMoved, env, now);
-            self.note_loss(before, now);
-            self.way_recorded(env, now);
+        let rested = |at| now.duration_since(at) >= RESENT_PAUSE;
+        if said.moved {
+            // Who moves more often is not worth it, or means us ill.
+            if self.moving.resent.is_none_or(rested) {
+                self.hand_over(Cause::PeerMoved, env, now);
+                self.note_loss(before, now);
+                self.way_recorded(env, now);
+            }
         } else if said.changed {
             self.hand_over(Cause::PeerPrefers, env, now);
             self.leave(before, now);

@@ -4,7 +4,10 @@ use super::Peer;
 use crate::handover::{Cause, Handover, Hop};
 use crate::peers::Env;
 use ntm_proto::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long the longest pause between two of the other end's packets is remembered.
+const PAUSED: Duration = Duration::from_secs(1);
 
 impl Peer {
     /// The tunnel takes another way, or looks for one.
@@ -18,8 +21,15 @@ impl Peer {
         }
         let silence = self.watch.silence(now);
         let detect = silence.filter(|_| cause == Cause::Silence);
-        let (peer, arrived) = (self.name.clone(), self.traffic.arrived);
-        let new = Handover::new(peer, cause, self.used, detect, arrived, now);
+        let traffic = &self.traffic;
+        let (peer, arrived) = (self.name.clone(), traffic.arrived);
+        let mut new = Handover::new(peer, cause, self.used, detect, arrived, now);
+        let began = now.checked_sub(detect.unwrap_or_default());
+        // Copies may have come by another way since the way in use fell silent.
+        let since = |(_, end): &(Duration, Instant)| began.is_some_and(|began| *end >= began);
+        if let Some((long, _)) = traffic.paused.filter(since) {
+            new.paused(long);
+        }
         if let Some(old) = self.handover.replace(new) {
             env.handovers.file(old);
         }
@@ -35,7 +45,13 @@ impl Peer {
             return;
         };
         if self.used.is_some_and(|used| used.path != hop.path) {
-            self.hand_over(Cause::Better, env, now);
+            let is_fleeing = self.watch.is_doubtful();
+            let cause = if is_fleeing {
+                Cause::Silence
+            } else {
+                Cause::Better
+            };
+            self.hand_over(cause, env, now);
         }
         self.used = Some(hop);
         self.record(|handover| {
@@ -47,7 +63,14 @@ impl Peer {
 
     /// An inner packet came by `path`.
     pub(super) fn arrived(&mut self, path: Path, now: Instant) {
-        let last = self.traffic.arrived.replace(now);
+        let traffic = &mut self.traffic;
+        let last = traffic.arrived.replace(now);
+        if let Some(long) = last.map(|last| now.duration_since(last)) {
+            let is_more = |(most, end)| long >= most || now.duration_since(end) >= PAUSED;
+            if traffic.paused.is_none_or(is_more) {
+                traffic.paused = Some((long, now));
+            }
+        }
         if let Some(handover) = &mut self.handover {
             handover.arrived(path, last, now);
         }

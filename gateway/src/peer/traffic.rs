@@ -26,6 +26,8 @@ pub(crate) struct Traffic {
     pub(crate) last: Instant,
     /// The last one that was received.
     pub(super) arrived: Option<Instant>,
+    /// The longest pause before one lately, and when it ended.
+    pub(super) paused: Option<(Duration, Instant)>,
 }
 
 impl Traffic {
@@ -35,6 +37,7 @@ impl Traffic {
             received: 0,
             last: now,
             arrived: None,
+            paused: None,
         }
     }
 }
@@ -145,7 +148,7 @@ impl Peer {
         }
         self.moving.left_by = Some(path).filter(|_| !is_sure);
         let keys = &self.keys;
-        let can_open = |sealed: &[u8]| keys.still_open(sealed, now);
+        let can_open = |sealed: &[u8]| keys.is_of_now(sealed, now);
         for datagram in self.waiting.recall(is_sure, can_open) {
             if self.paths.carry(datagram.len(), now).is_some() {
                 env.output.push_back(Output::Send { path, datagram });

@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# run.sh NAME...: plays these scenarios one after the other; the last line counts them.
+# run.sh NAME...: plays these scenarios one after the other; the last lines say what failed, and count.
+#
+# One that failed is played once more, and both are told: these are real daemons under a real clock, and a machine that is
+# shared may stand still for longer than any of them should. What is wrong fails twice.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 
@@ -12,14 +15,27 @@ stop() {
 }
 trap stop INT TERM HUP
 
-passed=0 failed=()
-for name in "$@"; do
-    echo "== $name"
-    if [ -x "./scenarios/$name.sh" ]; then "./scenarios/$name.sh" & else ./scenarios/move.sh "${name#move-}" & fi
+passed=0 late=0 failed=() said=()
+play() { # NAME ATTEMPT
+    echo "== $1"
+    if [ -x "./scenarios/$1.sh" ]; then "./scenarios/$1.sh" & else ./scenarios/move.sh "${1#move-}" & fi
     playing=$!
-    if wait "$playing"; then passed=$((passed + 1)); else failed+=("$name"); fi
+    local status=0
+    wait "$playing" || status=$?
+    [ "$status" -eq 0 ] || said+=("$1, attempt $2: $(cat "out/$1-$playing/error" 2>/dev/null || echo "ended with status $status")")
     playing=
+    return "$status"
+}
+
+for name in "$@"; do
+    if play "$name" 1; then
+        passed=$((passed + 1))
+    elif play "$name" 2; then
+        passed=$((passed + 1)) late=$((late + 1))
+    else
+        failed+=("$name")
+    fi
 done
-[ ${#failed[@]} -eq 0 ] || echo "failed: ${failed[*]}"
-echo "$passed passed, ${#failed[@]} failed"
+[ ${#said[@]} -eq 0 ] || printf 'failed: %s\n' "${said[@]}"
+echo "$passed passed, $late of them at the second attempt, ${#failed[@]} failed"
 [ ${#failed[@]} -eq 0 ]

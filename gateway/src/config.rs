@@ -70,8 +70,33 @@ pub struct Tunnel {
     pub interface: String,
     /// The longest inner packet, in bytes.
     pub mtu: u16,
+    /// Whether AES-256-GCM may seal traffic, where both ends' processors have instructions for it.
+    pub aes: bool,
+    /// What of the kernel's help with many packets at once is used, where it has it.
+    pub offload: Offloads,
     /// What each tunnel may keep, and for how long; the rest is not for people to set.
     pub limits: Limits,
+}
+
+/// Help with many packets at once, each for itself: none changes what is sent or delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offloads {
+    /// Super-packets to and from the TUN interface.
+    pub tun: bool,
+    /// Trains of datagrams that leave (`UDP_SEGMENT`).
+    pub send: bool,
+    /// Trains of datagrams that arrive (`UDP_GRO`).
+    pub receive: bool,
+}
+
+impl Default for Offloads {
+    fn default() -> Self {
+        Self {
+            tun: true,
+            send: true,
+            receive: true,
+        }
+    }
 }
 
 /// How much is logged.
@@ -182,7 +207,16 @@ fn read_wan_names(
 }
 
 fn read_tunnel(section: &Section<'_>, lan: &Lan) -> Result<Tunnel, ConfigError> {
-    section.only(&["interface", "mtu", "resend", "hold", "idle", "outage"])?;
+    section.only(&[
+        "interface",
+        "mtu",
+        "aes",
+        "offload",
+        "resend",
+        "hold",
+        "idle",
+        "outage",
+    ])?;
     let name = match section.get("interface") {
         Some(value) => {
             let name = interface(&value)?;
@@ -199,11 +233,40 @@ fn read_tunnel(section: &Section<'_>, lan: &Lan) -> Result<Tunnel, ConfigError> 
         Some(value) => value.number(1280, 9000)?,
         None => DEFAULT_MTU,
     };
+    let aes = section.get("aes").map(|value| value.boolean());
     Ok(Tunnel {
         interface: name,
         mtu,
+        aes: aes.transpose()?.unwrap_or(true),
+        offload: read_offloads(section)?,
         limits: read_limits(section)?,
     })
+}
+
+/// All of them, unless there is a list.
+fn read_offloads(section: &Section<'_>) -> Result<Offloads, ConfigError> {
+    let usual = Offloads::default();
+    if section.get("offload").is_none() {
+        return Ok(usual);
+    }
+    let mut offloads = Offloads {
+        tun: false,
+        send: false,
+        receive: false,
+    };
+    for value in section.list("offload", MAX_LIST)? {
+        match value.text()? {
+            "tun" => offloads.tun = true,
+            "send" => offloads.send = true,
+            "receive" => offloads.receive = true,
+            other => {
+                return Err(value.fault(format!(
+                    "{other:?} is none; there are \"tun\", \"send\" and \"receive\", and [] is none of them"
+                )));
+            }
+        }
+    }
+    Ok(offloads)
 }
 
 /// KiB and times: see the example file.

@@ -1,41 +1,42 @@
 //! A datagram's way in: sorted by kind and path id, opened by its owner.
 
 use crate::{Gateway, Reject};
+use ntm_proto::Path;
 use ntm_proto::handshake::is_addressed_to;
 use ntm_proto::id::PathId;
 use ntm_proto::message::Message;
 use ntm_proto::wire::{Kind, Opening};
-use ntm_proto::{Forward, Path};
+use std::ops::Range;
 use std::time::Instant;
 
 impl Gateway {
-    /// Takes a datagram that came in by `path`. `out` gets an inner packet, ready for the TUN interface.
+    /// Takes a datagram that came in by `path`, and opens it where it lies. Which of its bytes are now a packet, ready
+    /// for the TUN interface; `None`: it was for the gateway itself.
     pub fn handle_datagram(
         &mut self,
         path: Path,
-        datagram: &[u8],
-        out: &mut Vec<u8>,
+        datagram: &mut [u8],
         now: Instant,
-    ) -> Result<Forward, Reject> {
-        let result = self.sort(path, datagram, out, now);
+    ) -> Result<Option<Range<usize>>, Reject> {
+        let result = self.sort(path, datagram, now);
         result.map_err(|reject| self.count(reject))
     }
 
     fn sort(
         &mut self,
         path: Path,
-        datagram: &[u8],
-        out: &mut Vec<u8>,
+        datagram: &mut [u8],
         now: Instant,
-    ) -> Result<Forward, Reject> {
+    ) -> Result<Option<Range<usize>>, Reject> {
         let opening = Opening::decode(datagram).map_err(|_| Reject::MalformedDatagram)?;
         let slot = self.peers.slot_of_path(opening.receiver);
         if let (Kind::Data, Some(slot)) = (opening.kind, slot) {
-            return self.handle_data(slot, path, opening.generation, datagram, out, now);
+            let packet = self.handle_data(slot, path, opening.generation, datagram, now);
+            return packet.map(Some);
         }
         let result = match (opening.kind, slot) {
             (Kind::Control, Some(slot)) => {
-                self.handle_control(slot, path, opening.generation, datagram, out, now)
+                self.handle_control(slot, path, opening.generation, datagram, now)
             }
             (Kind::HandshakeInit, Some(slot)) => self.handle_init(slot, path, datagram, now),
             (Kind::HandshakeResponse, Some(slot)) => self.at_peer(slot, |peer, env| {
@@ -70,7 +71,7 @@ impl Gateway {
         self.handle_coordinator(now);
         self.ask_for_lost_peers(now);
         self.settle(now);
-        Ok(Forward::Nowhere)
+        Ok(None)
     }
 
     fn handle_data(
@@ -78,12 +79,11 @@ impl Gateway {
         slot: usize,
         path: Path,
         generation: u8,
-        datagram: &[u8],
-        out: &mut Vec<u8>,
+        datagram: &mut [u8],
         now: Instant,
-    ) -> Result<Forward, Reject> {
+    ) -> Result<Range<usize>, Reject> {
         let peer = self.peers.get(slot).ok_or(Reject::UnknownPath)?;
-        let opened = peer.open(path, generation, datagram, out, now)?;
+        let (packet, opened) = peer.open(path, generation, datagram, now)?;
         if opened.confirmed || opened.wants_challenge || opened.goes_on {
             self.at_peer(slot, |peer, env| {
                 peer.opened(opened, path, env, now);
@@ -95,7 +95,8 @@ impl Gateway {
             // The tunnel is up by this: pings wait for it.
             self.settle(now);
         }
-        self.deliver(slot, out, now)
+        let length = self.deliver(slot, &mut datagram[packet.clone()], now)?;
+        Ok(packet.start..packet.start + length)
     }
 
     fn handle_control(
@@ -103,13 +104,12 @@ impl Gateway {
         slot: usize,
         path: Path,
         generation: u8,
-        datagram: &[u8],
-        out: &mut Vec<u8>,
+        datagram: &mut [u8],
         now: Instant,
     ) -> Result<(), Reject> {
         let peer = self.peers.get(slot).ok_or(Reject::UnknownPath)?;
-        let opened = peer.open(path, generation, datagram, out, now)?;
-        let message = Message::decode(out).map_err(|_| Reject::UnexpectedMessage);
+        let (plain, opened) = peer.open(path, generation, datagram, now)?;
+        let message = Message::decode(&datagram[plain]).map_err(|_| Reject::UnexpectedMessage);
         self.at_peer(slot, |peer, env| {
             peer.opened(opened, path, env, now);
             if peer.handle_message(path, &message?, env, now) {

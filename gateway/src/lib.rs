@@ -19,6 +19,7 @@
     allow(clippy::disallowed_methods, reason = "a test's clock starts somewhere")
 )]
 
+pub mod coalesce;
 pub mod config;
 pub mod device;
 pub mod dns;
@@ -37,9 +38,12 @@ mod path;
 mod peer;
 mod peers;
 mod ping;
+mod segment;
 mod translate;
 
 pub use device::LanDevice;
+pub use packet::Handled;
+pub use segment::Offload;
 
 use alias::Aliases;
 use coordination::Coordination;
@@ -82,6 +86,8 @@ pub struct Setup {
     pub vip6: Ipv6Addr,
     /// Random, made anew at each start of the process.
     pub instance: [u8; 8],
+    /// Whether the processor has AES instructions: then traffic with a peer that has them, too, is sealed by AES-256-GCM.
+    pub aes: bool,
     /// How much it holds.
     pub limits: Limits,
 }
@@ -263,6 +269,9 @@ pub enum Reject {
     /// Not an IPv4 packet, or its lengths lie.
     #[error("malformed packet")]
     MalformedPacket,
+    /// Not what a super-packet may be: no TCP and no UDP, a fragment, or too many segments.
+    #[error("malformed super-packet")]
+    SuperPacket,
     /// IPv6 inside the tunnel is not there yet.
     #[error("inner IPv6")]
     InnerV6,

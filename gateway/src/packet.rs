@@ -1,11 +1,32 @@
 //! A packet's way out: from the TUN interface into a tunnel.
 
+use crate::segment::{Offload, Segments};
 use crate::translate::{self, Ends};
 use crate::{Gateway, Output, Reject};
-use ntm_proto::Forward;
 use ntm_proto::ip::Ipv4View;
+use ntm_proto::wire::HEADER_LEN;
+use ntm_proto::{Forward, Path};
 use std::net::Ipv4Addr;
 use std::time::Instant;
+
+/// What became of a packet, or of the packets that a super-packet stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handled {
+    /// Where all of them go.
+    pub forward: Forward,
+    /// How long each is, but the last, which may be shorter.
+    pub length: usize,
+}
+
+/// Where packets between two addresses go.
+enum Route {
+    /// Both devices live here: the packet turns round in the router, with virtual addresses on both sides.
+    Here(Ends),
+    /// To the peer in this slot.
+    Tunnel(usize, Ends),
+    /// The DC has to be asked.
+    Unknown,
+}
 
 impl Gateway {
     /// Takes a packet that the kernel routed to the TUN interface: from a LAN device, or from the router itself,
@@ -16,9 +37,27 @@ impl Gateway {
         out: &mut Vec<u8>,
         now: Instant,
     ) -> Result<Forward, Reject> {
-        let result = self.route_packet(packet, out, now);
+        out.clear();
+        let handled = self.handle_super_packet(packet, Offload::default(), out, now)?;
+        Ok(handled.forward)
+    }
+
+    /// As [`Self::handle_packet`], for a packet that the kernel did not finish: it may stand for many. What to send is
+    /// appended to `out`, one piece after the other.
+    pub fn handle_super_packet(
+        &mut self,
+        packet: &[u8],
+        offload: Offload,
+        out: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<Handled, Reject> {
+        let start = out.len();
+        let result = self.route_packet(packet, offload, out, now);
+        if result.is_err() {
+            out.truncate(start);
+        }
         // A question to the DC, if the packet made one, must not wait for the next timeout.
-        if matches!(result, Ok(Forward::Nowhere)) {
+        if result.is_ok_and(|handled| handled.forward == Forward::Nowhere) {
             self.settle(now);
         }
         result.map_err(|reject| self.count(reject))
@@ -27,9 +66,10 @@ impl Gateway {
     pub(crate) fn route_packet(
         &mut self,
         packet: &[u8],
+        offload: Offload,
         out: &mut Vec<u8>,
         now: Instant,
-    ) -> Result<Forward, Reject> {
+    ) -> Result<Handled, Reject> {
         if packet.first().is_some_and(|first| first >> 4 == 6) {
             return Err(Reject::InnerV6);
         }
@@ -44,61 +84,132 @@ impl Gateway {
             .ok_or(Reject::UnknownDevice)?
             .ok_or(Reject::NoIdentity)?;
         let (node, vip) = (device.node, device.vip4);
-        if let Some(lan) = self.devices.lan_address(destination) {
-            // Both live here: the packet turns round in the router, with virtual addresses on both sides.
-            out.clear();
-            out.extend_from_slice(view.bytes());
-            let (source, destination) = (Some(vip), Some(lan));
-            translate::rewrite(
-                out,
-                Ends {
-                    source,
-                    destination,
-                },
-            );
-            return Ok(Forward::Tun);
-        }
-        let Some(pair) = self.pairs.outbound(vip, destination) else {
-            self.ask_for_packet(view.bytes(), node, (vip, destination), now)?;
-            return Ok(Forward::Nowhere);
+        let route = self.route(vip, destination);
+        let mut pieces = Pieces::new(view, offload)?;
+        let start = out.len();
+        let mut handled = Handled {
+            forward: Forward::Nowhere,
+            length: 0,
         };
-        let peer = self.peers.get(pair.slot).ok_or(Reject::UnknownPath)?;
-        let ends = Ends {
-            source: Some(vip),
-            destination: pair.real,
-        };
-        let path = peer.seal_packet(view.bytes(), ends, out, &self.setup.limits, now)?;
-        if let (Some(_), Some(path)) = (path, peer.copies(out.len(), now)) {
-            let datagram = out.clone();
-            self.output.push_back(Output::Send { path, datagram });
+        match route {
+            Route::Here(ends) => {
+                pieces.translate(ends);
+                for number in 0..pieces.count() {
+                    pieces.write(number, out);
+                    if number == 0 {
+                        handled.length = out.len() - start;
+                    }
+                }
+                handled.forward = Forward::Tun;
+            }
+            Route::Tunnel(slot, ends) => {
+                pieces.translate(ends);
+                if let Some((path, length)) = self.seal_pieces(slot, &pieces, out, now)? {
+                    handled.forward = Forward::Udp(path);
+                    handled.length = length;
+                }
+                self.peers.hasten(slot, now);
+            }
+            Route::Unknown => {
+                // No more of them are kept.
+                let most = self.setup.limits.waiting_packets.max(1);
+                for number in 0..pieces.count().min(most) {
+                    pieces.write(number, out);
+                    let asked = self.ask_for_packet(&out[start..], node, (vip, destination), now);
+                    out.truncate(start);
+                    asked?;
+                }
+            }
         }
-        self.peers.hasten(pair.slot, now);
-        Ok(path.map_or(Forward::Nowhere, Forward::Udp))
+        Ok(handled)
+    }
+
+    fn route(&self, ours: Ipv4Addr, seen: Ipv4Addr) -> Route {
+        let source = Some(ours);
+        if let Some(lan) = self.devices.lan_address(seen) {
+            let destination = Some(lan);
+            return Route::Here(Ends {
+                source,
+                destination,
+            });
+        }
+        match self.pairs.outbound(ours, seen) {
+            Some(pair) => {
+                let destination = pair.real;
+                Route::Tunnel(
+                    pair.slot,
+                    Ends {
+                        source,
+                        destination,
+                    },
+                )
+            }
+            None => Route::Unknown,
+        }
+    }
+
+    /// Seals translated packets for the peer in `slot`, each behind the one before. Where to send them, and how long the
+    /// longest is; `None`: they wait for the tunnel.
+    fn seal_pieces(
+        &mut self,
+        slot: usize,
+        pieces: &Pieces<'_>,
+        out: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<Option<(Path, usize)>, Reject> {
+        let peer = self.peers.get(slot).ok_or(Reject::UnknownPath)?;
+        let (mut sent, mut refused) = (None, Vec::new());
+        for number in 0..pieces.count() {
+            let start = out.len();
+            out.resize(start + HEADER_LEN, 0);
+            pieces.write(number, out);
+            let path = match peer.seal_packet(out, start, &self.setup.limits, now) {
+                Ok(Some(path)) => path,
+                Ok(None) => continue,
+                Err(reject) => {
+                    out.truncate(start);
+                    refused.push(reject);
+                    continue;
+                }
+            };
+            if let Some(path) = peer.copies(out.len() - start, now) {
+                let datagram = out[start..].to_vec();
+                self.output.push_back(Output::Send { path, datagram });
+            }
+            if sent.is_none() {
+                sent = Some((path, out.len() - start));
+            }
+        }
+        // The caller counts the one it is told of.
+        let told = if sent.is_none() { refused.pop() } else { None };
+        for reject in refused {
+            self.count(reject);
+        }
+        told.map_or(Ok(sent), Err)
     }
 
     /// Takes a packet out of the tunnel of the peer in `slot`: only from a device that the DC said lives there, and
-    /// only to the device it may talk to.
+    /// only to the device it may talk to. Translates it where it lies; how long it is.
     pub(crate) fn deliver(
         &mut self,
         slot: usize,
-        out: &mut Vec<u8>,
+        packet: &mut [u8],
         now: Instant,
-    ) -> Result<Forward, Reject> {
-        let view = Ipv4View::new(out).map_err(|_| Reject::MalformedPacket)?;
+    ) -> Result<usize, Reject> {
+        let view = Ipv4View::new(packet).map_err(|_| Reject::MalformedPacket)?;
         let (source, destination, length) = (view.source(), view.destination(), view.bytes().len());
         let Some(seen) = self.pairs.inbound(slot, source, destination) else {
-            return Err(self.hold_early(slot, (source, destination), out, now));
+            return Err(self.hold_early(slot, (source, destination), packet, now));
         };
         let lan = self
             .devices
             .lan_address(destination)
             .ok_or(Reject::UnknownDevice)?;
-        out.truncate(length);
         let ends = Ends {
             source: (seen != source).then_some(seen),
             destination: (lan != destination).then_some(lan),
         };
-        translate::rewrite(out, ends);
+        translate::rewrite(&mut packet[..length], ends);
         if self
             .peers
             .get(slot)
@@ -106,7 +217,7 @@ impl Gateway {
         {
             self.peers.hasten(slot, now);
         }
-        Ok(Forward::Tun)
+        Ok(length)
     }
 
     /// The peer in `slot` may not send this, or may not yet: the DC's word may be on its way.
@@ -141,11 +252,69 @@ impl Gateway {
         let is_known = |(from, to)| pairs.inbound(slot, from, to).is_some();
         for mut packet in self.early.take(tunnel, is_known, now) {
             match self.deliver(slot, &mut packet, now) {
-                Ok(_) => self.output.push_back(Output::Deliver(packet)),
+                Ok(length) => {
+                    packet.truncate(length);
+                    self.output.push_back(Output::Deliver(packet));
+                }
                 Err(reject) => {
                     self.count(reject);
                 }
             }
+        }
+    }
+}
+
+/// The packets to be made of what the kernel handed over.
+enum Pieces<'a> {
+    One {
+        packet: &'a [u8],
+        offload: Offload,
+        ends: Option<Ends>,
+    },
+    Many(Segments<'a>),
+}
+
+impl<'a> Pieces<'a> {
+    fn new(view: Ipv4View<'a>, offload: Offload) -> Result<Self, Reject> {
+        Ok(match offload.segment {
+            0 => Self::One {
+                packet: view.bytes(),
+                offload,
+                ends: None,
+            },
+            segment => Self::Many(Segments::new(&view, segment)?),
+        })
+    }
+
+    fn translate(&mut self, to: Ends) {
+        match self {
+            Self::One { ends, .. } => *ends = Some(to),
+            Self::Many(segments) => segments.translate(to),
+        }
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Self::One { .. } => 1,
+            Self::Many(segments) => segments.count(),
+        }
+    }
+
+    fn write(&self, number: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::One {
+                packet,
+                offload,
+                ends,
+            } => {
+                let start = out.len();
+                out.extend_from_slice(packet);
+                offload.finish(&mut out[start..]);
+                if let Some(ends) = ends {
+                    translate::rewrite(&mut out[start..], *ends);
+                }
+            }
+            Self::Many(segments) => segments.write(number, out),
         }
     }
 }
@@ -180,6 +349,7 @@ mod tests {
             vip4: Ipv4Addr::new(198, 18, 0, 16),
             vip6: "fd00::16".parse().unwrap(),
             instance: [1; 8],
+            aes: false,
             limits: Limits::default(),
         };
         let mut gateway = Gateway::new(setup, [2; 32], now);
@@ -223,7 +393,7 @@ mod tests {
         let mut gateway = gateway(now);
         let other = Ipv4Addr::new(198, 18, 0, 19);
         let mut out = packet(CAMERA, LAPTOP);
-        assert_eq!(gateway.deliver(3, &mut out, now), Ok(Forward::Tun));
+        assert_eq!(gateway.deliver(3, &mut out, now), Ok(20));
         assert_eq!(
             Ipv4View::new(&out).unwrap().destination(),
             Ipv4Addr::new(192, 168, 1, 10)

@@ -303,6 +303,7 @@ impl Peer {
                 .and_then(|way| way.rtt)
                 .map(|rtt| rtt.as_secs_f64() * 1e3),
             age_s: self.keys.age(now),
+            cipher: self.keys.cipher().map(|cipher| cipher.name().to_owned()),
             heard_s: self.watch.heard.map(|at| now.duration_since(at).as_secs()),
             sent: self.traffic.sent,
             received: self.traffic.received,
@@ -373,7 +374,7 @@ impl Peer {
         datagram.extend_from_slice(&message.encode());
         if self
             .keys
-            .seal(Kind::Control, self.peer_path, &mut datagram, now)
+            .seal(Kind::Control, self.peer_path, &mut datagram, 0, now)
             .is_ok()
         {
             // What happens on another way tells nothing of the one in use, and nobody answers an answer.

@@ -84,6 +84,8 @@ pub struct TunnelStatus {
     pub rtt_ms: Option<f64>,
     /// Seconds since the keys in use were made.
     pub age_s: u64,
+    /// What seals the traffic; `None`: there are no keys.
+    pub cipher: Option<String>,
     /// Seconds since something authentic came from the other end.
     pub heard_s: Option<u64>,
     /// Bytes of inner packets sent.

@@ -27,7 +27,8 @@ pub(crate) fn rewrite(packet: &mut [u8], ends: Ends) {
     );
 }
 
-fn replace(packet: &mut [u8], ends: Ends) {
+/// Gives a header these addresses, without a look at what it carries.
+pub(crate) fn replace(packet: &mut [u8], ends: Ends) {
     if let Some(source) = ends.source {
         replace_address(packet, Field::Source, source);
     }

@@ -65,6 +65,7 @@ impl World {
             vip4: Ipv4Addr::new(198, 18, 0, 16),
             vip6: "fd00::16".parse().unwrap(),
             instance: [1; 8],
+            aes: false,
             limits: Limits::default(),
         };
         let mut world = Self {
@@ -189,7 +190,7 @@ impl World {
         };
         let handled = self
             .gateway
-            .handle_datagram(path, datagram, &mut Vec::new(), self.now);
+            .handle_datagram(path, &mut datagram.to_vec(), self.now);
         assert!(handled.is_ok(), "{handled:?}");
         self.run();
     }

@@ -11,6 +11,7 @@
 //! The prologue binds each handshake to its use: the protocol version, and between gateways both node ids and
 //! the tunnel id, so that mixing contexts fails by itself.
 
+use crate::aead::Cipher;
 use crate::cookie::{Cookie, MAC_LEN, mac, mac1_key, same};
 use crate::id::{NodeId, PathId, TunnelId};
 use crate::key::{PublicKey, SecretKey};
@@ -18,7 +19,7 @@ use crate::random::Random;
 use crate::wire::{DecodeError, Kind, Opening, Reader, TAG_LEN, VERSION, Writer};
 use snow::params::{CipherChoice, DHChoice, HashChoice, NoiseParams};
 use snow::resolvers::{CryptoResolver, DefaultResolver};
-use snow::types::{Cipher, Dh, Hash};
+use snow::types::{Dh, Hash};
 use snow::{Builder, HandshakeState};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -28,14 +29,19 @@ const PREFIX: usize = 16;
 const INIT_NOISE: usize = 32 + 48 + TAG_LEN;
 /// Ephemeral key, tag of the payload.
 const RESPONSE_NOISE: usize = 32 + TAG_LEN;
+/// In a Tunnel Request: the sender's processor has AES instructions. In the answer: the session's traffic is sealed by AES-256-GCM.
+const AES: u8 = 1;
 /// Most bytes a payload may have.
 const MAX_PAYLOAD: usize = 128;
 /// Bytes of a Handshake Init without payload: the shortest there is.
 pub const MIN_INIT_LEN: usize = PREFIX + INIT_NOISE + 2 * MAC_LEN;
 
-/// The two keys a handshake ends with.
+/// The two keys a handshake ends with, and what they are for.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Keys {
+    /// The AEAD of the session's traffic.
+    #[zeroize(skip)]
+    pub cipher: Cipher,
     /// Seals what we send.
     pub send: [u8; 32],
     /// Opens what we receive.
@@ -119,16 +125,18 @@ pub struct TunnelOffer {
     pub counter: u32,
     /// The generation byte of the keys to be.
     pub generation: u8,
+    /// Whether the initiator would rather have its traffic sealed by AES-256-GCM.
+    pub aes: bool,
 }
 
 impl TunnelOffer {
-    /// Its bytes: epoch, counter, generation, three zeros.
+    /// Its bytes: epoch, counter, generation, the wish for AES, two zeros.
     pub fn encode(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(12);
         let mut writer = Writer::new(&mut bytes);
         writer.u32(self.epoch);
         writer.u32(self.counter);
-        writer.bytes(&[self.generation, 0, 0, 0]);
+        writer.bytes(&[self.generation, if self.aes { AES } else { 0 }, 0, 0]);
         bytes
     }
 
@@ -139,6 +147,7 @@ impl TunnelOffer {
             epoch: reader.u32()?,
             counter: reader.u32()?,
             generation: reader.u8()?,
+            aes: reader.u8()? & AES != 0,
         })
     }
 }
@@ -149,6 +158,8 @@ pub struct Initiator {
     local: PublicKey,
     remote: PublicKey,
     mac1: [u8; MAC_LEN],
+    /// Whether we asked for AES.
+    wants_aes: bool,
 }
 
 impl Initiator {
@@ -185,6 +196,8 @@ impl Initiator {
                 local: context.local.public(),
                 remote: *remote,
                 mac1,
+                wants_aes: matches!(context.purpose, Purpose::Tunnel { .. })
+                    && TunnelOffer::decode(payload).is_ok_and(|offer| offer.aes),
             },
             datagram,
         )
@@ -203,11 +216,22 @@ impl Initiator {
             return Err(HandshakeError::NotAddressed);
         }
         let mut payload = [0; MAX_PAYLOAD + TAG_LEN];
-        self.state
+        let length = self
+            .state
             .read_message(noise, &mut payload)
             .map_err(|_| HandshakeError::Forged)?;
+        let cipher = match payload[..length].first() {
+            Some(chosen) if chosen & AES != 0 && self.wants_aes => Cipher::Aes256Gcm,
+            Some(chosen) if chosen & AES != 0 => return Err(HandshakeError::Forged),
+            Some(_) | None => Cipher::ChaCha20Poly1305,
+        };
         let (send, receive) = self.state.dangerously_get_raw_split();
-        Ok((Keys { send, receive }, sender))
+        let keys = Keys {
+            cipher,
+            send,
+            receive,
+        };
+        Ok((keys, sender))
     }
 
     /// Takes a Cookie Reply to our first message; start again with the cookie.
@@ -291,16 +315,35 @@ impl Request {
     }
 
     /// Makes the second message, with `local` as our path id, and the session's keys.
-    pub fn accept(mut self, local: PathId) -> Result<(Keys, Vec<u8>), HandshakeError> {
+    pub fn accept(self, local: PathId) -> Result<(Keys, Vec<u8>), HandshakeError> {
+        self.accept_with(local, Cipher::ChaCha20Poly1305)
+    }
+
+    /// As [`Self::accept`], with traffic sealed by `cipher`. Both the wish for it and this answer are inside the
+    /// handshake's authenticated payloads: who is in between can take neither away without breaking it.
+    pub fn accept_with(
+        mut self,
+        local: PathId,
+        cipher: Cipher,
+    ) -> Result<(Keys, Vec<u8>), HandshakeError> {
+        let payload: &[u8] = match cipher {
+            Cipher::ChaCha20Poly1305 => &[],
+            Cipher::Aes256Gcm => &[AES],
+        };
         let mut datagram = prefix(Kind::HandshakeResponse, self.sender, local);
-        datagram.resize(PREFIX + RESPONSE_NOISE, 0);
+        datagram.resize(PREFIX + RESPONSE_NOISE + payload.len(), 0);
         self.state
-            .write_message(&[], &mut datagram[PREFIX..])
+            .write_message(payload, &mut datagram[PREFIX..])
             .map_err(|_| HandshakeError::Forged)?;
         let mac1 = mac(&mac1_key(&self.remote), &[&datagram]);
         datagram.extend_from_slice(&mac1);
         let (receive, send) = self.state.dangerously_get_raw_split();
-        Ok((Keys { send, receive }, datagram))
+        let keys = Keys {
+            cipher,
+            send,
+            receive,
+        };
+        Ok((keys, datagram))
     }
 }
 
@@ -363,7 +406,7 @@ impl CryptoResolver for Seeded {
     fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
         self.inner.resolve_hash(choice)
     }
-    fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn Cipher>> {
+    fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn snow::types::Cipher>> {
         self.inner.resolve_cipher(choice)
     }
 }

@@ -156,19 +156,33 @@ fn adjust_udp(packet: &mut [u8], at: usize, old: &[u8], new: &[u8]) {
 }
 
 /// The Internet checksum (RFC 1071) of `bytes`, starting from `sum`.
+///
+/// The sum is the same in whatever byte order it is made (RFC 1071, 2B), and of words of any width: so it is made of
+/// native 32-bit words, several at a time, and turned round once.
 pub fn checksum(bytes: &[u8], sum: u32) -> u16 {
-    let mut sum = sum;
-    let mut pairs = bytes.chunks_exact(2);
-    for pair in &mut pairs {
-        sum += u32::from(u16::from_be_bytes([pair[0], pair[1]]));
+    let mut total = 0u64;
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    for block in blocks {
+        let (words, _) = block.as_chunks::<4>();
+        for word in words {
+            total += u64::from(u32::from_ne_bytes(*word));
+        }
     }
-    if let [last] = pairs.remainder() {
-        sum += u32::from(*last) << 8;
+    let (pairs, last) = rest.as_chunks::<2>();
+    for pair in pairs {
+        total += u64::from(u16::from_ne_bytes(*pair));
     }
+    if let [last] = last {
+        total += u64::from(u16::from_ne_bytes([*last, 0]));
+    }
+    !fold(u64::from(u16::from_be(fold(total))) + u64::from(sum))
+}
+
+fn fold(mut sum: u64) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
-    !(sum as u16)
+    sum as u16
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@
 //! ```text
 //!      8    4  sender path id     12  4  zero
 //!     16   32  ephemeral public key
-//!     48  n+16 payload, sealed (n = 0)
+//!     48  n+16 payload, sealed (n = 0, or 1 between gateways: the AEAD of Data and Control, see handshake)
 //!  end-16   16  mac1, keyed by the initiator's public key
 //! ```
 //! ## Cookie Reply (type 3), 40 bytes
@@ -38,8 +38,8 @@
 //! ## Control (type 4) and Data (type 5)
 //! ```text
 //!      8    8  counter: the nonce, never repeated under one key
-//!     16    n  Control: message::Message; Data: one inner IP packet; ChaCha20-Poly1305, the 16 bytes before it
-//!              are authenticated too
+//!     16    n  Control: message::Message; Data: one inner IP packet; ChaCha20-Poly1305, or AES-256-GCM if the
+//!              handshake said so; the 16 bytes before it are authenticated too
 //!   16+n   16  tag
 //! ```
 //! Data costs 32 bytes a packet, as WireGuard's does, and is the same direct and relayed.
@@ -108,7 +108,8 @@ pub struct Path {
     pub remote: SocketAddr,
 }
 
-/// Where the bytes in the caller's `out` buffer go after a packet or datagram was handled.
+/// Where the bytes in the caller's `out` buffer go after a packet or datagram was handled; they may be several, one after
+/// the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Forward {
@@ -116,6 +117,6 @@ pub enum Forward {
     Nowhere,
     /// Write it to the TUN interface.
     Tun,
-    /// Send it as one UDP datagram.
+    /// Send it by UDP.
     Udp(Path),
 }

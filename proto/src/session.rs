@@ -4,14 +4,15 @@
 //! grows, and a window that accepts each received counter once. Its keys are never stored: after a restart there
 //! is a new handshake, so a counter cannot repeat under one key. It asks for renewal after [`REKEY_AFTER`] or
 //! [`REKEY_AFTER_MESSAGES`] and refuses to work past [`REJECT_AFTER`] or [`REJECT_AFTER_MESSAGES`]
-//! (the figures are WireGuard's).
+//! (the figures are WireGuard's; [`REKEY_AFTER_MESSAGES_AES`] is RFC 8446's).
 //!
 //! The window is checked before and marked after authentication, so a forged packet changes nothing.
 
-use crate::aead::BulkKey;
+use crate::aead::{BulkKey, Cipher};
 use crate::handshake::Keys;
 use crate::id::PathId;
 use crate::wire::{HEADER_LEN, Kind, Opening, TAG_LEN};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// Age at which the initiator of a session starts the next handshake.
@@ -24,6 +25,8 @@ pub const CONTROL_REKEY_AFTER: Duration = Duration::from_secs(3600);
 pub const CONTROL_REJECT_AFTER: Duration = Duration::from_secs(4200);
 /// Sealed messages after which the next handshake starts.
 pub const REKEY_AFTER_MESSAGES: u64 = 1 << 60;
+/// The same with AES-256-GCM: RFC 8446, 5.5 allows 2^24.5 records of 16 KiB, which are 2^28 packets of 1,400 bytes.
+pub const REKEY_AFTER_MESSAGES_AES: u64 = 1 << 27;
 /// Sealed messages after which a session seals nothing any more.
 pub const REJECT_AFTER_MESSAGES: u64 = u64::MAX - (1 << 13);
 
@@ -59,6 +62,8 @@ pub struct Session {
     born: Instant,
     /// After how long it is renewed, and refused.
     life: (Duration, Duration),
+    /// What seals its traffic.
+    pub cipher: Cipher,
     sent: u64,
     window: ReplayWindow,
 }
@@ -67,8 +72,9 @@ impl Session {
     /// A session from what the handshake gave.
     pub fn new(keys: &Keys, generation: u8, initiator: bool, now: Instant) -> Self {
         Self {
-            seal: BulkKey::new(&keys.send),
-            open: BulkKey::new(&keys.receive),
+            seal: BulkKey::new(keys.cipher, &keys.send),
+            open: BulkKey::new(keys.cipher, &keys.receive),
+            cipher: keys.cipher,
             generation,
             initiator,
             born: now,
@@ -98,22 +104,26 @@ impl Session {
         out.clear();
         out.resize(HEADER_LEN, 0);
         out.extend_from_slice(plain);
-        self.seal_in_place(kind, path, out, now)
+        self.seal_in_place(kind, path, out, 0, now)
     }
 
-    /// Seals `buffer[16..]` where it lies, fills the 16 bytes before it with the header and appends the tag.
+    /// Seals what lies in `buffer` 16 bytes after `start`, fills those 16 with the header and appends the tag.
     pub fn seal_in_place(
         &mut self,
         kind: Kind,
         path: PathId,
         buffer: &mut Vec<u8>,
+        start: usize,
         now: Instant,
     ) -> Result<(), SessionError> {
         if self.is_expired(now) || self.sent >= REJECT_AFTER_MESSAGES {
             return Err(SessionError::Expired);
         }
         let counter = self.sent;
-        let Some((header, text)) = buffer.split_first_chunk_mut::<HEADER_LEN>() else {
+        let parts = buffer.get_mut(start..);
+        let Some((header, text)) =
+            parts.and_then(|bytes| bytes.split_first_chunk_mut::<HEADER_LEN>())
+        else {
             return Err(SessionError::Truncated);
         };
         let opening = Opening {
@@ -136,8 +146,23 @@ impl Session {
         out: &mut Vec<u8>,
         now: Instant,
     ) -> Result<(), SessionError> {
+        out.clear();
+        out.extend_from_slice(datagram);
+        let plain = self.open_in_place(out, now)?;
+        out.truncate(plain.end);
+        out.drain(..plain.start);
+        Ok(())
+    }
+
+    /// Opens `datagram` where it lies; where its plain text is. After [`SessionError::Forged`] its bytes are worth
+    /// nothing any more, after any other error they are as they were.
+    pub fn open_in_place(
+        &mut self,
+        datagram: &mut [u8],
+        now: Instant,
+    ) -> Result<Range<usize>, SessionError> {
         let (header, text) = datagram
-            .split_first_chunk::<HEADER_LEN>()
+            .split_first_chunk_mut::<HEADER_LEN>()
             .ok_or(SessionError::Truncated)?;
         if text.len() < TAG_LEN {
             return Err(SessionError::Truncated);
@@ -152,20 +177,22 @@ impl Session {
         if !self.window.accepts(counter) {
             return Err(SessionError::Replayed);
         }
-        out.clear();
-        out.extend_from_slice(text);
         let length = self
             .open
-            .open(counter, header, out)
+            .open(counter, header, text)
             .ok_or(SessionError::Forged)?;
-        out.truncate(length);
         self.window.mark(counter);
-        Ok(())
+        Ok(HEADER_LEN..HEADER_LEN + length)
     }
 
     /// Whether it is time for the next handshake.
     pub fn wants_renewal(&self, now: Instant) -> bool {
-        now >= self.renew_at() || self.sent >= REKEY_AFTER_MESSAGES
+        let most = match self.cipher {
+            Cipher::ChaCha20Poly1305 => REKEY_AFTER_MESSAGES,
+            Cipher::Aes256Gcm => REKEY_AFTER_MESSAGES_AES,
+        };
+        // Only one end renews, and it may be the other that sends.
+        now >= self.renew_at() || self.sent.max(self.window.next) >= most
     }
 
     /// When renewal is due by age.

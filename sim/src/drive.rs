@@ -92,7 +92,7 @@ impl World {
         self.settle(node);
     }
 
-    pub(crate) fn deliver(&mut self, node: Node, delivery: Delivery) {
+    pub(crate) fn deliver(&mut self, node: Node, mut delivery: Delivery) {
         match self.process[self.number(node)] {
             Process::Up => self.watch.delivered(node, &delivery),
             Process::Frozen => return self.buffer(node, delivery),
@@ -102,7 +102,7 @@ impl World {
             local: delivery.to,
             remote: delivery.from,
         };
-        let (mut out, bytes) = (std::mem::take(&mut self.out), &delivery.bytes);
+        let bytes = &mut delivery.bytes;
         match node {
             Node::Dc(number) => {
                 let dc = &mut self.dcs[number].machine;
@@ -117,13 +117,14 @@ impl World {
             }
             Node::Site(number) => {
                 let machine = &mut self.sites[number].machine;
-                let result = machine.handle_datagram(path, bytes, &mut out, self.now);
-                self.forward(node, result.ok(), &out);
+                let result = machine.handle_datagram(path, bytes, self.now);
+                if let Ok(Some(packet)) = &result {
+                    self.arrived_on_lan(number, &bytes[packet.clone()]);
+                }
                 self.note_refusal(node, path, result.err());
             }
             Node::Stranger => {}
         }
-        self.out = out;
         self.settle(node);
     }
 

@@ -37,6 +37,7 @@ pub(crate) fn gateway_setup(number: usize, dc_key: &SecretKey, random: &mut Rand
         vip4: Ipv4Addr::new(198, 18, 0, host),
         vip6: Ipv6Addr::new(0xfd12, 0x3456, 0x789a, 0, 0, 0, 0, u16::from(host)),
         instance: random.bytes(),
+        aes: number.is_multiple_of(2),
         limits: Limits::default(),
     }
 }

@@ -54,6 +54,7 @@ impl Ends {
         let public = responder.public();
         let (purpose, now) = (purpose(), Instant::now());
         let offer = TunnelOffer {
+            aes: false,
             epoch: 1,
             counter: 2,
             generation: 3,

@@ -28,6 +28,7 @@ pub mod party;
 pub mod relay;
 pub mod session;
 pub mod steps;
+pub mod trains;
 pub mod wire;
 pub mod zone;
 
@@ -53,6 +54,6 @@ macro_rules! targets {
 }
 
 targets!(
-    wire, message, handshake, session, bind, relay, gateway, packet, dc, dhcp, leases, dns, zone,
-    enrol, config, api, names,
+    wire, message, handshake, session, bind, relay, gateway, packet, trains, dc, dhcp, leases, dns,
+    zone, enrol, config, api, names,
 );

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::net::Ipv4Addr;
 
 /// The virtual addresses of the two devices of [`Car`].
-const VIPS: [Ipv4Addr; 2] = [Ipv4Addr::new(198, 18, 1, 1), Ipv4Addr::new(198, 18, 1, 2)];
+pub(crate) const VIPS: [Ipv4Addr; 2] = [Ipv4Addr::new(198, 18, 1, 1), Ipv4Addr::new(198, 18, 1, 2)];
 const PRINTER: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 11);
 
 thread_local! {

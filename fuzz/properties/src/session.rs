@@ -1,7 +1,7 @@
 //! Sessions: a datagram opens once, whatever comes in whatever order, and only if the other end made it.
 
 use crate::steps::{Step, read, step};
-use ntm_proto::aead::BulkKey;
+use ntm_proto::aead::{BulkKey, Cipher};
 use ntm_proto::handshake::Keys;
 use ntm_proto::id::PathId;
 use ntm_proto::session::{REJECT_AFTER, REJECT_AFTER_MESSAGES, Session, SessionError};
@@ -16,9 +16,10 @@ const REMEMBERED: u64 = 8192 - 64;
 pub fn check(input: &[u8]) {
     let now = Instant::now();
     let mut world = Ends {
-        seal: BulkKey::new(&[1; 32]),
+        seal: BulkKey::new(Cipher::default(), &[1; 32]),
         session: Session::new(
             &Keys {
+                cipher: Cipher::default(),
                 send: [2; 32],
                 receive: [1; 32],
             },
@@ -126,7 +127,7 @@ impl Ends {
             let counter = header[8..]
                 .iter()
                 .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-            let length = BulkKey::new(&[2; 32])
+            let length = BulkKey::new(Cipher::default(), &[2; 32])
                 .open(counter, header, text)
                 .expect("authentic");
             assert_eq!(&text[..length], step.bytes);

@@ -2,7 +2,7 @@
 
 use super::Sought;
 use crate::coordination::Coordination;
-use crate::{Event, Gateway, Output, Reject, Unresolved};
+use crate::{Event, Gateway, Offload, Output, Reject, Unresolved};
 use ntm_proto::Forward;
 use ntm_proto::id::{Fqdn, PathId, TunnelId};
 use ntm_proto::message::{DirectionAck, Domains, Message, Refusal, RouteDirection};
@@ -208,7 +208,8 @@ impl Gateway {
     /// Its peer exists now, so it is sent or waits there; unless its destination has come home meanwhile.
     fn release_packet(&mut self, packet: &[u8], now: Instant) {
         let mut bytes = Vec::new();
-        match self.route_packet(packet, &mut bytes, now) {
+        let routed = self.route_packet(packet, Offload::default(), &mut bytes, now);
+        match routed.map(|handled| handled.forward) {
             Ok(Forward::Udp(path)) => self.output.push_back(Output::Send {
                 path,
                 datagram: bytes,

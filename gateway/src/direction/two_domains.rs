@@ -34,6 +34,7 @@ fn gateway(number: u8, domain: &str, label: &str, v4: &str, now: Instant) -> Gat
         vip4: Ipv4Addr::new(198, 18, 0, 16),
         vip6: "fd00::16".parse().unwrap(),
         instance: [number; 8],
+        aes: number == 1,
         limits: Limits {
             pairs: 8,
             ..Limits::default()
@@ -151,10 +152,9 @@ impl Pair {
             local: path.remote,
             remote: path.local,
         };
-        let mut out = Vec::new();
-        if let Ok(Forward::Tun) = self.ends[to].handle_datagram(path, datagram, &mut out, self.now)
-        {
-            self.delivered[to].push(out);
+        let mut datagram = datagram.to_vec();
+        if let Ok(Some(packet)) = self.ends[to].handle_datagram(path, &mut datagram, self.now) {
+            self.delivered[to].push(datagram[packet].to_vec());
         }
     }
 

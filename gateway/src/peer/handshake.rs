@@ -6,6 +6,7 @@ use crate::handover::Cause;
 use crate::peers::Env;
 use crate::{Output, Reject, Setup};
 use ntm_proto::Path;
+use ntm_proto::aead::Cipher;
 use ntm_proto::cookie::SECRET_LIFE;
 use ntm_proto::handshake::{Context, Initiator, Purpose, Request, TunnelOffer};
 use ntm_proto::id::NodeId;
@@ -79,6 +80,7 @@ impl Peer {
             epoch: env.epoch,
             counter: *env.offers,
             generation,
+            aes: env.setup.aes,
         };
         let purpose = self.purpose(env.setup.node, self.node);
         let context = Context {
@@ -164,8 +166,12 @@ impl Peer {
             return Err(Reject::StaleHandshake);
         }
         let ephemeral = request.ephemeral;
+        let cipher = match env.setup.aes && offer.aes {
+            true => Cipher::Aes256Gcm,
+            false => Cipher::ChaCha20Poly1305,
+        };
         let (keys, response) = request
-            .accept(self.local_path)
+            .accept_with(self.local_path, cipher)
             .map_err(|_| Reject::Forged)?;
         self.newest_offer = Some(stamp);
         self.paths.forget_stale(now);

@@ -6,9 +6,11 @@
 //! nothing.
 
 use crate::Reject;
+use ntm_proto::aead::Cipher;
 use ntm_proto::id::PathId;
 use ntm_proto::session::{REKEY_AFTER, Session, SessionError};
 use ntm_proto::wire::Kind;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// How much later than the initiator the other end takes renewal into its own hands.
@@ -59,49 +61,51 @@ impl SessionKeys {
         newest.map_or(fallback, |session| session.generation.wrapping_add(1))
     }
 
-    /// Seals `out[16..]` in place, see [`Session::seal_in_place`].
+    /// Seals what `out` holds from `start` on, see [`Session::seal_in_place`].
     pub(crate) fn seal(
         &mut self,
         kind: Kind,
         path: PathId,
         out: &mut Vec<u8>,
+        start: usize,
         now: Instant,
     ) -> Result<(), Reject> {
         let session = self.current.as_mut().ok_or(Reject::NoIdentity)?;
         session
-            .seal_in_place(kind, path, out, now)
+            .seal_in_place(kind, path, out, start, now)
             .map_err(|_| Reject::QueueFull)
     }
 
-    /// Opens a datagram into `out`. Whether it confirmed new keys.
+    /// Opens a datagram where it lies. Where its plain text is, and whether it confirmed new keys.
     pub(crate) fn open(
         &mut self,
         generation: u8,
-        datagram: &[u8],
-        out: &mut Vec<u8>,
+        datagram: &mut [u8],
         now: Instant,
-    ) -> Result<bool, Reject> {
-        let mut result = Err(Reject::Forged);
+    ) -> Result<(Range<usize>, bool), Reject> {
+        let is_its = |session: &&mut Session| session.generation == generation;
         let known = std::iter::once(&mut self.current).chain(&mut self.previous);
-        for session in known.flatten() {
-            if session.generation == generation {
-                result = session.open(datagram, out, now).map_err(reject);
-                if result.is_ok() {
-                    return Ok(false);
-                }
+        let mut known = known.flatten().filter(is_its).peekable();
+        let mut next = self.next.as_mut().filter(is_its);
+        let mut result = Err(Reject::Forged);
+        while let Some(session) = known.next() {
+            // Two handshakes that crossed may have given their keys one number, and an attempt spoils the datagram.
+            let is_last = known.peek().is_none() && next.is_none();
+            let spare = (!is_last).then(|| datagram.to_vec());
+            result = session.open_in_place(datagram, now).map_err(reject);
+            match (&result, spare) {
+                (Ok(_), _) => break,
+                (Err(_), Some(spare)) => datagram.copy_from_slice(&spare),
+                (Err(_), None) => {}
             }
         }
-        if let Some(session) = self
-            .next
-            .as_mut()
-            .filter(|session| session.generation == generation)
-        {
-            session.open(datagram, out, now).map_err(reject)?;
+        if let (Err(_), Some(session)) = (&result, &mut next) {
+            let plain = session.open_in_place(datagram, now).map_err(reject)?;
             let old = std::mem::replace(&mut self.current, self.next.take());
             self.previous = [old, self.previous[0].take()];
-            return Ok(true);
+            return Ok((plain, true));
         }
-        result.map(|()| false)
+        result.map(|plain| (plain, false))
     }
 
     /// Whether this end should start a handshake to renew the keys.
@@ -134,6 +138,11 @@ impl SessionKeys {
         born.map_or(0, |born| now.duration_since(born).as_secs())
     }
 
+    /// What seals the traffic now.
+    pub(crate) fn cipher(&self) -> Option<Cipher> {
+        self.current.as_ref().map(|session| session.cipher)
+    }
+
     /// Forgets all: the peer has none of them any more.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
@@ -158,7 +167,11 @@ mod tests {
     /// Both ends' view of one handshake's outcome.
     fn sessions(number: u8, first_began: bool, now: Instant) -> [Session; 2] {
         let (one, other) = ([number; 32], [number + 100; 32]);
-        let keys = |send, receive| Keys { send, receive };
+        let keys = |send, receive| Keys {
+            cipher: Cipher::default(),
+            send,
+            receive,
+        };
         [
             Session::new(&keys(one, other), number, first_began, now),
             Session::new(&keys(other, one), number, !first_began, now),
@@ -168,14 +181,40 @@ mod tests {
     fn sealed(keys: &mut SessionKeys, now: Instant) -> (u8, Vec<u8>) {
         let mut datagram = vec![0; HEADER_LEN];
         datagram.extend(*b"inner");
-        keys.seal(Kind::Data, PathId(7), &mut datagram, now)
+        keys.seal(Kind::Data, PathId(7), &mut datagram, 0, now)
             .unwrap();
         (keys.current.as_ref().unwrap().generation, datagram)
     }
 
     fn opens(keys: &mut SessionKeys, (generation, datagram): &(u8, Vec<u8>), now: Instant) -> bool {
-        keys.open(*generation, datagram, &mut Vec::new(), now)
-            .is_ok()
+        keys.open(*generation, &mut datagram.clone(), now).is_ok()
+    }
+
+    #[test]
+    fn keys_of_one_number_do_not_spoil_each_others_datagrams() {
+        let now = Instant::now();
+        let [mut one, mut other] = [SessionKeys::default(), SessionKeys::default()];
+        let [mine, theirs] = sessions(7, true, now);
+        one.confirmed(mine);
+        other.confirmed(theirs);
+        let old = sealed(&mut one, now);
+        let ([new, new_theirs], mut ahead) = (sessions(8, true, now), SessionKeys::default());
+        // By chance of the same number.
+        let renumbered = |mut session: Session| {
+            session.generation = 7;
+            session
+        };
+        ahead.confirmed(renumbered(new));
+        other.unconfirmed(renumbered(new_theirs));
+        let young = sealed(&mut ahead, now);
+        let open = |keys: &mut SessionKeys, (generation, datagram): &(u8, Vec<u8>)| {
+            let mut bytes = datagram.clone();
+            let opened = keys.open(*generation, &mut bytes, now);
+            opened.map(|(plain, confirmed)| (bytes[plain].to_vec(), confirmed))
+        };
+        assert_eq!(open(&mut other, &young), Ok((b"inner".to_vec(), true)));
+        assert_eq!(open(&mut other, &old), Ok((b"inner".to_vec(), false)));
+        assert!(open(&mut other, &old).is_err(), "once");
     }
 
     #[test]

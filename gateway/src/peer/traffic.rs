@@ -3,13 +3,13 @@
 use super::waiting::{TCP, Turn, Waiting};
 use super::{Peer, RelayEnd};
 use crate::peers::Env;
-use crate::translate::{self, Ends};
 use crate::{Limits, Output, Reject};
 use ntm_proto::Path;
 use ntm_proto::id::Identity;
 use ntm_proto::wire::{HEADER_LEN, Kind};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// The devices behind a peer, by their virtual addresses.
@@ -43,40 +43,37 @@ impl Traffic {
 }
 
 impl Peer {
-    /// Seals `packet`, with the addresses it has in the tunnel, into `out`; where to send it. `None`: it waits for the tunnel.
+    /// Seals what `out` holds from `start` on: room for a header, then a packet with its addresses in the tunnel. Where
+    /// to send it; `None`: it waits for the tunnel, and is in `out` no more.
     pub(crate) fn seal_packet(
         &mut self,
-        packet: &[u8],
-        ends: Ends,
         out: &mut Vec<u8>,
+        start: usize,
         limits: &Limits,
         now: Instant,
     ) -> Result<Option<Path>, Reject> {
-        out.clear();
-        out.resize(HEADER_LEN, 0);
-        out.extend_from_slice(packet);
-        translate::rewrite(&mut out[HEADER_LEN..], ends);
         self.traffic.last = now;
-        let is_up = self.keys.is_up(now);
-        let path = is_up.then(|| self.paths.carry(out.len(), now)).flatten();
+        let (is_up, length) = (self.keys.is_up(now), out.len() - start);
+        let path = is_up.then(|| self.paths.carry(length, now)).flatten();
         let Some((path, is_sure)) = path else {
-            return self.hold(out, limits, now).map(|()| None);
+            let held = self.hold(&out[start..], limits, now);
+            out.truncate(start);
+            return held.map(|()| None);
         };
-        self.seal_data(out, (path, is_sure), limits, now)?;
+        self.seal_data(out, start, (path, is_sure), limits, now)?;
         Ok(Some(path))
     }
 
-    /// Opens a Data or Control datagram into `out`. Whether it came under keys confirmed just now.
+    /// Opens a Data or Control datagram where it lies: where its plain text is, and what it shows.
     pub(crate) fn open(
         &mut self,
         path: Path,
         generation: u8,
-        datagram: &[u8],
-        out: &mut Vec<u8>,
+        datagram: &mut [u8],
         now: Instant,
-    ) -> Result<Opened, Reject> {
-        let confirmed = self.keys.open(generation, datagram, out, now)?;
+    ) -> Result<(Range<usize>, Opened), Reject> {
         let is_traffic = datagram.first() == Some(&Kind::Data.byte());
+        let (plain, confirmed) = self.keys.open(generation, datagram, now)?;
         // Only the way in use takes doubt away from itself.
         match self.paths.active_path() {
             Some(active) if active != path => self.watch.heard = Some(now),
@@ -92,11 +89,12 @@ impl Peer {
         if is_traffic {
             self.arrived(path, now);
         }
-        Ok(Opened {
+        let opened = Opened {
             confirmed,
             wants_challenge,
             goes_on,
-        })
+        };
+        Ok((plain, opened))
     }
 
     /// Notes an inner packet that was delivered. Whether something may be due earlier for it: trials and the relay
@@ -164,7 +162,7 @@ impl Peer {
             && let Some(mut datagram) = self.waiting.take(turn)
         {
             let limits = &env.setup.limits;
-            let sealed = self.seal_data(&mut datagram, (path, is_sure), limits, now);
+            let sealed = self.seal_data(&mut datagram, 0, (path, is_sure), limits, now);
             if sealed.is_ok() {
                 env.output.push_back(Output::Send { path, datagram });
                 count += 1;
@@ -173,24 +171,28 @@ impl Peer {
         count
     }
 
-    /// Seals a translated packet that leaves `by` a way, of which is known whether it is sure.
+    /// Seals a translated packet, in `out` from `start` on, that leaves `by` a way, of which is known whether it is sure.
     fn seal_data(
         &mut self,
         out: &mut Vec<u8>,
+        start: usize,
         by: (Path, bool),
         limits: &Limits,
         now: Instant,
     ) -> Result<(), Reject> {
         let (path, is_sure) = by;
-        let inner = out.len() - HEADER_LEN;
-        let is_tcp = out.get(HEADER_LEN + 9) == Some(&TCP);
-        let stays = is_tcp && !is_sure && self.waiting.keep_leaving(out, limits.hold, now);
-        self.keys.seal(Kind::Data, self.peer_path, out, now)?;
+        let inner = out.len() - start - HEADER_LEN;
+        let is_tcp = out.get(start + HEADER_LEN + 9) == Some(&TCP);
+        let stays =
+            is_tcp && !is_sure && self.waiting.keep_leaving(&out[start..], limits.hold, now);
+        self.keys
+            .seal(Kind::Data, self.peer_path, out, start, now)?;
+        let sealed = &out[start..];
         if stays {
-            self.waiting.note_left(out);
+            self.waiting.note_left(sealed);
             self.moving.left_by = Some(path);
         }
-        self.recent.keep(out, is_tcp, limits.resend, now);
+        self.recent.keep(sealed, is_tcp, limits.resend, now);
         self.traffic.sent += inner as u64;
         self.watch.sent(now);
         Ok(())

@@ -12,4 +12,5 @@ mod net;
 mod packets;
 mod routes;
 mod scenarios;
+mod trains;
 mod world;

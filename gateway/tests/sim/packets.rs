@@ -63,6 +63,45 @@ pub fn ends(packet: &[u8]) -> (Ipv4Addr, Ipv4Addr) {
 }
 
 fn transport_sum(packet: &[u8]) -> u16 {
-    let pseudo = u32::from(!checksum(&packet[12..20], 0)) + 17 + (packet.len() - 20) as u32;
+    let protocol = u32::from(packet[9]);
+    let pseudo = u32::from(!checksum(&packet[12..20], 0)) + protocol + (packet.len() - 20) as u32;
     checksum(&packet[20..], pseudo)
+}
+
+/// A TCP packet with right checksums.
+pub fn tcp(
+    from: Ipv4Addr,
+    to: Ipv4Addr,
+    id: u16,
+    number: u32,
+    flags: u8,
+    payload: &[u8],
+) -> Vec<u8> {
+    let total = 40 + payload.len() as u16;
+    let mut packet = vec![0x45, 0];
+    packet.extend(total.to_be_bytes());
+    packet.extend(id.to_be_bytes());
+    packet.extend([0x40, 0, 64, 6, 0, 0]);
+    packet.extend(from.octets());
+    packet.extend(to.octets());
+    packet.extend([0x13, 0x88, 0, 80]);
+    packet.extend(number.to_be_bytes());
+    packet.extend([0, 0, 0, 1, 0x50, flags, 1, 0, 0, 0, 0, 0]);
+    packet.extend(payload);
+    fill_checksums(&mut packet);
+    packet
+}
+
+/// Makes the checksums of a TCP or UDP packet anew.
+pub fn fill_checksums(packet: &mut [u8]) {
+    packet[10..12].fill(0);
+    let sum = checksum(&packet[..20], 0);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    let at = if packet[9] == 6 { 36 } else { 26 };
+    packet[at..at + 2].fill(0);
+    let sum = match transport_sum(packet) {
+        0 if packet[9] == 17 => 0xffff,
+        sum => sum,
+    };
+    packet[at..at + 2].copy_from_slice(&sum.to_be_bytes());
 }

@@ -55,6 +55,7 @@ fn both_ends_derive_the_same_keys() {
             epoch: 3,
             counter: 4,
             generation: 5,
+            aes: false,
         }
         .encode();
         let (mut initiator, init) = start(&mut ends, purpose, &[0; 32], &offer);
@@ -79,6 +80,63 @@ fn both_ends_derive_the_same_keys() {
         assert_eq!(
             (left.send, left.receive, path),
             (right.receive, right.send, PathId(10))
+        );
+    }
+}
+
+#[test]
+fn the_answer_says_what_seals_the_traffic_and_nobody_else_does() {
+    for cipher in [Cipher::ChaCha20Poly1305, Cipher::Aes256Gcm] {
+        let mut ends = ends();
+        let offer = TunnelOffer {
+            epoch: 1,
+            counter: 1,
+            generation: 1,
+            aes: cipher == Cipher::Aes256Gcm,
+        };
+        let (mut initiator, init) = start(&mut ends, tunnel(), &[0; 32], &offer.encode());
+        let context = Context {
+            local: &ends.right,
+            purpose: tunnel(),
+            psk: &[0; 32],
+        };
+        // Every bit of the wish is sealed.
+        for at in PREFIX..init.len() - 2 * MAC_LEN {
+            let mut forged = init.clone();
+            forged[at] ^= 1;
+            assert!(Request::read(context, &forged, &mut ends.random).is_err());
+        }
+        let request = Request::read(context, &init, &mut ends.random).unwrap();
+        assert_eq!(TunnelOffer::decode(&request.payload), Ok(offer));
+        let (right, response) = request.accept_with(PathId(10), cipher).unwrap();
+        assert!(response.len() <= init.len());
+        for at in PREFIX..response.len() {
+            let mut forged = response.clone();
+            forged[at] ^= 1;
+            assert!(initiator.finish(&forged).is_err(), "byte {at}");
+            // Nor is the answer cut short taken for one without the word.
+            assert!(initiator.finish(&response[..at]).is_err(), "length {at}");
+        }
+        let (left, _) = initiator.finish(&response).unwrap();
+        assert_eq!((left.cipher, right.cipher), (cipher, cipher));
+    }
+}
+
+#[test]
+fn who_did_not_ask_for_aes_does_not_get_it() {
+    for purpose in [Purpose::Control, tunnel()] {
+        let mut ends = ends();
+        let (mut initiator, init) = start(&mut ends, purpose, &[0; 32], &[]);
+        let context = Context {
+            local: &ends.right,
+            purpose,
+            psk: &[0; 32],
+        };
+        let request = Request::read(context, &init, &mut ends.random).unwrap();
+        let (_, response) = request.accept_with(PathId(10), Cipher::Aes256Gcm).unwrap();
+        assert_eq!(
+            initiator.finish(&response).map(drop),
+            Err(HandshakeError::Forged)
         );
     }
 }

@@ -5,9 +5,14 @@ use crate::random::Random;
 use std::collections::BTreeSet;
 
 fn pair(now: Instant) -> (Session, Session) {
+    pair_with(Cipher::default(), now)
+}
+
+fn pair_with(cipher: Cipher, now: Instant) -> (Session, Session) {
     let (left, right) = ([1; 32], [2; 32]);
     let forth = Session::new(
         &Keys {
+            cipher,
             send: left,
             receive: right,
         },
@@ -17,6 +22,7 @@ fn pair(now: Instant) -> (Session, Session) {
     );
     let back = Session::new(
         &Keys {
+            cipher,
             send: right,
             receive: left,
         },
@@ -41,6 +47,56 @@ fn what_one_seals_the_other_opens_once() {
         right.open(&datagram, &mut plain, now),
         Err(SessionError::Replayed)
     );
+}
+
+#[test]
+fn what_lies_in_a_buffer_is_sealed_and_opened_there() {
+    let now = Instant::now();
+    for cipher in [Cipher::ChaCha20Poly1305, Cipher::Aes256Gcm] {
+        let (mut left, mut right) = pair_with(cipher, now);
+        let mut train = Vec::new();
+        let texts: Vec<Vec<u8>> = (0..50).map(|n| vec![n; usize::from(n) * 29]).collect();
+        let mut starts = Vec::new();
+        for text in &texts {
+            let start = train.len();
+            starts.push(start);
+            train.extend([0; HEADER_LEN]);
+            train.extend(text);
+            left.seal_in_place(Kind::Data, PathId(7), &mut train, start, now)
+                .unwrap();
+        }
+        starts.push(train.len());
+        // One forged datagram among them spoils no other.
+        train[starts[20] + 17] ^= 1;
+        for (n, ends) in starts.windows(2).enumerate() {
+            let opened = right.open_in_place(&mut train[ends[0]..ends[1]], now);
+            if n == 20 {
+                assert_eq!(opened, Err(SessionError::Forged));
+                continue;
+            }
+            let plain = opened.unwrap();
+            assert_eq!(train[ends[0] + plain.start..ends[0] + plain.end], texts[n]);
+        }
+    }
+    let (mut left, _) = pair_with(Cipher::Aes256Gcm, now);
+    let (_, mut right) = pair_with(Cipher::ChaCha20Poly1305, now);
+    let (mut datagram, mut plain) = (Vec::new(), Vec::new());
+    left.seal(Kind::Data, PathId(7), b"hello", &mut datagram, now)
+        .unwrap();
+    assert_eq!(
+        right.open(&datagram, &mut plain, now),
+        Err(SessionError::Forged)
+    );
+}
+
+#[test]
+fn a_session_with_aes_is_renewed_before_its_bound() {
+    let now = Instant::now();
+    let (mut left, _) = pair_with(Cipher::Aes256Gcm, now);
+    left.sent = REKEY_AFTER_MESSAGES_AES - 1;
+    assert!(!left.wants_renewal(now));
+    left.sent += 1;
+    assert!(left.wants_renewal(now));
 }
 
 #[test]

@@ -204,6 +204,7 @@ impl Car {
                 responder: node(1),
             };
             let offer = TunnelOffer {
+                aes: true,
                 epoch: 1,
                 counter: self.requests,
                 generation: step.which,

@@ -87,7 +87,7 @@ Lists the tunnels to other gateways: whether direct or by a relay and why, where
 the round trip, bytes sent and received. Devices of other domains are shown with the address
 that they have on this LAN.
 
-  --json       for programs; also the peers' keys and devices
+  --json       for programs; also the peers' keys and devices, and what seals the traffic
   --dir DIR    default /etc/ntm
 ";
 

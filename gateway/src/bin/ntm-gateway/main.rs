@@ -17,6 +17,7 @@ mod netlink;
 mod nft;
 mod ping;
 mod probe;
+mod processor;
 mod question;
 mod shell;
 mod start;

@@ -1,9 +1,10 @@
 //! The loop around the machine: one task owns it, hands it what arrives, and does what it wants done.
 //!
-//! Per wake-up up to [`BATCH`] packets are taken from a readable source, with buffers that are used again, so that
-//! nothing is allocated per packet and the cost of waking is shared.
+//! What happens to packets is in [`data_path`]; here is who has its turn when.
 
+mod data_path;
 mod event;
+mod train;
 mod ways;
 
 pub(crate) use ways::Ways;
@@ -11,22 +12,20 @@ pub(crate) use ways::Ways;
 use crate::dhcp::LanDhcp;
 use crate::question::{Preference, Question, Waiting};
 use crate::start::Stop;
-use crate::tun::Tun;
+use crate::tun::{self, Tun};
 use crate::wan::WanInterface;
 use anyhow::{Context, Result, bail};
-use ntm_gateway::{Gateway, Output, Reject, Wan};
+use ntm_gateway::coalesce::Coalescer;
+use ntm_gateway::{Gateway, Output, Wan};
 use ntm_proto::id::Fqdn;
-use ntm_proto::{Forward, MAX_DATAGRAM};
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
-use tracing::trace;
+use train::Train;
 
-/// How many packets one source may bring in a row.
-const BATCH: usize = 64;
 /// How long we sleep when nothing is due.
 const NOTHING_DUE: Duration = Duration::from_secs(3600);
 
@@ -43,10 +42,14 @@ pub(crate) struct Shell {
     waiting: Waiting,
     /// Who had the last turn.
     last: Source,
-    /// What was received.
-    incoming: Vec<u8>,
+    /// What the TUN interface brought.
+    packet: Vec<u8>,
     /// What the machine made of it.
-    outgoing: Vec<u8>,
+    train: Train,
+    /// What a socket brought; the machine opens it where it lies.
+    arrivals: Vec<u8>,
+    /// Which parts of it go to the TUN interface.
+    coalescer: Coalescer,
 }
 
 /// What can be read from.
@@ -96,8 +99,10 @@ impl Shell {
             domains,
             waiting: Waiting::default(),
             last: Source::Dhcp,
-            incoming: vec![0; MAX_DATAGRAM],
-            outgoing: Vec::with_capacity(MAX_DATAGRAM),
+            packet: vec![0; tun::LONGEST],
+            train: Train::new(),
+            arrivals: vec![0; data_path::TURN],
+            coalescer: Coalescer::default(),
         }
     }
 
@@ -136,55 +141,6 @@ impl Shell {
         let due = [self.gateway.poll_timeout(), dhcp, self.ways.poll_timeout()];
         let due = due.into_iter().flatten().min();
         due.unwrap_or_else(|| Instant::now() + NOTHING_DUE).into()
-    }
-
-    fn packets(&mut self) -> io::Result<()> {
-        let now = Instant::now();
-        for _ in 0..BATCH {
-            let length = match self.tun.try_recv(&mut self.incoming) {
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            self.outgoing.clear();
-            let handled =
-                self.gateway
-                    .handle_packet(&self.incoming[..length], &mut self.outgoing, now);
-            self.forward(handled);
-            self.drain();
-        }
-        Ok(())
-    }
-
-    fn datagrams(&mut self, at: usize) {
-        for _ in 0..BATCH {
-            // A socket's errors are about single datagrams; a broken interface shows as a WAN that is gone.
-            let Ok((length, path)) = self.ways.sockets.try_recv(at, &mut self.incoming) else {
-                break;
-            };
-            // Read anew for each: an answer may come within the batch that its question left in.
-            let now = Instant::now();
-            self.outgoing.clear();
-            let handled = self.gateway.handle_datagram(
-                path,
-                &self.incoming[..length],
-                &mut self.outgoing,
-                now,
-            );
-            self.forward(handled);
-            self.drain();
-        }
-    }
-
-    fn forward(&self, handled: Result<Forward, Reject>) {
-        match handled {
-            Ok(Forward::Nowhere) => {}
-            Ok(Forward::Tun) => self.tun.send(&self.outgoing),
-            Ok(Forward::Udp(path)) => self.ways.sockets.send(path, &self.outgoing),
-            // The machine counts them; `status` shows the counts.
-            Err(reject) => trace!(?reject, "refused"),
-        }
     }
 
     fn dhcp(&mut self) {
@@ -241,8 +197,15 @@ impl Shell {
     fn drain(&mut self) {
         while let Some(output) = self.gateway.poll_output() {
             match output {
-                Output::Send { path, datagram } => self.ways.sockets.send(path, &datagram),
-                Output::Deliver(packet) => self.tun.send(&packet),
+                // Neither goes before what the machine said earlier.
+                Output::Send { path, datagram } => {
+                    self.send_train();
+                    self.ways.sockets.send(path, &datagram);
+                }
+                Output::Deliver(packet) => {
+                    self.deliver();
+                    self.tun.send(&packet);
+                }
                 Output::Answer { query, result } => self.waiting.answer(query, result),
                 Output::Pong { query, result } => self.waiting.pong(query, result),
                 Output::Domains(domains) => {

@@ -7,6 +7,7 @@ use crate::lan::Residents;
 use crate::log;
 use crate::netlink::Netlink;
 use crate::nft::Firewall;
+use crate::processor;
 use crate::question::CHANNEL;
 use crate::shell::{Shell, Ways};
 use crate::tun::Tun;
@@ -14,9 +15,9 @@ use crate::udp::{LanSide, Sockets};
 use crate::wan::{self, Reasons};
 use anyhow::{Context, Result, bail, ensure};
 use ntm_enrolment::state::{self, Node};
-use ntm_gateway::config::{Config, FILE_NAME};
+use ntm_gateway::config::{Config, FILE_NAME, Tunnel};
 use ntm_gateway::dns::Zone;
-use ntm_gateway::{Gateway, Limits, Setup};
+use ntm_gateway::{Gateway, Setup};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -93,7 +94,7 @@ fn check(config: &Config, node: &Node) -> Result<(Ipv4Addr, Ipv6Addr)> {
     Ok((vip4, vip6))
 }
 
-fn setup(node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr, limits: Limits) -> Result<Setup> {
+fn setup(node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr, tunnel: &Tunnel) -> Result<Setup> {
     Ok(Setup {
         node: node.node,
         name: node.name.clone(),
@@ -105,7 +106,8 @@ fn setup(node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr, limits: Limits) -> Result<
         vip4,
         vip6,
         instance: random()?,
-        limits,
+        aes: tunnel.aes && processor::has_aes(),
+        limits: tunnel.limits,
     })
 }
 
@@ -133,7 +135,7 @@ async fn serve(
     )
     .await?;
     let mut gateway = Gateway::new(
-        setup(node, vip4, vip6, config.tunnel.limits)?,
+        setup(node, vip4, vip6, &config.tunnel)?,
         random()?,
         Instant::now(),
     );
@@ -174,7 +176,12 @@ async fn serve(
         interface: config.lan.interface.clone(),
         net: config.lan.net,
     };
-    let ways = Ways::new(Sockets::new(config.wan.port, lan, hint));
+    let ways = Ways::new(Sockets::new(
+        config.wan.port,
+        lan,
+        config.tunnel.offload,
+        hint,
+    ));
     let ended = Shell::new(gateway, tun, ways, dhcp, asked, wans, domains)
         .run(&mut stop)
         .await;

@@ -1,11 +1,16 @@
 //! The TUN interface: where packets of the devices to virtual addresses come out, and the answers go in.
 
+mod virtio;
+
 use crate::netlink::Netlink;
 use anyhow::{Context, Result, bail};
 use ipnet::Ipv4Net;
+use ntm_gateway::Offload;
+use ntm_gateway::coalesce::{Joined, MOST_PARTS};
 use ntm_gateway::config::Tunnel;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::path::Path;
 use std::task::{self, Poll};
 use std::time::Duration;
@@ -16,9 +21,25 @@ use tun_rs::{AsyncDevice, DeviceBuilder};
 const TRIES: u32 = 30;
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
+/// How many packets or super-packets may wait for us in the kernel.
+const QUEUE: u32 = 200;
+/// The longest super-packet and what lies before it.
+pub(crate) const LONGEST: usize = virtio::LENGTH + 65_535;
+
 /// The interface. It and its routes vanish with this value.
 pub(crate) struct Tun {
     device: AsyncDevice,
+}
+
+/// Of what the kernel takes and gives many packets in one piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joins {
+    /// Of nothing.
+    Nothing,
+    /// Of a TCP flow.
+    Tcp,
+    /// Of a UDP flow, too (since Linux 6.2).
+    TcpAndUdp,
 }
 
 impl Tun {
@@ -46,35 +67,96 @@ impl Tun {
             .add_route(index, range, vip4)
             .await
             .with_context(|| format!("cannot route {range} into {}", config.interface))?;
-        Ok(Self { device })
+        let tun = Self { device };
+        if tun.joins() != Joins::Nothing {
+            // Each may be a super-packet: as many as usual would fill a small router's memory.
+            if let Err(error) = tun.device.set_tx_queue_len(QUEUE) {
+                debug!(%error, "the queue stays as long as it is");
+            }
+        }
+        debug!(joins = ?tun.joins(), "many packets at once, to the kernel and from it");
+        Ok(tun)
     }
 
     pub(crate) fn poll_readable(&self, cx: &mut task::Context<'_>) -> Poll<io::Result<()>> {
         self.device.poll_readable(cx)
     }
 
-    pub(crate) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.device.try_recv(buffer)
+    pub(crate) fn joins(&self) -> Joins {
+        match (self.device.tcp_gso(), self.device.udp_gso()) {
+            (false, _) => Joins::Nothing,
+            (true, false) => Joins::Tcp,
+            (true, true) => Joins::TcpAndUdp,
+        }
+    }
+
+    /// A packet, where it lies in `buffer`, and what the kernel left to be done to it. `None`: one was lost, as it is
+    /// nothing that we said we can take.
+    pub(crate) fn try_recv(
+        &self,
+        buffer: &mut [u8],
+    ) -> io::Result<Option<(Offload, Range<usize>)>> {
+        let has_header = self.device.tcp_gso();
+        let length = match self.device.try_recv(buffer) {
+            Ok(length) => length,
+            // What the kernel has no words for in the header it drops, and says so.
+            Err(error) if has_header && error.raw_os_error() == Some(libc::EINVAL) => {
+                debug!("the kernel dropped a super-packet of a strange kind");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        if !has_header {
+            return Ok(Some((Offload::default(), 0..length)));
+        }
+        let header = buffer[..length].first_chunk();
+        let offload = header.and_then(virtio::decode);
+        if offload.is_none() {
+            debug!(length, "a super-packet of a strange kind");
+        }
+        Ok(offload.map(|offload| (offload, virtio::LENGTH..length)))
     }
 
     /// Hands a packet to the kernel. One that does not fit is lost, as on any network.
     pub(crate) fn send(&self, packet: &[u8]) {
-        if let Err(error) = self.device.try_send(packet) {
-            debug!(%error, length = packet.len(), "the kernel did not take a packet");
+        self.write(&[0; virtio::LENGTH], std::iter::once(packet));
+    }
+
+    /// Hands over a packet, or many in one.
+    pub(crate) fn send_joined(&self, joined: &Joined<'_>) {
+        self.write(&virtio::encode(joined), joined.parts());
+    }
+
+    fn write<'a>(&self, header: &[u8], parts: impl Iterator<Item = &'a [u8]>) {
+        let mut slices = [IoSlice::new(&[]); MOST_PARTS + 1];
+        slices[0] = IoSlice::new(header);
+        let mut count = 1;
+        for (slice, part) in slices[1..].iter_mut().zip(parts) {
+            *slice = IoSlice::new(part);
+            count += 1;
+        }
+        let skipped = usize::from(!self.device.tcp_gso());
+        if let Err(error) = self.device.try_send_vectored(&slices[skipped..count]) {
+            debug!(%error, parts = count - 1, "the kernel did not take a packet");
         }
     }
 }
 
 async fn create(config: &Tunnel) -> Result<AsyncDevice> {
-    let mut tries = 0;
+    let (mut tries, mut offload) = (0, config.offload.tun);
     loop {
         let made = DeviceBuilder::new()
             .name(&config.interface)
             .mtu(config.mtu)
             .enable(false)
+            .offload(offload)
             .build_async();
         match made {
             Ok(device) => return Ok(device),
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) && offload => {
+                debug!("this kernel's TUN takes packets one by one");
+                offload = false;
+            }
             // The process before us was killed a moment ago: its interface goes when the kernel has closed its files.
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) && tries < TRIES => {
                 tries += 1;

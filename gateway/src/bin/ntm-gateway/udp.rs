@@ -7,6 +7,7 @@ use crate::wan::WanInterface;
 use anyhow::Result;
 use ipnet::Ipv4Net;
 use ntm_gateway::Wan;
+use ntm_gateway::config::Offloads;
 use ntm_proto::Path;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::collections::BTreeMap;
@@ -14,11 +15,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::task::{self, Poll};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
+use udp_trains::{Received, Refused};
 
-/// Room for what arrives while we are busy, and for what the link does not take at once.
+/// Room for what arrives while we are busy, and for what the link does not take at once: some ten trains each.
 const BUFFER: usize = 1 << 20;
 
 /// One bound socket.
@@ -26,6 +29,8 @@ struct Bound {
     wan: WanKey,
     local: SocketAddr,
     role: Role,
+    /// Whether trains leave in one call.
+    cuts: bool,
     socket: UdpSocket,
 }
 
@@ -62,6 +67,7 @@ struct WanKey {
 pub(crate) struct Sockets {
     port: u16,
     lan: LanSide,
+    offload: Offloads,
     bound: Vec<Bound>,
     /// The numbers of the WANs by name; a WAN keeps its number while it is there.
     numbers: BTreeMap<String, u8>,
@@ -74,10 +80,11 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    pub(crate) fn new(port: u16, lan: LanSide, hint: mpsc::Sender<()>) -> Self {
+    pub(crate) fn new(port: u16, lan: LanSide, offload: Offloads, hint: mpsc::Sender<()>) -> Self {
         Self {
             port,
             lan,
+            offload,
             hint,
             bound: Vec::new(),
             numbers: BTreeMap::new(),
@@ -116,7 +123,7 @@ impl Sockets {
                 let port = if role == Role::Main { self.port } else { 0 };
                 let bound = match old.iter().position(fits) {
                     Some(at) => Ok(old.swap_remove(at)),
-                    None => open(&key, SocketAddr::new(address, port), role),
+                    None => open(&key, SocketAddr::new(address, port), role, self.offload),
                 };
                 match bound {
                     Ok(bound) if role == Role::Spare => {
@@ -172,7 +179,7 @@ impl Sockets {
                 self.bound.push(old.swap_remove(at));
                 continue;
             }
-            match open(&lan, main, Role::Inner) {
+            match open(&lan, main, Role::Inner, self.offload) {
                 Ok(bound) if bound.local == main => self.bound.push(bound),
                 Ok(_) => {}
                 Err(error) => debug!(%error, %main, "no socket on the LAN"),
@@ -216,22 +223,27 @@ impl Sockets {
         Poll::Pending
     }
 
-    /// One datagram from the socket `at`, if there is one.
-    pub(crate) fn try_recv(&self, at: usize, buffer: &mut [u8]) -> io::Result<(usize, Path)> {
+    /// A train of datagrams from the socket `at`, if there is one.
+    pub(crate) fn try_recv(&self, at: usize, buffer: &mut [u8]) -> io::Result<(Received, Path)> {
         let bound = self.bound.get(at).ok_or(io::ErrorKind::WouldBlock)?;
-        let (length, remote) = bound.socket.try_recv_from(buffer)?;
-        Ok((
-            length,
-            Path {
-                local: bound.local,
-                remote,
-            },
-        ))
+        let socket = SockRef::from(&bound.socket);
+        let receive = || udp_trains::receive(&socket, buffer);
+        let train = bound.socket.try_io(Interest::READABLE, receive)?;
+        let path = Path {
+            local: bound.local,
+            remote: train.remote,
+        };
+        Ok((train, path))
     }
 
-    /// Sends from the socket `path.local`, or from the best WAN's if that is unspecified. What the kernel does not
-    /// take is lost, as on any network: waiting for one WAN would hold up the others.
+    /// Sends a datagram, see [`Self::send_train`].
     pub(crate) fn send(&self, path: Path, datagram: &[u8]) {
+        self.send_train(path, datagram, datagram.len());
+    }
+
+    /// Sends datagrams, `each` bytes long but the last, from the socket `path.local`, or from the best WAN's if that is
+    /// unspecified. What the kernel does not take is lost, as on any network: waiting for one WAN would hold up the others.
+    pub(crate) fn send_train(&self, path: Path, train: &[u8], each: usize) {
         // A WAN within the LAN's range is a muddle in which only the WAN can be meant.
         let inner = self.lan.holds(path.remote) && !self.lan.holds(path.local);
         let fits = |bound: &&Bound| match path.local.ip().is_unspecified() {
@@ -244,8 +256,10 @@ impl Sockets {
         };
         // Past tokio's readiness, which is not known for a new socket: the first datagram on a new WAN is the one
         // that must not be lost.
-        if let Err(error) = SockRef::from(&bound.socket).send_to(datagram, &path.remote.into()) {
-            debug!(%error, local = %bound.local, remote = %path.remote, length = datagram.len(), "not sent");
+        let socket = SockRef::from(&bound.socket);
+        let sent = udp_trains::send(&socket, path.remote, train, each, bound.cuts);
+        if let Err(Refused { error, count }) = sent {
+            debug!(%error, local = %bound.local, remote = %path.remote, each, count, "not sent");
             if is_about_the_wan(&error) {
                 // Full means that somebody will look anyway.
                 let _ = self.hint.try_send(());
@@ -277,7 +291,7 @@ fn index_of(interface: &str) -> u32 {
     text.trim().parse().unwrap_or(0)
 }
 
-fn open(wan: &WanKey, address: SocketAddr, role: Role) -> Result<Bound> {
+fn open(wan: &WanKey, address: SocketAddr, role: Role, offload: Offloads) -> Result<Bound> {
     let domain = if address.is_ipv4() {
         Domain::IPV4
     } else {
@@ -290,9 +304,10 @@ fn open(wan: &WanKey, address: SocketAddr, role: Role) -> Result<Bound> {
         fragment_freely(&socket)?;
     }
     socket.bind_device(Some(wan.name.as_bytes()))?;
-    // The kernel cuts these to its limit; more is a help, not a need.
-    let _ = socket.set_recv_buffer_size(BUFFER);
-    let _ = socket.set_send_buffer_size(BUFFER);
+    // One that only measures needs none.
+    if role != Role::Spare {
+        udp_trains::reserve(SockRef::from(&socket), BUFFER);
+    }
     if let Err(error) = socket.bind(&address.into()) {
         if error.kind() != io::ErrorKind::AddrInUse {
             return Err(error.into());
@@ -304,12 +319,16 @@ fn open(wan: &WanKey, address: SocketAddr, role: Role) -> Result<Bound> {
         );
         socket.bind(&SocketAddr::new(address.ip(), 0).into())?;
     }
+    if offload.receive && role != Role::Spare {
+        udp_trains::join(SockRef::from(&socket), true);
+    }
     let socket = UdpSocket::from_std(socket.into())?;
     let local = socket.local_addr()?;
     Ok(Bound {
         wan: wan.clone(),
         local,
         role,
+        cuts: offload.send && udp_trains::cuts(SockRef::from(&socket)),
         socket,
     })
 }
@@ -355,14 +374,16 @@ mod tests {
     #[tokio::test]
     async fn a_peer_on_the_lan_is_heard_and_answered_by_the_lan() {
         let net = "127.0.5.0/24";
-        let mut sockets = Sockets::new(0, lan(net), mpsc::channel(1).0);
+        let mut sockets = Sockets::new(0, lan(net), Offloads::default(), mpsc::channel(1).0);
         // Nothing of the loopback's own traffic gets to a socket that is tied to another interface.
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let lo = WanKey {
             index: 0,
             name: "lo".into(),
         };
-        sockets.bound.push(open(&lo, address, Role::Inner).unwrap());
+        sockets
+            .bound
+            .push(open(&lo, address, Role::Inner, Offloads::default()).unwrap());
         let local = sockets.bound[0].local;
         let peer = std::net::UdpSocket::bind("127.0.5.1:0").unwrap();
         peer.set_nonblocking(true).unwrap();
@@ -377,7 +398,12 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_that_is_not_there_leaves_the_sockets_incomplete() {
-        let mut sockets = Sockets::new(0, lan("192.168.1.0/24"), mpsc::channel(1).0);
+        let mut sockets = Sockets::new(
+            0,
+            lan("192.168.1.0/24"),
+            Offloads::default(),
+            mpsc::channel(1).0,
+        );
         let mut list = [WanInterface {
             index: 1,
             name: "lo".into(),
@@ -398,7 +424,12 @@ mod tests {
 
     #[tokio::test]
     async fn another_order_keeps_sockets_and_numbers() {
-        let mut sockets = Sockets::new(0, lan("192.168.1.0/24"), mpsc::channel(1).0);
+        let mut sockets = Sockets::new(
+            0,
+            lan("192.168.1.0/24"),
+            Offloads::default(),
+            mpsc::channel(1).0,
+        );
         let wan = |index, name: &str, last| WanInterface {
             index,
             name: name.into(),
@@ -420,7 +451,7 @@ mod tests {
     #[tokio::test]
     async fn a_wan_that_does_not_take_a_datagram_is_looked_at() {
         let (hint, mut hints) = mpsc::channel(1);
-        let mut sockets = Sockets::new(0, lan("192.168.1.0/24"), hint);
+        let mut sockets = Sockets::new(0, lan("192.168.1.0/24"), Offloads::default(), hint);
         // Not tied to an interface: what is tied to the loopback reaches everything by it.
         let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         socket.set_nonblocking(true).unwrap();
@@ -432,6 +463,7 @@ mod tests {
             },
             local,
             role: Role::Main,
+            cuts: true,
             socket: UdpSocket::from_std(socket).unwrap(),
         });
         let send = |to: &str, datagram: &[u8]| {

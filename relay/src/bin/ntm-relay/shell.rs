@@ -6,8 +6,9 @@ use crate::report::Report;
 use crate::udp::Sockets;
 use anyhow::{Context, Result, bail};
 use ntm_enrolment::state::Node;
-use ntm_proto::{Forward, MAX_DATAGRAM, address};
+use ntm_proto::{Forward, Path, address};
 use ntm_relay::{Event, Output, Relay, Removal, Setup};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep_until;
@@ -24,7 +25,7 @@ pub(crate) async fn run(dir: &std::path::Path, node: Node, config: &Config) -> R
     greet(&node, config);
     let started = Instant::now();
     let mut relay = Relay::new(setup(node, config)?, random()?, started);
-    let mut buffer = vec![0; MAX_DATAGRAM];
+    let mut buffer = vec![0; udp_trains::ROOM];
     loop {
         drain(&mut relay, &mut sockets);
         let due = relay.poll_timeout();
@@ -56,17 +57,33 @@ pub(crate) async fn run(dir: &std::path::Path, node: Node, config: &Config) -> R
 }
 
 fn receive(relay: &mut Relay, sockets: &mut Sockets, buffer: &mut [u8]) {
-    // One look at the clock per wake-up: a batch lasts well below any timer.
-    let now = Instant::now();
-    sockets.receive(buffer, |sockets, path, datagram| {
-        match relay.handle_datagram(path, datagram, now) {
-            Ok(Forward::Udp(to)) => sockets.send(to, datagram),
-            Ok(Forward::Nowhere | Forward::Tun) => drain(relay, sockets),
-            Err(reject) => {
-                tracing::trace!(from = %path.remote, length = datagram.len(), %reject, "dropped");
-                drain(relay, sockets);
+    sockets.receive(buffer, |sockets, path, train, each| {
+        let now = Instant::now();
+        // Datagrams that go on by one way, as they lie.
+        let mut run: Option<(Path, Range<usize>)> = None;
+        let send = |sockets: &mut Sockets, run: Option<(Path, Range<usize>)>| {
+            if let Some((to, place)) = run {
+                sockets.send_train(to, &train[place], each);
+            }
+        };
+        for start in (0..train.len().max(1)).step_by(each.max(1)) {
+            let place = start..train.len().min(start + each);
+            let datagram = &train[place.clone()];
+            match relay.handle_datagram(path, datagram, now) {
+                Ok(Forward::Udp(to)) => match &mut run {
+                    Some((way, places)) if *way == to && places.end == start => {
+                        places.end = place.end;
+                    }
+                    Some(_) | None => send(sockets, run.replace((to, place))),
+                },
+                Ok(Forward::Nowhere | Forward::Tun) => drain(relay, sockets),
+                Err(reject) => {
+                    tracing::trace!(from = %path.remote, length = datagram.len(), %reject, "dropped");
+                    drain(relay, sockets);
+                }
             }
         }
+        send(sockets, run);
     });
 }
 

@@ -83,6 +83,7 @@ impl Ways {
 mod tests {
     use super::*;
     use crate::udp::LanSide;
+    use ntm_gateway::config::Offloads;
     use std::net::Ipv4Addr;
     use tokio::sync::mpsc;
 
@@ -91,7 +92,12 @@ mod tests {
             interface: "lo".into(),
             net: "192.168.1.0/24".parse().unwrap(),
         };
-        Ways::new(Sockets::new(0, lan, mpsc::channel(1).0))
+        Ways::new(Sockets::new(
+            0,
+            lan,
+            Offloads::default(),
+            mpsc::channel(1).0,
+        ))
     }
 
     fn wan(index: u32, address: [u8; 4]) -> WanInterface {

@@ -10,7 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DAEMONS := ntm-dc ntm-relay ntm-gateway
 PACKAGES := $(addprefix -p ,ntm-dc ntm-relay ntm-gateway)
 SIZE_LIMIT := 8388608
-SCENARIOS := story restart matrix overlap at-home two-domains bad-input hostile links move-nat-to-nat move-both
+SCENARIOS := story restart matrix overlap at-home two-domains bad-input hostile links offloads move-nat-to-nat move-both
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -59,6 +59,12 @@ moves: ## [M='NAME...'] [NTM_REPEATS=20]: every kind of move under traffic, besi
 	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
 	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/moves.sh $(M)
 
+bench: ## [P='NAME...'] [NTM_ROUNDS=5]: throughput, cost and round trips of the tunnel beside others; docs/benchmarks.md (an hour)
+	@qemu-tests/bootstrap.sh --bench
+	@$(CARGO) build --quiet -p ntm-link --bins
+	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
+	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/bench.sh $(P)
+
 daemons: ## the daemons as the scenarios run them (development build)
 	@$(CARGO) build --quiet $$(test -n "$${NTM_BIN_DIR:-}" || echo $(PACKAGES)) -p ntm-link --bins
 
@@ -92,8 +98,19 @@ fuzz: ## TARGET=NAME SECONDS=N RUNS=N: coverage-guided search for inputs that br
 bench-datapath: ## packets per second through one gateway's data path
 	$(CARGO) run --release -p ntm-gateway --example bench-datapath
 
+bench-idle: ## [NTM_IDLE_S=300] wake-ups and WAN bytes of a gateway that nobody uses
+	@qemu-tests/bootstrap.sh
+	@$(CARGO) build --quiet -p ntm-link --bins
+	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
+	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/scenarios/bench-idle.sh
+
+bench-icount: ## [UPDATE=1] instructions per packet of the data path, next to those kept in docs/icount.json
+	@command -v valgrind >/dev/null || { echo "valgrind is missing: apt-get install valgrind" >&2; exit 1; }
+	@$(CARGO) build --quiet --release -p ntm-gateway --example count-datapath
+	@UPDATE=$(UPDATE) qemu-tests/tools/icount.py $(TARGET)/release/examples/count-datapath docs/icount.json
+
 clean: ## removes what was built, and worlds left over
 	$(CARGO) clean
 	rm -rf qemu-tests/out
 
-.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves daemons build size check fuzz bench-datapath clean
+.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size check fuzz bench-datapath bench-idle bench-icount clean

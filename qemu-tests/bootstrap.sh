@@ -3,6 +3,7 @@
 #
 #   bootstrap.sh           installs; says nothing when nothing is missing
 #   bootstrap.sh --peers   also what `make moves` compares with, as far as this distribution has it
+#   bootstrap.sh --bench   also what `make bench` measures with and compares with, the latter partly from crates
 #   bootstrap.sh --cargo   prints the cargo to use, with its RUSTC when that has another name
 set -euo pipefail
 export LC_ALL=C
@@ -60,6 +61,7 @@ want nft nftables
 want tcpdump tcpdump
 want curl curl
 want ping iputils-ping
+want ethtool ethtool
 want conntrack conntrack
 command -v udhcpc >/dev/null || busybox --list 2>/dev/null | grep -qx udhcpc || missing+=(udhcpc)
 want dig "$(apt-cache show bind9-dnsutils >/dev/null 2>&1 && echo bind9-dnsutils || echo dnsutils)"
@@ -77,6 +79,15 @@ fi
 
 if [ "${1:-}" = --peers ]; then
     for peer in wireguard-go:wireguard-go wg:wireguard-tools nebula:nebula; do
+        command -v "${peer%:*}" >/dev/null || (install "${peer#*:}") || echo "no ${peer%:*} here: it is not compared with" >&2
+    done
+fi
+
+if [ "${1:-}" = --bench ]; then
+    for tool in iperf3:iperf3 sockperf:sockperf openssl:openssl; do
+        command -v "${tool%:*}" >/dev/null || install "${tool#*:}"
+    done
+    for peer in wireguard-go:wireguard-go wg:wireguard-tools nebula:nebula tincd:tinc openvpn:openvpn; do
         command -v "${peer%:*}" >/dev/null || (install "${peer#*:}") || echo "no ${peer%:*} here: it is not compared with" >&2
     done
 fi
@@ -104,4 +115,32 @@ if ! find_cargo >/dev/null; then
         echo "Install it (rustup is the usual way), so that 'cargo --version' shows it, and try again." >&2
         exit 1
     }
+fi
+
+# Debian's newest package of a program, from wherever this machine gets its packages; its programs go to a folder.
+newest_of() { # PACKAGE FOLDER
+    local at mirror
+    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null | head -n 1)
+    [ -n "$mirror" ] || return 1
+    at=$(mktemp -d)
+    mkdir -p "$at/lists/partial" "$at/cache/archives/partial" "$2"
+    echo "deb [trusted=yes] $mirror sid main" >"$at/sources.list"
+    (cd "$at" && set -- "$1" "$2" -o Dir::Etc::sourcelist="$at/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+        -o Dir::State::lists="$at/lists" -o Dir::Cache="$at/cache" -o APT::Sandbox::User=root &&
+        apt-get "${@:3}" update -q && apt-get "${@:3}" download -q "$1" && dpkg -x "$1"_*.deb out &&
+        find out -type f -perm -u+x -path '*bin/*' -exec install -t "$2" {} +) >&2
+    rm -rf "$at"
+}
+
+if [ "${1:-}" = --bench ]; then
+    peers=$(realpath -m "${CARGO_TARGET_DIR:-$(dirname "$0")/../target}")/peers
+    for crate in boringtun-cli@0.7.1 vpncloud@2.3.0; do
+        [ ! -x "$peers/bin/${crate%@*}" ] || continue
+        # With the versions they were published with, or else with what is newer.
+        for locked in --locked ''; do
+            # shellcheck disable=SC2046,SC2086 # words
+            $(find_cargo) install --quiet $locked --root "$peers" "$crate" >&2 && break
+        done
+    done
+    [ -x "$peers/bin/wireguard-go" ] || newest_of wireguard-go "$peers/bin" || true
 fi

@@ -29,7 +29,7 @@ test: ## unit tests, in-process worlds, namespace scenarios
 	@$(MAKE) --no-print-directory test-rust scenarios
 
 test-rust:
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --lib --bins --tests
 	@$(MAKE) --no-print-directory sim-moves N=20000 SEED=1
 
 sim: ## N=1000 [SEED=1]: so many worlds drawn from seeds, each judged by what must hold in all

@@ -6,7 +6,7 @@
 
 IDLE_S=${NTM_IDLE_S:-300}
 # How long the NAT remembers is measured first; after that keep-alives come as seldom as they may.
-SETTLE_S=${NTM_SETTLE_S:-150}
+SETTLE_S=${NTM_SETTLE_S:-600}
 LIMIT=1000000
 
 play() {

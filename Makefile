@@ -30,15 +30,15 @@ test: ## unit tests, in-process worlds, namespace scenarios
 
 test-rust:
 	$(CARGO) test --workspace --lib --bins --tests
-	@$(MAKE) --no-print-directory sim-moves N=20000 SEED=1
+	@$(MAKE) --no-print-directory sim-moves N=20000 RACES=30000
 
 sim: ## N=1000 [SEED=1]: so many worlds drawn from seeds, each judged by what must hold in all
 	@$(CARGO) build --quiet --profile sim -p ntm-sim
 	$(TARGET)/sim/sim $(or $(N),1000) $(SEED)
 
-sim-moves: ## N=20000 [SEED=1] [LOST=10]: moves in drawn worlds, and copied datagrams; no session is away for LOST seconds
+sim-moves: ## N=20000 [SEED=1] [LOST=10] [RACES=100000]: moves in drawn worlds, and copied datagrams; no session is away for LOST seconds
 	@$(CARGO) build --quiet --profile sim -p ntm-sim
-	$(TARGET)/sim/sim-moves --attacks 100000 $(or $(SEED),1)
+	$(TARGET)/sim/sim-moves --attacks $(or $(RACES),100000) $(or $(SEED),1)
 	$(TARGET)/sim/sim-moves $(or $(N),20000) $(or $(SEED),1) $(LOST)
 
 scenario: daemons ## S=NAME: one namespace scenario; its last line is one JSON object

@@ -41,7 +41,7 @@ impl Default for Limits {
         Self {
             devices_per_gateway: 256,
             devices_per_account: 1024,
-            tunnels_per_gateway: 512,
+            tunnels_per_gateway: 1024,
             pairs_per_tunnel: 64,
             sessions: 65_536,
             saves: 4096,

@@ -1,6 +1,6 @@
 //! Packets for the TUN interface, put together: what arrives of one flow in one go enters the kernel as one super-packet.
 //!
-//! The counterpart of [`crate::segment`], and only what that can take apart again byte for byte is joined: packets of one
+//! The counterpart of `segment.rs`, and only what that can take apart again byte for byte is joined: packets of one
 //! TCP or UDP flow that follow each other and differ in nothing but number, payload and checksum. Their bytes stay where
 //! they are; a super-packet is a list of places. The checksum of each is looked at first, because the kernel makes
 //! them anew: a packet that came with a wrong one goes by itself, wrong as it is.

@@ -212,6 +212,7 @@ fn read_tunnel(section: &Section<'_>, lan: &Lan) -> Result<Tunnel, ConfigError> 
         "mtu",
         "aes",
         "offload",
+        "memory",
         "resend",
         "hold",
         "idle",
@@ -284,6 +285,7 @@ fn read_limits(section: &Section<'_>) -> Result<Limits, ConfigError> {
         })
     };
     Ok(Limits {
+        memory: kib("memory", usual.memory, 256, 65_535)?,
         resend: kib("resend", usual.resend, 0, 4096)?,
         hold: kib("hold", usual.hold, 4, 4096)?,
         idle: time("idle", usual.idle)?,

@@ -5,6 +5,7 @@ mod taking;
 #[cfg(test)]
 mod two_domains;
 
+use crate::allowance::Share;
 use crate::{Event, Gateway, Output, Reject, Unresolved};
 use ntm_proto::id::{Fqdn, Identity, NodeId};
 use ntm_proto::message::{
@@ -18,6 +19,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_millis(4500);
 /// How long a refused destination is not asked for again.
 const REFUSED_FOR: Duration = Duration::from_secs(3);
+/// What holding a packet costs besides its bytes.
+const SLOT: usize = 64;
 /// Most refused destinations remembered.
 const REFUSED_LIMIT: usize = 1024;
 
@@ -54,6 +57,24 @@ struct Asked {
     deadline: Instant,
     waiters: Vec<Waiter>,
     packets: VecDeque<Vec<u8>>,
+    /// What they cost.
+    share: Share,
+}
+
+impl Asked {
+    /// Keeps a packet, of at most so many; the oldest makes room. One for which there is no memory is lost.
+    fn hold(&mut self, packet: &[u8], most: usize) {
+        if self.packets.len() >= most
+            && let Some(oldest) = self.packets.pop_front()
+        {
+            self.share.set(self.share.bytes() - oldest.len() - SLOT);
+        }
+        let bytes = self.share.bytes() + packet.len() + SLOT;
+        if bytes <= self.share.room(usize::MAX) {
+            self.packets.push_back(packet.to_vec());
+            self.share.set(bytes);
+        }
+    }
 }
 
 impl Directions {
@@ -183,6 +204,7 @@ impl Gateway {
                 deadline: now + PATIENCE,
                 waiters: Vec::new(),
                 packets: VecDeque::new(),
+                share: Share::new(&self.hold),
             };
             self.directions.asked.insert(key.clone(), asked);
         }
@@ -195,10 +217,7 @@ impl Gateway {
             None => {}
         }
         if let (Some(packet), Some(asked)) = (packet, self.directions.asked.get_mut(&key)) {
-            if asked.packets.len() >= limits.waiting_packets {
-                asked.packets.pop_front();
-            }
-            asked.packets.push_back(packet.to_vec());
+            asked.hold(packet, limits.waiting_packets);
         }
     }
 

@@ -26,6 +26,7 @@ pub mod dns;
 pub mod status;
 
 mod alias;
+mod allowance;
 mod coordination;
 mod datagram;
 mod direction;
@@ -46,6 +47,7 @@ pub use packet::Handled;
 pub use segment::Offload;
 
 use alias::Aliases;
+use allowance::Allowance;
 use coordination::Coordination;
 use device::Devices;
 use direction::Directions;
@@ -107,6 +109,9 @@ pub struct Limits {
     pub directions: usize,
     /// Packets that wait for one direction.
     pub waiting_packets: usize,
+    /// Bytes that all tunnels and questions together keep for later: a third for what waits, the rest for what may have to
+    /// be sent again. Beside it there is room for the few packets that came before the DC's word on them.
+    pub memory: usize,
     /// Bytes of packets that wait for a way of one tunnel.
     pub hold: usize,
     /// DNS questions and pings without an answer yet.
@@ -128,6 +133,7 @@ impl Default for Limits {
             aliases: 4096,
             directions: 256,
             waiting_packets: 32,
+            memory: 6 << 20,
             hold: 64 << 10,
             questions: 256,
             resend: 256 << 10,
@@ -355,6 +361,9 @@ pub struct Gateway {
     handovers: Handovers,
     output: VecDeque<Output>,
     rejects: BTreeMap<Reject, u64>,
+    /// What may be kept to be sent again, and what may wait.
+    resend: Allowance,
+    hold: Allowance,
     started: Instant,
 }
 
@@ -384,6 +393,8 @@ impl Gateway {
             handovers: Handovers::default(),
             output: VecDeque::new(),
             rejects: BTreeMap::new(),
+            resend: Allowance::new(setup.limits.memory / 3 * 2),
+            hold: Allowance::new(setup.limits.memory / 3),
             started: now,
             setup,
         }
@@ -473,6 +484,8 @@ impl Gateway {
             outside: &mut self.coordination.outside,
             offers: &mut self.offers,
             handovers: &mut self.handovers,
+            resend: &self.resend,
+            hold: &self.hold,
         };
         work(&mut self.peers, &mut env)
     }

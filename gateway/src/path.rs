@@ -195,7 +195,7 @@ impl Paths {
                 known.directed |= !known.relayed;
             } else if self.has_room() {
                 self.make_room();
-                self.ways.push(Way::new(path, false, true));
+                self.add(Way::new(path, false, true));
             }
         }
         self.rank_ways();
@@ -222,7 +222,7 @@ impl Paths {
         self.ways.retain(|way| sockets.contains(&way.path.local));
         for way in moved {
             if !self.ways.iter().any(|old| old.path == way.path) && self.ways.len() < LIMIT {
-                self.ways.push(way);
+                self.add(way);
             }
         }
         self.rank_ways();
@@ -237,7 +237,7 @@ impl Paths {
             && !self.ways.iter().any(|way| way.path == path)
         {
             self.make_room();
-            self.ways.push(Way::new(path, true, true));
+            self.add(Way::new(path, true, true));
             self.rank_ways();
         }
         self.drop_lost_active();
@@ -285,7 +285,7 @@ impl Paths {
         }
         let mut way = Way::new(path, false, false);
         way.hear(now);
-        self.ways.push(way);
+        self.add(way);
         self.rank_ways();
         true
     }
@@ -311,13 +311,19 @@ impl Paths {
                 let known = self.ways.iter().any(|way| way.path == path);
                 if !known && self.has_room() && self.admits_newcomer(now) {
                     self.make_room();
-                    self.ways.push(Way::new(path, false, false));
+                    self.add(Way::new(path, false, false));
                     is_new = true;
                 }
             }
         }
         self.rank_ways();
         is_new
+    }
+
+    /// One way more. It takes half a kilobyte, and a gateway may have a thousand peers: no room is kept for others.
+    fn add(&mut self, way: Way) {
+        self.ways.reserve_exact(1);
+        self.ways.push(way);
     }
 
     /// Whether one more way has a place: a free one, or that of one learned from a datagram.

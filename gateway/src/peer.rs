@@ -76,7 +76,7 @@ pub(crate) struct Peer {
     trial: Trial,
     relay: Option<RelayEnd>,
     keys: SessionKeys,
-    outgoing: Option<Outgoing>,
+    outgoing: Option<Box<Outgoing>>,
     /// The newest of the peer's Tunnel Requests.
     newest_offer: Option<(u32, u32)>,
     /// The Tunnel Request we answered and that is not confirmed yet.
@@ -122,8 +122,8 @@ impl Peer {
             newest_offer: None,
             answered: None,
             cookie: None,
-            waiting: Waiting::default(),
-            recent: Recent::default(),
+            waiting: Waiting::new(env.hold),
+            recent: Recent::new(env.resend),
             moving: Moving::default(),
             compared: has_several(env).then_some(now),
             announced: false,

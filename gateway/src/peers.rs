@@ -1,5 +1,6 @@
 //! All peers: found by path id for what arrives, by slot for what leaves, and woken when something is due.
 
+use crate::allowance::Allowance;
 use crate::handover::Handovers;
 use crate::outside::Outside;
 use crate::peer::Peer;
@@ -37,6 +38,9 @@ pub(crate) struct Env<'a> {
     pub(crate) offers: &'a mut u32,
     /// What was noted of handovers that are over.
     pub(crate) handovers: &'a mut Handovers,
+    /// What all of them may keep to send it again, and of what waits.
+    pub(crate) resend: &'a Allowance,
+    pub(crate) hold: &'a Allowance,
 }
 
 pub(crate) struct Peers {

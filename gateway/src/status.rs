@@ -195,6 +195,8 @@ pub struct Held {
     pub pairs: usize,
     /// Packets that wait for a tunnel.
     pub packets: usize,
+    /// Bytes kept for later.
+    pub bytes: usize,
 }
 
 impl Gateway {
@@ -206,6 +208,7 @@ impl Gateway {
             ways: sum(Peer::ways),
             pairs: self.pairs.len(),
             packets: sum(Peer::held_packets),
+            bytes: self.resend.taken() + self.hold.taken(),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::moves::{Journey, PATIENCE, Talk};
 use crate::net::Delivery;
 use crate::spec::{Dice, RelaySpec, SiteSpec, V4Kind, V6Kind, WanSpec, WorldSpec, nat};
 use crate::world::{Node, World};
+use ntm_gateway::Limits;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -150,7 +151,10 @@ impl Attacker {
     pub(crate) fn look(&self, world: &mut World) {
         for site in 0..world.sites.len() {
             let held = world.sites[site].machine.held();
-            if held.ways > crate::moves::MOST_WAYS * held.peers || held.peers >= world.sites.len() {
+            if held.ways > crate::moves::MOST_WAYS * held.peers
+                || held.peers >= world.sites.len()
+                || held.bytes > Limits::default().memory
+            {
                 world.fail(format!("GW{site} holds too much: {held:?}"));
             }
             for tunnel in world.sites[site].machine.tunnels(world.now) {

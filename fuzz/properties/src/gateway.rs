@@ -138,6 +138,7 @@ impl World for Car {
                 pairs: 16,
                 directions: 8,
                 waiting_packets: 4,
+                memory: 64 << 10,
                 hold: 8 << 10,
                 questions: 8,
                 aliases: 4,

@@ -60,7 +60,7 @@ fn everything_can_be_set() {
          lease_time = \"30m\"\n[[lan.static]]\nmac = \"02:00:00:00:00:01\"\naddress = \"10.1.0.9\"\nname = \"Camera\"\n\
          [wan]\ninterfaces = [\"wan0\", \"wwan0\"]\nmetered = [\"wwan0\"]\nmasquerade = true\nport = 9999\n\
          [dns]\nupstream = [\"203.0.113.53\", \"2001:db8::53\", \"198.51.100.1:5353\"]\n\
-         [tunnel]\ninterface = \"tun9\"\nmtu = 1280\nresend = 0\nhold = 128\nidle = \"5m\"\noutage = \"2d\"\n[log]\nlevel = \"debug\"\n",
+         [tunnel]\ninterface = \"tun9\"\nmtu = 1280\nmemory = 1024\nresend = 0\nhold = 128\nidle = \"5m\"\noutage = \"2d\"\n[log]\nlevel = \"debug\"\n",
     )
     .unwrap();
     assert_eq!(
@@ -74,6 +74,7 @@ fn everything_can_be_set() {
     assert_eq!(config.upstream[2].port(), 5353);
     assert_eq!(config.log, LogLevel::Debug);
     let limits = config.tunnel.limits;
+    assert_eq!(limits.memory, 1 << 20);
     assert_eq!((limits.resend, limits.hold), (0, 128 << 10));
     let [idle, outage] = [limits.idle, limits.outage].map(|time| time.as_secs());
     assert_eq!((idle, outage), (300, 172_800));
@@ -87,7 +88,41 @@ fn a_tunnel_keeps_things_within_bounds() {
     );
     assert!(fault("[tunnel]\nidle = \"5\"\n").contains("\"5\" is no time"));
     assert!(fault("[tunnel]\nhold = 1\n").contains("4 to 4096"));
+    assert!(fault("[tunnel]\nmemory = 0\n").contains("256 to 65535"));
     assert!(fault("[tunnel]\nresend = -1\n").contains("0 to 4096"));
+}
+
+#[test]
+fn the_cipher_and_the_kernels_help_can_be_chosen() {
+    let tunnel = |lines: &str| {
+        parse(&format!("{MINIMAL}[tunnel]\n{lines}"))
+            .unwrap()
+            .tunnel
+    };
+    let usual = tunnel("");
+    assert!(usual.aes);
+    assert_eq!(usual.offload, Offloads::default());
+    assert!(!tunnel("aes = false\n").aes);
+    let offloads = |lines| {
+        let Offloads { tun, send, receive } = tunnel(lines).offload;
+        [tun, send, receive]
+    };
+    assert_eq!(offloads("offload = []\n"), [false; 3]);
+    assert_eq!(
+        offloads("offload = [\"receive\", \"tun\"]\n"),
+        [true, false, true]
+    );
+    assert_eq!(
+        fault("[tunnel]\naes = \"no\"\n"),
+        "ntm-gateway.toml:5: key \"tunnel.aes\": is a switch; write true or false, without quotes"
+    );
+    assert_eq!(
+        fault("[tunnel]\noffload = [\"gro\"]\n"),
+        "ntm-gateway.toml:5: key \"tunnel.offload\": \"gro\" is none; there are \"tun\", \"send\" and \"receive\", and [] is \
+         none of them"
+    );
+    assert!(fault("[tunnel]\noffload = true\n").contains("key \"tunnel.offload\""));
+    assert!(fault("[tunnel]\noffload = [1]\n").contains("key \"tunnel.offload\""));
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Peer {
     pub(super) fn restart(&mut self, env: &mut Env<'_>, now: Instant) {
         self.hand_over(Cause::PeerRestarted, env, now);
         self.keys.clear();
-        self.recent = Recent::default();
+        self.recent = Recent::new(env.resend);
         self.waiting.recall_all();
         self.paths.forget_proofs();
         self.outgoing = None;
@@ -98,14 +98,14 @@ impl Peer {
             env.random,
         );
         let (again, pause) = (now + FIRST_PAUSE, FIRST_PAUSE);
-        self.outgoing = Some(Outgoing {
+        self.outgoing = Some(Box::new(Outgoing {
             initiator,
             datagram,
             generation,
             started: now,
             again,
             pause,
-        });
+        }));
         self.repeat_request(env);
     }
 

@@ -19,15 +19,15 @@ const OTHER_RENEWS_LATER: Duration = Duration::from_secs(15);
 #[derive(Default)]
 pub(crate) struct SessionKeys {
     current: Option<Session>,
-    /// What packets under way may be sealed with, the newest first.
-    previous: [Option<Session>; 2],
-    next: Option<Session>,
+    /// What packets under way may be sealed with, the newest first. These three are there for minutes at most.
+    previous: [Option<Box<Session>>; 2],
+    next: Option<Box<Session>>,
 }
 
 impl SessionKeys {
     /// Keys that the peer is known to have.
     pub(crate) fn confirmed(&mut self, session: Session) {
-        let old = self.current.replace(session);
+        let old = self.current.replace(session).map(Box::new);
         // Our answer to the peer's own request may have reached it: then it speaks under those keys until it has
         // heard from us under these.
         self.previous = match self.next.take() {
@@ -38,7 +38,14 @@ impl SessionKeys {
 
     /// Keys that the peer will have when our answer reaches it.
     pub(crate) fn unconfirmed(&mut self, session: Session) {
-        self.next = Some(session);
+        self.next = Some(Box::new(session));
+    }
+
+    /// Drops those that nothing may be opened with any more.
+    pub(crate) fn tidy(&mut self, now: Instant) {
+        for spare in self.previous.iter_mut().chain([&mut self.next]) {
+            spare.take_if(|session| session.is_expired(now));
+        }
     }
 
     /// Whether there are keys to send with.
@@ -57,7 +64,7 @@ impl SessionKeys {
 
     /// A generation byte that no session here has.
     pub(crate) fn next_generation(&self, fallback: u8) -> u8 {
-        let newest = self.next.as_ref().or(self.current.as_ref());
+        let newest = self.next.as_deref().or(self.current.as_ref());
         newest.map_or(fallback, |session| session.generation.wrapping_add(1))
     }
 
@@ -84,9 +91,10 @@ impl SessionKeys {
         now: Instant,
     ) -> Result<(Range<usize>, bool), Reject> {
         let is_its = |session: &&mut Session| session.generation == generation;
-        let known = std::iter::once(&mut self.current).chain(&mut self.previous);
-        let mut known = known.flatten().filter(is_its).peekable();
-        let mut next = self.next.as_mut().filter(is_its);
+        let previous = self.previous.iter_mut().flatten().map(Box::as_mut);
+        let known = self.current.as_mut().into_iter().chain(previous);
+        let mut known = known.filter(is_its).peekable();
+        let mut next = self.next.as_deref_mut().filter(is_its);
         let mut result = Err(Reject::Forged);
         while let Some(session) = known.next() {
             // Two handshakes that crossed may have given their keys one number, and an attempt spoils the datagram.
@@ -101,7 +109,8 @@ impl SessionKeys {
         }
         if let (Err(_), Some(session)) = (&result, &mut next) {
             let plain = session.open_in_place(datagram, now).map_err(reject)?;
-            let old = std::mem::replace(&mut self.current, self.next.take());
+            let new = self.next.take().map(|new| *new);
+            let old = std::mem::replace(&mut self.current, new).map(Box::new);
             self.previous = [old, self.previous[0].take()];
             return Ok((plain, true));
         }

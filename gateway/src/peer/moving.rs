@@ -226,8 +226,8 @@ impl Peer {
             self.moving.again_by.rotate_right(1);
             self.moving.again_by[0] = Some((path, now));
             let mut count = 0;
-            let all = self.recent.since(from, now).count();
-            for datagram in self.recent.since(from, now).take(all.saturating_sub(ahead)) {
+            let all = self.recent.since(from, now, |tag| self.waiting.has(tag));
+            for datagram in &all[..all.len().saturating_sub(ahead)] {
                 if self.paths.carry(datagram.len(), now).is_none() {
                     break;
                 }
@@ -245,6 +245,7 @@ impl Peer {
 
     /// Gives memory back that nothing is to be sent again from.
     pub(super) fn tidy(&mut self, now: Instant) {
+        self.keys.tidy(now);
         if self.moving.lost_from.is_none()
             && let Some(evidence) = self.paths.evidence()
             && let Some(arrived) = evidence.arrived_until()
@@ -262,7 +263,8 @@ impl Peer {
         if self.copies(SHORT + 1, now) == Some(second) {
             return;
         }
-        for datagram in self.recent.since(evidence.alive_until(now), now) {
+        let waits = |tag| self.waiting.has(tag);
+        for datagram in self.recent.since(evidence.alive_until(now), now, waits) {
             let (path, datagram) = (second, datagram.to_vec());
             env.output.push_back(Output::Send { path, datagram });
         }
@@ -287,8 +289,8 @@ impl Peer {
         if self.copies(0, now) == Some(path) {
             return;
         }
-        let short = self.recent.since(from, now).filter(|it| it.len() <= SHORT);
-        for datagram in short {
+        let all = self.recent.since(from, now, |tag| self.waiting.has(tag));
+        for datagram in all.into_iter().filter(|it| it.len() <= SHORT) {
             let datagram = datagram.to_vec();
             env.output.push_back(Output::Send { path, datagram });
         }

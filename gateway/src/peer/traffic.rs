@@ -1,6 +1,6 @@
 //! Packets through the tunnel: sealed, opened, counted, and held while there is no way yet.
 
-use super::waiting::{TCP, Turn, Waiting};
+use super::waiting::{Turn, Waiting, tcp_tag};
 use super::{Peer, RelayEnd};
 use crate::peers::Env;
 use crate::{Limits, Output, Reject};
@@ -110,10 +110,7 @@ impl Peer {
     /// What another tunnel to the same gateway goes on with: its devices, and the packets that wait.
     pub(crate) fn take_over(&mut self) -> (Remotes, Waiting) {
         self.waiting.recall_all();
-        (
-            std::mem::take(&mut self.remotes),
-            std::mem::take(&mut self.waiting),
-        )
+        (std::mem::take(&mut self.remotes), self.waiting.take_all())
     }
 
     /// Goes on with what the tunnel before had.
@@ -182,9 +179,9 @@ impl Peer {
     ) -> Result<(), Reject> {
         let (path, is_sure) = by;
         let inner = out.len() - start - HEADER_LEN;
-        let is_tcp = out.get(start + HEADER_LEN + 9) == Some(&TCP);
+        let tcp = tcp_tag(&out[start + HEADER_LEN..]);
         let stays =
-            is_tcp && !is_sure && self.waiting.keep_leaving(&out[start..], limits.hold, now);
+            tcp.is_some() && !is_sure && self.waiting.keep_leaving(&out[start..], limits.hold, now);
         self.keys
             .seal(Kind::Data, self.peer_path, out, start, now)?;
         let sealed = &out[start..];
@@ -192,7 +189,7 @@ impl Peer {
             self.waiting.note_left(sealed);
             self.moving.left_by = Some(path);
         }
-        self.recent.keep(sealed, is_tcp, limits.resend, now);
+        self.recent.keep(sealed, tcp, limits.resend, now);
         self.traffic.sent += inner as u64;
         self.watch.sent(now);
         Ok(())

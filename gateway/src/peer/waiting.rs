@@ -6,6 +6,7 @@
 //! newer ones. Where a way has not proved itself, of each TCP flow what left by it last stays here until one has: it may
 //! have led nowhere, and under keys that nobody has any more.
 
+use crate::allowance::{Allowance, Share};
 use ntm_proto::ip::Ipv4View;
 use ntm_proto::wire::HEADER_LEN;
 use std::collections::{BTreeMap, VecDeque};
@@ -20,7 +21,7 @@ const SLOT: usize = 128;
 const FRESH_FOR: Duration = Duration::from_secs(10);
 
 /// What a flow that somebody sits before has at most: little, and its user waits for it.
-const SMALL: usize = 8 << 10;
+pub(super) const SMALL: usize = 8 << 10;
 
 /// Who leaves before what was lost is sent again, and who after it. On a slow link that may take seconds; TCP puts in order
 /// what comes too early.
@@ -33,7 +34,7 @@ pub(crate) enum Turn {
 }
 
 /// Its protocol number.
-pub(super) const TCP: u8 = 6;
+const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 /// Packets that belong together: protocol, addresses, and ports where there are any.
@@ -42,6 +43,23 @@ struct Flow {
     protocol: u8,
     ends: (Ipv4Addr, Ipv4Addr),
     ports: [u8; 4],
+}
+
+impl Flow {
+    /// A number that two flows hardly have in common.
+    fn tag(&self) -> u32 {
+        let (from, to) = self.ends;
+        let ports = u32::from_be_bytes(self.ports);
+        // Odd numbers with many bits (Knuth, volume 3, section 6.4).
+        let ends = u32::from(from).rotate_left(16) ^ u32::from(to);
+        ends.wrapping_mul(0x9e37_79b1) ^ ports.wrapping_mul(0x85eb_ca6b)
+    }
+}
+
+/// The tag of the TCP connection that a packet is of.
+pub(super) fn tcp_tag(packet: &[u8]) -> Option<u32> {
+    let flow = flow(packet).filter(|flow| flow.protocol == TCP)?;
+    Some(flow.tag())
 }
 
 struct Held {
@@ -68,20 +86,41 @@ impl Held {
 }
 
 /// What waits for one tunnel, the oldest first.
-#[derive(Default)]
 pub(crate) struct Waiting {
     packets: VecDeque<Held>,
     /// What each flow's packets cost together.
     costs: BTreeMap<Flow, usize>,
-    cost: usize,
+    /// What all cost.
+    share: Share,
     /// How many of them have left.
     left: usize,
 }
 
 impl Waiting {
+    pub(crate) fn new(allowance: &Allowance) -> Self {
+        Self {
+            packets: VecDeque::new(),
+            costs: BTreeMap::new(),
+            share: Share::new(allowance),
+            left: 0,
+        }
+    }
+
+    /// All of it; nothing waits here then.
+    pub(crate) fn take_all(&mut self) -> Self {
+        let empty = Self::new(self.share.allowance());
+        std::mem::replace(self, empty)
+    }
+
     /// Whether there is any, counting what has left or not.
     pub(crate) fn has_any(&self, count_left: bool) -> bool {
         self.packets.len() > if count_left { 0 } else { self.left }
+    }
+
+    /// Whether a packet of the TCP connection with this tag waits.
+    pub(crate) fn has(&self, tag: u32) -> bool {
+        let is_it = |flow: &Flow| flow.protocol == TCP && flow.tag() == tag;
+        self.costs.keys().any(is_it)
     }
 
     /// How many there are that have not left.
@@ -89,8 +128,12 @@ impl Waiting {
         self.packets.len() - self.left
     }
 
-    /// Keeps a copy, if that fits into `room` bytes at all. How many others made room for it.
-    pub(crate) fn keep(&mut self, datagram: &[u8], room: usize, now: Instant) -> Option<u32> {
+    /// Keeps a copy, if that fits into `limit` bytes and what all tunnels may keep at all. How many others made room for it.
+    pub(crate) fn keep(&mut self, datagram: &[u8], limit: usize, now: Instant) -> Option<u32> {
+        self.put(datagram, self.share.room(limit), now)
+    }
+
+    fn put(&mut self, datagram: &[u8], room: usize, now: Instant) -> Option<u32> {
         let packet = datagram.get(HEADER_LEN..)?;
         let flow = flow(packet)?;
         if packet.len() > LONGEST || datagram.len() + SLOT > room {
@@ -105,26 +148,27 @@ impl Waiting {
             datagram: datagram.to_vec(),
         };
         let mut dropped = 0;
-        while self.cost + held.cost() > room && self.drop_one() {
+        while self.share.bytes() + held.cost() > room && self.drop_one() {
             dropped += 1;
         }
-        self.cost += held.cost();
+        self.share.set(self.share.bytes() + held.cost());
         *self.costs.entry(flow).or_default() += held.cost();
         self.packets.push_back(held);
         Some(dropped)
     }
 
     /// Keeps a copy of what is about to leave by a way that is not sure. Only what has left itself makes room for it.
-    pub(crate) fn keep_leaving(&mut self, datagram: &[u8], room: usize, now: Instant) -> bool {
+    pub(crate) fn keep_leaving(&mut self, datagram: &[u8], limit: usize, now: Instant) -> bool {
+        let room = self.share.room(limit);
         // It is kept sealed, too.
         let cost = datagram.len() * 2 + SLOT * 2;
-        while self.cost + cost > room {
+        while self.share.bytes() + cost > room {
             let left = self.packets.iter().position(Held::has_left);
             if left.and_then(|at| self.remove(at)).is_none() {
                 return false;
             }
         }
-        self.keep(datagram, room, now).is_some()
+        self.put(datagram, room, now).is_some()
     }
 
     /// The newest has left by a way that is not sure, as `sealed`.
@@ -135,7 +179,7 @@ impl Waiting {
             held.sealed = sealed.to_vec();
             let more = held.cost() - cost;
             *self.costs.entry(held.flow).or_default() += more;
-            self.cost += more;
+            self.share.set(self.share.bytes() + more);
         }
     }
 
@@ -178,7 +222,7 @@ impl Waiting {
         };
         let sealed = std::mem::take(&mut held.sealed);
         self.left -= usize::from(!sealed.is_empty());
-        self.cost -= sealed.len();
+        self.share.set(self.share.bytes() - sealed.len());
         if let Some(cost) = self.costs.get_mut(&held.flow) {
             *cost -= sealed.len();
         }
@@ -236,7 +280,7 @@ impl Waiting {
 
     fn remove(&mut self, at: usize) -> Option<Held> {
         let held = self.packets.remove(at)?;
-        self.cost -= held.cost();
+        self.share.set(self.share.bytes() - held.cost());
         self.left -= usize::from(held.has_left());
         if let Some(cost) = self.costs.get_mut(&held.flow) {
             *cost -= held.cost();
@@ -297,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_stream_takes_no_room_from_who_says_little() {
-        let (now, mut waiting) = (Instant::now(), Waiting::default());
+        let (now, mut waiting) = (Instant::now(), Waiting::new(&Allowance::new(usize::MAX)));
         let room = 20 * (SLOT + HEADER_LEN + 124);
         assert_eq!(waiting.keep(&datagram(TCP, 1, 100, 1), room, now), Some(0));
         for number in 100..200 {
@@ -312,14 +356,14 @@ mod tests {
         let expected: Vec<u8> = [1].into_iter().chain(182..200).chain([2]).collect();
         assert_eq!(numbers(&mut waiting), expected);
         assert_eq!(
-            (waiting.cost, waiting.costs.len(), waiting.len()),
+            (waiting.share.bytes(), waiting.costs.len(), waiting.len()),
             (0, 0, 0)
         );
     }
 
     #[test]
     fn of_one_flow_the_newest_stay() {
-        let (now, mut waiting) = (Instant::now(), Waiting::default());
+        let (now, mut waiting) = (Instant::now(), Waiting::new(&Allowance::new(usize::MAX)));
         let room = 3 * (SLOT + HEADER_LEN + 1224);
         for number in 1..10 {
             waiting.keep(&datagram(TCP, 1, 1200, number), room, now);
@@ -335,7 +379,7 @@ mod tests {
 
     #[test]
     fn only_tcp_outlives_a_long_outage() {
-        let (start, mut waiting) = (Instant::now(), Waiting::default());
+        let (start, mut waiting) = (Instant::now(), Waiting::new(&Allowance::new(usize::MAX)));
         let second = Duration::from_secs(1);
         waiting.keep(&datagram(TCP, 1, 10, 1), 4096, start);
         waiting.keep(&datagram(UDP, 2, 10, 2), 4096, start);
@@ -347,7 +391,7 @@ mod tests {
     #[test]
     fn of_tcp_the_last_word_stays_until_a_way_is_sure() {
         let (now, room) = (Instant::now(), 4096);
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(&Allowance::new(usize::MAX));
         for number in 1..=3 {
             assert!(
                 waiting
@@ -366,7 +410,7 @@ mod tests {
         assert_eq!(waiting.recall(true, opens), [vec![3; 90]]);
         assert!(waiting.recall(true, opens).is_empty());
         assert_eq!(numbers(&mut waiting), [9]);
-        assert_eq!((waiting.cost, waiting.costs.len()), (0, 0));
+        assert_eq!((waiting.share.bytes(), waiting.costs.len()), (0, 0));
 
         // Under keys that the peer has no more it waits like any other.
         assert!(waiting.keep(&datagram(TCP, 1, 40, 4), room, now).is_some());
@@ -378,13 +422,16 @@ mod tests {
         waiting.note_left(&[5; 90]);
         waiting.recall_all();
         assert_eq!(numbers(&mut waiting), [5]);
-        assert_eq!((waiting.cost, waiting.costs.len(), waiting.left), (0, 0, 0));
+        assert_eq!(
+            (waiting.share.bytes(), waiting.costs.len(), waiting.left),
+            (0, 0, 0)
+        );
     }
 
     #[test]
     fn what_a_person_waits_for_goes_before_what_is_much() {
         let now = Instant::now();
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(&Allowance::new(usize::MAX));
         for number in 1..=10 {
             assert!(
                 waiting

@@ -3,10 +3,14 @@
 //! The same rule as in the shells holds and is checked: after every call the machine's outputs are drained to the
 //! end, so nothing is ever left waiting for a wake-up that does not come.
 
+#[path = "nodes.rs"]
+mod nodes;
+
 use crate::net::{Delivery, Mapping, Nat, Net};
-use ntm_dc::{Coordinator, GatewayRecord, Record, RelayRecord, Snapshot};
-use ntm_gateway::{Gateway, LanDevice, Limits, Offload, Output, Reject, Setup, Unresolved, Wan};
-use ntm_proto::id::{Fqdn, Identity, Label, NodeId, VirtualPrefixes};
+use nodes::{DC_V4, DC_V6, RS_V4, RS_V6, coordinator, gateway_setup, relay};
+use ntm_dc::{Coordinator, GatewayRecord, Record, RelayRecord};
+use ntm_gateway::{Gateway, LanDevice, Offload, Output, Reject, Setup, Unresolved, Wan};
+use ntm_proto::id::{Fqdn, Identity, Label, NodeId};
 use ntm_proto::key::SecretKey;
 use ntm_proto::random::Random;
 use ntm_proto::{Forward, Path};
@@ -20,11 +24,6 @@ pub const RS: usize = 1;
 pub const CAR: usize = 2;
 pub const HOME: usize = 3;
 
-const DC_V4: &str = "203.0.113.10:4750";
-const DC_V6: &str = "[2001:db8:1::10]:4750";
-const RS_V4: &str = "203.0.113.20:4750";
-const RS_V6: &str = "[2001:db8:1::20]:4750";
-
 /// What a gateway's WAN is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WanKind {
@@ -35,7 +34,7 @@ pub enum WanKind {
 
 /// A gateway and what came out of it.
 pub struct Site {
-    setup: Setup,
+    pub setup: Setup,
     pub gateway: Gateway,
     wans: Vec<Wan>,
     lan: Vec<LanDevice>,
@@ -67,6 +66,19 @@ pub struct World {
 impl World {
     /// A world whose two gateways have these WANs; registered nowhere yet.
     pub fn new(seed: u8, car: WanKind, home: WanKind) -> Self {
+        Self::with(seed, &[("car".to_owned(), car), ("home".to_owned(), home)])
+    }
+
+    /// A world of one car and so many homes, all with public addresses.
+    #[allow(dead_code, reason = "for the benchmark")]
+    pub fn crowd(seed: u8, homes: usize) -> Self {
+        let homes = (0..homes).map(|number| format!("home-{number}"));
+        let names = ["car".to_owned()].into_iter().chain(homes);
+        let gateways: Vec<_> = names.map(|name| (name, WanKind::Global)).collect();
+        Self::with(seed, &gateways)
+    }
+
+    fn with(seed: u8, gateways: &[(String, WanKind)]) -> Self {
         let mut random = Random::from_seed([seed; 32]);
         let now = Instant::now();
         let mut net = Net::new(Duration::from_millis(20));
@@ -90,7 +102,7 @@ impl World {
             net.own(RS, address.parse::<SocketAddr>().unwrap().ip());
         }
         let mut setups = Vec::new();
-        for (name, host) in [("car", 2), ("home", 3)] {
+        for ((name, _), host) in gateways.iter().zip(2..) {
             let setup = gateway_setup(name, host, &dc_key, &mut random);
             let record = GatewayRecord {
                 node: setup.node,
@@ -136,8 +148,9 @@ impl World {
             };
             world.sites.insert(number, site);
         }
-        world.plug(CAR, car);
-        world.plug(HOME, home);
+        for (number, (_, kind)) in (CAR..).zip(gateways) {
+            world.plug(number, *kind);
+        }
         world
     }
 
@@ -146,11 +159,8 @@ impl World {
         self.net.unplug(number);
         // The inside address is the same everywhere on purpose, and so is the LAN's.
         let (address, outside) = match kind {
-            WanKind::Global => (format!("198.51.100.{}", 10 * number), None),
-            WanKind::Nat(Mapping::Firewall) => {
-                let address = format!("198.51.100.{}", 10 * number);
-                (address.clone(), Some(address))
-            }
+            WanKind::Global => (global(number), None),
+            WanKind::Nat(Mapping::Firewall) => (global(number), Some(global(number))),
             WanKind::Nat(_) => (
                 "10.0.0.2".to_owned(),
                 Some(format!("192.0.2.{}", self.net.nats.len() + 1)),
@@ -452,74 +462,16 @@ impl World {
     }
 }
 
+/// The public address of a gateway: 198.51.100.20, 198.51.100.30 and so on.
+fn global(number: usize) -> String {
+    let first = u32::from(Ipv4Addr::new(198, 51, 100, 0));
+    Ipv4Addr::from(first + 10 * number as u32).to_string()
+}
+
 fn node_of(record: &Record) -> NodeId {
     match record {
         Record::Gateway(record) => record.node,
         Record::Relay(record) => record.node,
         Record::Device(record) => record.node,
     }
-}
-
-fn prefixes() -> VirtualPrefixes {
-    VirtualPrefixes {
-        v4: "198.18.0.0/15".parse().unwrap(),
-        v6: "fd12:3456:789a::/48".parse().unwrap(),
-    }
-}
-
-fn domain() -> Fqdn {
-    Fqdn::parse("ntm.test").unwrap()
-}
-
-fn gateway_setup(name: &str, host: u8, dc_key: &SecretKey, random: &mut Random) -> Setup {
-    Setup {
-        node: NodeId::from_random(random.bytes()),
-        name: domain().child(&Label::parse(name).unwrap()).unwrap(),
-        domain: domain(),
-        key: SecretKey::generate(random),
-        dc_key: dc_key.public(),
-        dc_addresses: vec![DC_V4.parse().unwrap(), DC_V6.parse().unwrap()],
-        prefixes: prefixes(),
-        vip4: Ipv4Addr::new(198, 18, 0, host),
-        vip6: format!("fd12:3456:789a::{host}").parse().unwrap(),
-        instance: random.bytes(),
-        // The other end has none: each test says so if it wants more.
-        aes: host == 2,
-        limits: Limits::default(),
-    }
-}
-
-fn coordinator(
-    key: &SecretKey,
-    saved: &BTreeMap<NodeId, Record>,
-    random: &mut Random,
-    now: Instant,
-) -> Coordinator {
-    let mut snapshot = Snapshot::default();
-    for record in saved.values().cloned() {
-        match record {
-            Record::Gateway(record) => snapshot.gateways.push(record),
-            Record::Relay(record) => snapshot.relays.push(record),
-            Record::Device(record) => snapshot.devices.push(record),
-        }
-    }
-    let setup = ntm_dc::Setup {
-        domain: domain(),
-        key: key.clone(),
-        prefixes: prefixes(),
-        limits: ntm_dc::Limits::default(),
-    };
-    Coordinator::new(setup, snapshot, random.bytes(), now)
-}
-
-fn relay(key: &SecretKey, dc_key: &SecretKey, random: &mut Random, now: Instant) -> Relay {
-    let setup = ntm_relay::Setup {
-        key: key.clone(),
-        dc_key: dc_key.public(),
-        dc_addresses: vec![DC_V4.parse().unwrap(), DC_V6.parse().unwrap()],
-        addresses: vec![RS_V4.parse().unwrap(), RS_V6.parse().unwrap()],
-        instance: random.bytes(),
-        limits: ntm_relay::Limits::default(),
-    };
-    Relay::new(setup, random.bytes(), now)
 }

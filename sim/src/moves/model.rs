@@ -5,6 +5,7 @@ use super::{Kind, MOST_WAYS};
 use crate::run::reason;
 use crate::spec::{V4Kind, V6Kind, WanSpec};
 use crate::world::{Node, Process};
+use ntm_gateway::Limits;
 use std::time::{Duration, Instant};
 
 /// What the model knows of a session's two gateways.
@@ -218,7 +219,8 @@ impl Game {
             let fits = held.peers < sites
                 && held.ways <= MOST_WAYS * held.peers
                 && held.pairs <= devices * devices
-                && held.packets == 0;
+                && held.packets == 0
+                && held.bytes <= Limits::default().memory;
             if !fits {
                 self.world
                     .fail(format!("GW{number} holds too much: {held:?}"));

@@ -18,8 +18,8 @@ use std::task::{self, Poll};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tracing::{debug, info, warn};
-use udp_trains::{Received, Refused};
+use tracing::{debug, info, trace, warn};
+use udp_trains::{Left, Received, Refused};
 
 /// Room for what arrives while we are busy, and for what the link does not take at once: some ten trains each.
 const BUFFER: usize = 1 << 20;
@@ -257,12 +257,15 @@ impl Sockets {
         // Past tokio's readiness, which is not known for a new socket: the first datagram on a new WAN is the one
         // that must not be lost.
         let socket = SockRef::from(&bound.socket);
-        let sent = udp_trains::send(&socket, path.remote, train, each, bound.cuts);
-        if let Err(Refused { error, count }) = sent {
-            debug!(%error, local = %bound.local, remote = %path.remote, each, count, "not sent");
-            if is_about_the_wan(&error) {
-                // Full means that somebody will look anyway.
-                let _ = self.hint.try_send(());
+        match udp_trains::send(&socket, path.remote, train, each, bound.cuts) {
+            Ok(Left::Whole) => {}
+            Ok(Left::OneByOne) => trace!(remote = %path.remote, each, "a train left one by one"),
+            Err(Refused { error, count }) => {
+                debug!(%error, local = %bound.local, remote = %path.remote, each, count, "not sent");
+                if is_about_the_wan(&error) {
+                    // Full means that somebody will look anyway.
+                    let _ = self.hint.try_send(());
+                }
             }
         }
     }

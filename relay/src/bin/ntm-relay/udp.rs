@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
-use udp_trains::{Received, Refused};
+use udp_trains::{Left, Received, Refused};
 
 /// What we ask the kernel to hold for us while we are busy; it gives what its limits allow.
 const BUFFER: usize = 4 << 20;
@@ -121,7 +121,10 @@ impl Sockets {
         // Past the runtime's own idea of readiness: it lags behind, and knows nothing before the first wake-up.
         let socket = SockRef::from(socket);
         match udp_trains::send(&socket, path.remote, train, each, *cuts) {
-            Ok(_) => {}
+            Ok(Left::Whole) => {}
+            Ok(Left::OneByOne) => {
+                tracing::trace!(to = %path.remote, each, "a train left one by one")
+            }
             Err(Refused { count, error }) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.full += count as u64;
             }

@@ -7,9 +7,7 @@ export LC_ALL := C
 
 CARGO ?= $(shell qemu-tests/bootstrap.sh --cargo)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-DAEMONS := ntm-dc ntm-relay ntm-gateway
 PACKAGES := $(addprefix -p ,ntm-dc ntm-relay ntm-gateway)
-SIZE_LIMIT := 8388608
 SCENARIOS := story restart matrix overlap at-home two-domains bad-input hostile links offloads move-nat-to-nat move-both
 
 help: ## this list
@@ -72,12 +70,11 @@ build: ## the daemons, release
 	@qemu-tests/bootstrap.sh
 	$(CARGO) build --release $(PACKAGES) --bins
 
-size: build ## the release daemons' sizes, stripped, and their limit
-	@over=0; for d in $(DAEMONS); do \
-	  f=$$(mktemp); strip -o $$f $(TARGET)/release/$$d; n=$$(stat -c %s $$f); rm -f $$f; \
-	  printf '%-12s %9d bytes, limit %d\n' $$d $$n $(SIZE_LIMIT); \
-	  [ $$n -le $(SIZE_LIMIT) ] || { echo "$$d is past the limit" >&2; over=1; }; \
-	done; exit $$over
+size: ## [T='TARGET...'] what the gateway takes on each router CPU, by crate, and its budget (minutes for each CPU)
+	@cross/size.sh $(T)
+
+bench-aead: ## [T='TARGET...'] ChaCha20-Poly1305 on each router CPU, by three implementations: bytes and nanoseconds
+	@cross/aead.sh $(T)
 
 check: ## format, lints, licences, documentation: all without a warning
 	@qemu-tests/bootstrap.sh
@@ -87,8 +84,8 @@ check: ## format, lints, licences, documentation: all without a warning
 	then $(CARGO) deny check licenses bans sources; \
 	else echo '!!! SKIPPED: cargo deny is not installed, so licences, bans and sources were NOT checked !!!' >&2; fi
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
-	@for f in .ci/run fuzz/run.sh fuzz/rustc-wrapper $$(find qemu-tests -name '*.sh'); do bash -n $$f; done
-	@if command -v shellcheck >/dev/null; then shellcheck -x $$(find qemu-tests -name '*.sh') .ci/run fuzz/run.sh fuzz/rustc-wrapper; \
+	@for f in .ci/run fuzz/run.sh fuzz/rustc-wrapper $$(find qemu-tests cross -name '*.sh'); do bash -n $$f; done
+	@if command -v shellcheck >/dev/null; then shellcheck -x $$(find qemu-tests cross -name '*.sh') .ci/run fuzz/run.sh fuzz/rustc-wrapper; \
 	else echo 'shellcheck is not installed: scripts were only parsed' >&2; fi
 
 fuzz: ## TARGET=NAME SECONDS=N RUNS=N: coverage-guided search for inputs that break something, and a table
@@ -98,11 +95,19 @@ fuzz: ## TARGET=NAME SECONDS=N RUNS=N: coverage-guided search for inputs that br
 bench-datapath: ## packets per second through one gateway's data path
 	$(CARGO) run --release -p ntm-gateway --example bench-datapath
 
+bench-scale: ## a thousand tunnels and a hundred thousand flows on one gateway: cost of a packet, memory of a peer and a device
+	$(CARGO) run --release -p ntm-gateway --example bench-scale
+
+# One scenario on release daemons.
 bench-idle: ## [NTM_IDLE_S=300] wake-ups and WAN bytes of a gateway that nobody uses
-	@qemu-tests/bootstrap.sh
+bench-cold: ## [NTM_REPEATS=9] from a name that nobody has asked for to the first answer, in round trips
+bench-relay: ## [NTM_ROUNDS=5] what the relay costs, next to the kernel's own forwarding
+bench-memory: ## [NTM_LOAD_S=10] 50 devices and 10 tunnels in a cgroup of 64 MiB: idle, under load, in an outage
+bench-idle bench-cold bench-relay bench-memory:
+	@qemu-tests/bootstrap.sh --load
 	@$(CARGO) build --quiet -p ntm-link --bins
 	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
-	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/scenarios/bench-idle.sh
+	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/scenarios/$@.sh
 
 bench-icount: ## [UPDATE=1] instructions per packet of the data path, next to those kept in docs/icount.json
 	@command -v valgrind >/dev/null || { echo "valgrind is missing: apt-get install valgrind" >&2; exit 1; }
@@ -113,4 +118,4 @@ clean: ## removes what was built, and worlds left over
 	$(CARGO) clean
 	rm -rf qemu-tests/out
 
-.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size check fuzz bench-datapath bench-idle bench-icount clean
+.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size bench-aead check fuzz bench-datapath bench-scale bench-idle bench-cold bench-relay bench-memory bench-icount clean

@@ -3,6 +3,7 @@
 #
 #   bootstrap.sh           installs; says nothing when nothing is missing
 #   bootstrap.sh --peers   also what `make moves` compares with, as far as this distribution has it
+#   bootstrap.sh --load    also what makes load
 #   bootstrap.sh --bench   also what `make bench` measures with and compares with, the latter partly from crates
 #   bootstrap.sh --cargo   prints the cargo to use, with its RUSTC when that has another name
 set -euo pipefail
@@ -83,10 +84,13 @@ if [ "${1:-}" = --peers ]; then
     done
 fi
 
-if [ "${1:-}" = --bench ]; then
+if [ "${1:-}" = --load ] || [ "${1:-}" = --bench ]; then
     for tool in iperf3:iperf3 sockperf:sockperf openssl:openssl; do
         command -v "${tool%:*}" >/dev/null || install "${tool#*:}"
     done
+fi
+
+if [ "${1:-}" = --bench ]; then
     for peer in wireguard-go:wireguard-go wg:wireguard-tools nebula:nebula tincd:tinc openvpn:openvpn; do
         command -v "${peer%:*}" >/dev/null || (install "${peer#*:}") || echo "no ${peer%:*} here: it is not compared with" >&2
     done
@@ -120,15 +124,16 @@ fi
 # Debian's newest package of a program, from wherever this machine gets its packages; its programs go to a folder.
 newest_of() { # PACKAGE FOLDER
     local at mirror
+    # shellcheck disable=SC2016 # apt's own
     mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null | head -n 1)
     [ -n "$mirror" ] || return 1
     at=$(mktemp -d)
     mkdir -p "$at/lists/partial" "$at/cache/archives/partial" "$2"
-    echo "deb [trusted=yes] $mirror sid main" >"$at/sources.list"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" >"$at/sources.list"
     (cd "$at" && set -- "$1" "$2" -o Dir::Etc::sourcelist="$at/sources.list" -o Dir::Etc::sourceparts=/dev/null \
         -o Dir::State::lists="$at/lists" -o Dir::Cache="$at/cache" -o APT::Sandbox::User=root &&
         apt-get "${@:3}" update -q && apt-get "${@:3}" download -q "$1" && dpkg -x "$1"_*.deb out &&
-        find out -type f -perm -u+x -path '*bin/*' -exec install -t "$2" {} +) >&2
+        find out -type f -perm -u+x -path '*bin/*' -exec cp -t "$2" {} +) >&2
     rm -rf "$at"
 }
 

@@ -18,7 +18,7 @@ CLEANED=
 
 if [ "$(id -u)" -ne 0 ]; then
     echo "namespaces need root: asking sudo" >&2
-    exec sudo --preserve-env=NTM_BIN_DIR,NTM_KEEP,NTM_VARIANTS,NTM_FLOOD_S,NTM_ACTS,NTM_CELLS,NTM_DEVICES,NTM_BIG_MB,NTM_LOG,NTM_NO_DAEMONS,NTM_APART,NTM_REPEATS,NTM_PORTAL_S,NTM_DELAY_MS,NTM_OUT,NTM_TAIL,NTM_IDLE_S,NTM_SETTLE_S,NTM_BENCH_S,NTM_TUNNEL,CARGO_TARGET_DIR -- "$0" "$@"
+    exec sudo --preserve-env=NTM_BIN_DIR,NTM_KEEP,NTM_VARIANTS,NTM_FLOOD_S,NTM_ACTS,NTM_CELLS,NTM_DEVICES,NTM_BIG_MB,NTM_LOG,NTM_NO_DAEMONS,NTM_APART,NTM_REPEATS,NTM_PORTAL_S,NTM_DELAY_MS,NTM_OUT,NTM_TAIL,NTM_IDLE_S,NTM_SETTLE_S,NTM_LOAD_S,NTM_CAPTURE,NTM_ROUNDS,NTM_RATE,NTM_BENCH_S,NTM_TUNNEL,CARGO_TARGET_DIR -- "$0" "$@"
 fi
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -137,11 +137,23 @@ log_tails() {
     echo "--- all of it is in ${OUT#"$TOP"/}"
 }
 
+# Who was in it may need a moment to go.
+group_end() { # RUN
+    local group
+    for group in /sys/fs/cgroup/ntm-"$1" /sys/fs/cgroup/memory/ntm-"$1"; do
+        for _ in 1 2 3 4 5; do
+            [ -d "$group" ] || break
+            rmdir "$group" 2>/dev/null || sleep 0.2
+        done
+    done
+}
+
 cleanup() {
     [ -z "$CLEANED" ] || return 0
     CLEANED=yes
     trap '' INT TERM HUP
     world_down "$RUN"
+    group_end "$RUN"
     awk -v d="$REPORT/" 'index($2, d) == 1 { print $2 }' /proc/mounts | xargs -r umount -l
     [ -n "${NTM_KEEP:-}" ] || find "$REPORT" \( -name '*.pcap' -o -name big.bin -o -name '*.got' \) -delete
 }

@@ -36,17 +36,10 @@ up_router4() { echo "${PUBLIC4[$1]}.2"; }
 pid() { cat "$OUT/$1.pid"; }
 
 routers_up() {
-    local h s
+    local s
     inet_up
     for s in a b; do gw_net_up "$s" global; done
-    for h in laptop camera; do
-        s=${SIDE[$h]}
-        ns_add "$h"
-        link "gw-$s" "to-$h" "$h" eth0
-        on "gw-$s" ip link set "to-$h" master lan0
-        addr "$h" eth0 "${HOST4[$h]}/24"
-        on "$h" ip route add default via "${LAN4[$s]}.1"
-    done
+    fixed_hosts
     TARGET=${HOST4[camera]}
 }
 
@@ -158,6 +151,7 @@ tinc_up() {
     cp "$OUT/tinc-b/hosts/sideb" "$OUT/tinc-a/hosts/"
     for s in a b; do
         if [ "$s" = a ]; then o=b; else o=a; fi
+        # shellcheck disable=SC2016 # tinc sets it
         printf '#!/bin/sh\nip link set "$INTERFACE" up\nip route add %s.0/24 dev "$INTERFACE"\n' "${LAN4[$o]}" >"$OUT/tinc-$s/tinc-up"
         chmod +x "$OUT/tinc-$s/tinc-up"
         background "tinc-$s" "gw-$s" tincd -c "$OUT/tinc-$s" -D --pidfile="$OUT/tinc-$s.tinc-pid"

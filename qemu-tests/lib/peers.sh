@@ -11,12 +11,9 @@ LAN4[b]=192.168.2
 declare -A HOST4=([laptop]=192.168.1.10 [camera]=192.168.2.10)
 vip4() { echo "${HOST4[$1]}"; }
 
-# peers_world TOOL A_KINDS B_KINDS
-peers_world() {
+# Hosts that nobody gives an address.
+fixed_hosts() {
     local h s
-    inet_up
-    site_up a "$2"
-    site_up b "$3"
     for h in laptop camera; do
         s=${SIDE[$h]}
         ns_add "$h"
@@ -25,6 +22,14 @@ peers_world() {
         addr "$h" eth0 "${HOST4[$h]}/24"
         on "$h" ip route add default via "${LAN4[$s]}.1"
     done
+}
+
+# peers_world TOOL A_KINDS B_KINDS
+peers_world() {
+    inet_up
+    site_up a "$2"
+    site_up b "$3"
+    fixed_hosts
     "$1_up"
     wait_until 30 "laptop reaches camera by $1" on laptop ping -qc 1 -W 1 "${HOST4[camera]}"
 }

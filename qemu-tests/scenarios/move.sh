@@ -27,6 +27,7 @@ play() {
     # Played alone, it is as long as one of the worlds that `make moves` shares it among.
     [ -n "${NTM_REPEATS:-}" ] || [ "$worlds" = 1 ] || REPEATS=$(((all + worlds - 1) / worlds))
     moves_world "${2//,/ }" "${3//,/ }"
+    [ -z "${NTM_CAPTURE:-}" ] || captures laptop:eth0 camera:eth0 gw-a:any gw-b:any
     traffic_up "${options[@]}"
     repeats "$1"
     costs "${each[@]}"

@@ -58,7 +58,7 @@ shrinks() {
         # shellcheck disable=SC2086 # NODE IFACE
         for end in 'gw-a wan0' "${PLUG[a]}" 'gw-b wan0' "${PLUG[b]}"; do on ${end% *} ip link set ${end#* } mtu "$mtu"; done
         # The longest there are, both ways.
-        said=$(on laptop ping -qc 8 -i 0.1 -W 1 -s 1372 -M do "$(fqdn camera)") || true
+        said=$(on laptop ping -qc 8 -i 0.1 -W 1 -s 1372 -M 'do' "$(fqdn camera)") || true
         [[ $said == *' 0% packet loss'* ]] || fail "with an MTU of $mtu: $(sed -n '/loss/p' <<<"$said")"
     done
     wait_until 30 "the download has ended" has_no_process download

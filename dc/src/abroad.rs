@@ -314,6 +314,8 @@ impl Coordinator {
             | Message::RelayDirection(_)
             | Message::PathChallenge(_)
             | Message::PathResponse(_)
+            | Message::SizeProbe(_)
+            | Message::SizeProbeResponse(_)
             | Message::MappingProbe(_)
             | Message::MappingProbeResponse(_)
             | Message::Domains(_) => Err(Reject::WrongRole),

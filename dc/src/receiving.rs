@@ -140,6 +140,8 @@ impl Coordinator {
             | Message::RelayDirection(_)
             | Message::PathChallenge(_)
             | Message::PathResponse(_)
+            | Message::SizeProbe(_)
+            | Message::SizeProbeResponse(_)
             | Message::Domains(_)
             | Message::MappingProbeResponse(_)
             | Message::Peer(_) => Err(Reject::WrongRole),

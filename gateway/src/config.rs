@@ -25,9 +25,6 @@ pub const FILE_NAME: &str = "ntm-gateway.toml";
 pub const MAX_INTERFACE_NAME: usize = 15;
 /// The most WAN interfaces, upstream servers and the like in one list.
 const MAX_LIST: usize = 8;
-/// Leaves room in 1,500 bytes for outer IPv6 (40), UDP (8), our 32, and 20 for a carrier's own tunnel.
-const DEFAULT_MTU: u16 = 1400;
-
 /// How long a tunnel that carries nothing, or cannot, is kept at least and at most.
 const TUNNEL_LIFE: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(7 * 86_400);
@@ -68,8 +65,6 @@ pub struct Wans {
 pub struct Tunnel {
     /// Its name.
     pub interface: String,
-    /// The longest inner packet, in bytes.
-    pub mtu: u16,
     /// Whether AES-256-GCM may seal traffic, where both ends' processors have instructions for it.
     pub aes: bool,
     /// What of the kernel's help with many packets at once is used, where it has it.
@@ -232,15 +227,17 @@ fn read_tunnel(section: &Section<'_>, lan: &Lan) -> Result<Tunnel, ConfigError> 
     };
     let mtu = match section.get("mtu") {
         Some(value) => value.number(1280, 9000)?,
-        None => DEFAULT_MTU,
+        None => Limits::default().mtu,
     };
     let aes = section.get("aes").map(|value| value.boolean());
     Ok(Tunnel {
         interface: name,
-        mtu,
         aes: aes.transpose()?.unwrap_or(true),
         offload: read_offloads(section)?,
-        limits: read_limits(section)?,
+        limits: Limits {
+            mtu,
+            ..read_limits(section)?
+        },
     })
 }
 

@@ -284,6 +284,8 @@ impl Coordination {
             | Message::DirectionAck(_)
             | Message::PathChallenge(_)
             | Message::PathResponse(_)
+            | Message::SizeProbe(_)
+            | Message::SizeProbeResponse(_)
             | Message::MappingProbe(_)
             | Message::Peer(_) => return Err(Reject::UnexpectedMessage),
         }

@@ -40,6 +40,7 @@ mod peer;
 mod peers;
 mod ping;
 mod segment;
+mod too_long;
 mod translate;
 
 pub use device::LanDevice;
@@ -97,6 +98,8 @@ pub struct Setup {
 /// Bounds of every table and queue a stranger, a device or a peer could fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// Bytes of the longest inner packet: the TUN interface's MTU.
+    pub mtu: u16,
     /// LAN devices.
     pub devices: usize,
     /// Peers, each with one tunnel.
@@ -127,6 +130,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            // What Ethernet takes over IPv4.
+            mtu: 1440,
             devices: 512,
             peers: 1024,
             pairs: 16_384,
@@ -164,6 +169,13 @@ pub struct Wan {
 pub enum Output {
     /// Send this datagram from the socket `path.local`.
     Send {
+        /// The way.
+        path: Path,
+        /// The bytes.
+        datagram: Vec<u8>,
+    },
+    /// The same, and nobody may cut it on its way: one that does not fit is lost.
+    Probe {
         /// The way.
         path: Path,
         /// The bytes.

@@ -1,10 +1,12 @@
 //! A packet's way out: from the TUN interface into a tunnel.
 
+use crate::peer::LONG;
 use crate::segment::{Offload, Segments};
+use crate::too_long;
 use crate::translate::{self, Ends};
 use crate::{Gateway, Output, Reject};
 use ntm_proto::ip::Ipv4View;
-use ntm_proto::wire::HEADER_LEN;
+use ntm_proto::wire::{HEADER_LEN, TAG_LEN};
 use ntm_proto::{Forward, Path};
 use std::net::Ipv4Addr;
 use std::time::Instant;
@@ -107,6 +109,7 @@ impl Gateway {
                 if let Some((path, length)) = self.seal_pieces(slot, &pieces, out, now)? {
                     handled.forward = Forward::Udp(path);
                     handled.length = length;
+                    self.tell_too_long(slot, packet, length - HEADER_LEN - TAG_LEN, now);
                 }
                 self.peers.hasten(slot, now);
             }
@@ -122,6 +125,28 @@ impl Gateway {
             }
         }
         Ok(handled)
+    }
+
+    /// The kernel sent the datagrams of a train by `path` one by one, `each` bytes long: they may be too long for the
+    /// first link.
+    pub fn train_was_cut(&mut self, path: Path, each: usize, now: Instant) {
+        let peers = self.peers.iter_mut();
+        peers.for_each(|peer| peer.doubt_size(path, each, now));
+    }
+
+    /// A packet has left that is `length` bytes long in its tunnel, or several: if that is more than goes through whole,
+    /// its device is told.
+    fn tell_too_long(&mut self, slot: usize, packet: &[u8], length: usize, now: Instant) {
+        if length <= LONG || !too_long::concerns(packet) {
+            return;
+        }
+        let mtu = self
+            .peers
+            .get(slot)
+            .and_then(|peer| peer.too_long(length, now));
+        if let Some(answer) = mtu.and_then(|mtu| too_long::answer(packet, mtu)) {
+            self.output.push_back(Output::Deliver(answer));
+        }
     }
 
     fn route(&self, ours: Ipv4Addr, seen: Ipv4Addr) -> Route {

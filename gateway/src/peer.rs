@@ -18,6 +18,7 @@ mod recent;
 mod record;
 mod rhythm;
 mod search;
+mod size;
 mod standby;
 mod traffic;
 mod waiting;
@@ -41,10 +42,12 @@ use ntm_proto::key::PublicKey;
 use ntm_proto::message::{Message, RouteDirection, Why};
 use ntm_proto::wire::{HEADER_LEN, Kind};
 use recent::Recent;
+use size::Size;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+pub(crate) use size::LONG;
 pub(crate) use traffic::{Opened, Traffic};
 pub(crate) use waiting::Waiting;
 pub(crate) use watch::Watch;
@@ -85,6 +88,7 @@ pub(crate) struct Peer {
     /// Packets, translated, until there is a way.
     waiting: Waiting,
     recent: Recent,
+    size: Size,
     moving: Moving,
     /// When the ways over our several WANs were last compared.
     compared: Option<Instant>,
@@ -124,6 +128,7 @@ impl Peer {
             cookie: None,
             waiting: Waiting::new(env.hold),
             recent: Recent::new(env.resend),
+            size: Size::default(),
             moving: Moving::default(),
             compared: has_several(env).then_some(now),
             announced: false,
@@ -303,6 +308,7 @@ impl Peer {
                 .and_then(|way| way.rtt)
                 .map(|rtt| rtt.as_secs_f64() * 1e3),
             age_s: self.keys.age(now),
+            mtu: self.longest(),
             cipher: self.keys.cipher().map(|cipher| cipher.name().to_owned()),
             heard_s: self.watch.heard.map(|at| now.duration_since(at).as_secs()),
             sent: self.traffic.sent,
@@ -379,7 +385,11 @@ impl Peer {
         {
             // What happens on another way tells nothing of the one in use, and nobody answers an answer.
             let in_use = self.paths.active_path().is_none_or(|active| active == path);
-            if in_use && matches!(message, Message::PathResponse(_)) {
+            let is_answer = matches!(
+                message,
+                Message::PathResponse(_) | Message::SizeProbeResponse(_)
+            );
+            if in_use && is_answer {
                 self.watch.replied(now);
             } else if in_use {
                 self.watch.sent(now);

@@ -84,6 +84,8 @@ pub struct TunnelStatus {
     pub rtt_ms: Option<f64>,
     /// Seconds since the keys in use were made.
     pub age_s: u64,
+    /// Bytes of the longest packet that need not be cut on its way, as far as known.
+    pub mtu: Option<u16>,
     /// What seals the traffic; `None`: there are no keys.
     pub cipher: Option<String>,
     /// Seconds since something authentic came from the other end.

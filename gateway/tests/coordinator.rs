@@ -101,7 +101,9 @@ impl World {
     fn run(&mut self) {
         while let Some(output) = self.gateway.poll_output() {
             match output {
-                Output::Send { path, datagram } => self.hear(path, &datagram),
+                Output::Send { path, datagram } | Output::Probe { path, datagram } => {
+                    self.hear(path, &datagram)
+                }
                 Output::Answer { query, result } => self.answers.push((query, result)),
                 Output::Domains(domains) => self.domains.push(domains),
                 Output::Deliver(_) | Output::Pong { .. } | Output::Event(_) => {}

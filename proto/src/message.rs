@@ -65,6 +65,10 @@ pub enum Message {
     MappingProbe(MappingProbe),
     /// DC to gateway: here.
     MappingProbeResponse(MappingProbeResponse),
+    /// Gateway to gateway: say if this arrives, long as it is: it is padded, and nobody may cut it.
+    SizeProbe(SizeProbe),
+    /// Gateway to gateway: it did.
+    SizeProbeResponse(SizeProbe),
     /// DC to gateway: names in these domains are worth a Direction Request.
     Domains(Domains),
     /// DC to the DC of another domain.
@@ -281,6 +285,13 @@ pub struct PathResponse {
     pub standing: Standing,
 }
 
+/// A probe of how long a datagram may be (RFC 8899), and the answer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SizeProbe {
+    /// Random; the answer has the same.
+    pub token: u64,
+}
+
 /// The other domains this one trusts. Replaces what was said before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Domains {
@@ -362,6 +373,8 @@ impl Message {
             Self::Peer(m) => m.put_as(17, w),
             Self::MappingProbe(m) => m.put_as(18, w),
             Self::MappingProbeResponse(m) => m.put_as(19, w),
+            Self::SizeProbe(m) => m.put_as(20, w),
+            Self::SizeProbeResponse(m) => m.put_as(21, w),
         }
         bytes
     }
@@ -390,6 +403,8 @@ impl Message {
             17 => Self::Peer(Field::get(r)?),
             18 => Self::MappingProbe(Field::get(r)?),
             19 => Self::MappingProbeResponse(Field::get(r)?),
+            20 => Self::SizeProbe(Field::get(r)?),
+            21 => Self::SizeProbeResponse(Field::get(r)?),
             _ => return Err(DecodeError::Unknown),
         })
     }
@@ -482,6 +497,7 @@ codec::fields!(PathResponse {
     observed,
     standing
 });
+codec::fields!(SizeProbe { token });
 codec::fields!(Identity {
     node,
     name,

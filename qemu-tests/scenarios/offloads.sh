@@ -21,6 +21,7 @@ play() {
     carries "car's WAN has no offload"
     figure driver_without true
     shrinks
+    narrow
 }
 
 # The side's gateway starts anew with another list.
@@ -51,14 +52,13 @@ carries() { # WHAT
 
 # Narrower cables under a download: trains do not fit, single datagrams are cut, nothing ends.
 shrinks() {
-    local mtu end said
+    local mtu said
     background download laptop curl -sS --fail --limit-rate 2M -o "$OUT/laptop.got" "http://$(fqdn camera)/big.bin"
     sleep 0.6
     for mtu in 1300 1500 1280 1500; do
-        # shellcheck disable=SC2086 # NODE IFACE
-        for end in 'gw-a wan0' "${PLUG[a]}" 'gw-b wan0' "${PLUG[b]}"; do on ${end% *} ip link set ${end#* } mtu "$mtu"; done
-        # The longest there are, both ways.
-        said=$(on laptop ping -qc 8 -i 0.1 -W 1 -s 1372 -M 'do' "$(fqdn camera)") || true
+        cables "$mtu"
+        # Long ones, both ways.
+        said=$(on laptop ping -qc 8 -i 0.1 -W 1 -s 1372 -M dont "$(fqdn camera)") || true
         [[ $said == *' 0% packet loss'* ]] || fail "with an MTU of $mtu: $(sed -n '/loss/p' <<<"$said")"
     done
     wait_until 30 "the download has ended" has_no_process download
@@ -66,6 +66,39 @@ shrinks() {
     say "the download came through narrower WANs, bit for bit"
     figure mtu_changes 4
 }
+
+cables() { # MTU
+    local end
+    # shellcheck disable=SC2086 # NODE IFACE
+    for end in 'gw-a wan0' "${PLUG[a]}" 'gw-b wan0' "${PLUG[b]}"; do on ${end% *} ip link set ${end#* } mtu "$1"; done
+}
+
+# Gateways that begin on narrow cables find out, and their devices hear of it.
+narrow() {
+    local said cut
+    cables 1320
+    again a '"tun", "send", "receive"'
+    again b '"tun", "send", "receive"'
+    wait_until 20 "laptop finds camera" resolves laptop "$(fqdn camera)"
+    first_words laptop camera
+    download laptop camera
+    wait_until 5 "home's gateway knows how long packets may be" longest_is b 1260
+    said=$(on laptop ping -c 5 -i 0.3 -W 1 -s 1372 -M 'do' "$(fqdn camera)" 2>&1) || true
+    [[ $said =~ mtu\ ?=\ ?1260 ]] || fail "laptop is not told how long packets may be: $said"
+    cut=$(pieces)
+    download laptop camera
+    cut=$(($(pieces) - cut))
+    figure pieces "$cut"
+    # Of more than 12,000 packets.
+    [ "$cut" -lt 100 ] || fail "home's router goes on cutting: $cut pieces"
+    say "the devices know of 1260 bytes"
+}
+
+# What home's router has cut datagrams into.
+pieces() { on gw-b nstat -asz IpFragCreates | awk '/IpFragCreates/ { print $2 }'; }
+
+# longest_is SIDE BYTES: the longest packet that need not be cut, as `tunnels` says.
+longest_is() { [ "$(tunnel "$1" mtu)" = "$2" ]; }
 
 has_no_process() { ! kill -0 "$(cat "$OUT/$1.pid")"; }
 

@@ -254,7 +254,9 @@ impl World {
         while let Some(output) = self.sites[number].machine.poll_output() {
             self.watch.outputs += 1;
             match output {
-                Output::Send { path, datagram } => self.transmit(node, path, datagram),
+                Output::Send { path, datagram } | Output::Probe { path, datagram } => {
+                    self.transmit(node, path, datagram)
+                }
                 Output::Deliver(packet) => self.arrived_on_lan(number, &packet),
                 Output::Domains(_) => {}
                 Output::Answer { query, result } => self.answered(number, query, result),

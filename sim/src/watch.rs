@@ -392,8 +392,30 @@ impl World {
         });
     }
 
+    /// Whether this tells a device that its packets are too long: only one that sent such a packet may hear it, and no
+    /// network is as narrow as to ask for less than RFC 8200 section 5.
+    fn is_word_of_length(&mut self, number: usize, packet: &[u8]) -> bool {
+        if packet.get(9) != Some(&1) || packet.get(20..22) != Some(&[3, 4]) || packet.len() < 56 {
+            return false;
+        }
+        let mtu = u16::from_be_bytes([packet[26], packet[27]]);
+        let quoted = &packet[28..];
+        let mut devices = self.sites[number].devices.iter();
+        let is_its = devices.any(|device| device.lan.address.octets() == quoted[12..16]);
+        let length = u16::from_be_bytes([quoted[2], quoted[3]]);
+        if !is_its || packet[16..20] != quoted[12..16] || length <= mtu || mtu < 1200 {
+            self.fail(format!(
+                "GW{number} tells somebody of {mtu} bytes for {length}"
+            ));
+        }
+        true
+    }
+
     pub(crate) fn arrived_on_lan(&mut self, number: usize, packet: &[u8]) {
         self.watch.outputs += 1;
+        if self.is_word_of_length(number, packet) {
+            return;
+        }
         let (source, target, serial) = match read(packet) {
             Ok(read) => read,
             Err(what) => return self.fail(format!("GW{number} delivers a packet that is {what}")),

@@ -60,7 +60,7 @@ fn gateway(text: &str) -> Option<String> {
         };
         assert_eq!(config.validate(), Ok(()));
     }
-    assert!((1280..=9000).contains(&config.tunnel.mtu) && config.wan.port != 0);
+    assert!((1280..=9000).contains(&config.tunnel.limits.mtu) && config.wan.port != 0);
     None
 }
 

@@ -133,6 +133,7 @@ impl World for Car {
             instance: [1; 8],
             aes: true,
             limits: Limits {
+                mtu: 1440,
                 devices: 6,
                 peers: 4,
                 pairs: 16,

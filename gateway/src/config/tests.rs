@@ -32,7 +32,7 @@ fn the_example_is_valid_and_says_the_defaults() {
     assert_eq!(dhcp.first, Ipv4Addr::new(192, 168, 1, 100));
     assert_eq!(dhcp.last, Ipv4Addr::new(192, 168, 1, 249));
     assert_eq!(dhcp.lease_time, Duration::from_secs(43_200));
-    assert_eq!((config.wan.port, config.tunnel.mtu), (4750, 1400));
+    assert_eq!((config.wan.port, config.tunnel.limits.mtu), (4750, 1440));
     assert_eq!(config.tunnel.interface, "ntm0");
     // What is commented out in the example is the default, too.
     let all: String = EXAMPLE

@@ -303,6 +303,8 @@ impl Coordination {
             | Message::PathChallenge(_)
             | Message::PathResponse(_)
             | Message::Domains(_)
+            | Message::SizeProbe(_)
+            | Message::SizeProbeResponse(_)
             | Message::MappingProbe(_)
             | Message::MappingProbeResponse(_)
             | Message::Peer(_) => None,

@@ -34,6 +34,8 @@ impl Gateway {
                 | Message::DirectionAck(_)
                 | Message::PathChallenge(_)
                 | Message::PathResponse(_)
+                | Message::SizeProbe(_)
+                | Message::SizeProbeResponse(_)
                 | Message::MappingProbe(_)
                 | Message::MappingProbeResponse(_)
                 | Message::Peer(_) => self.note(&message, now),

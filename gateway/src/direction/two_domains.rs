@@ -192,6 +192,7 @@ fn answers(gateway: &mut Gateway) -> Vec<(u64, Result<Identity, Unresolved>)> {
         .filter_map(|output| match output {
             Output::Answer { query, result } => Some((query, result)),
             Output::Send { .. }
+            | Output::Probe { .. }
             | Output::Deliver(_)
             | Output::Pong { .. }
             | Output::Domains(_)
@@ -239,7 +240,9 @@ fn a_ping_by_a_name_of_another_domain_is_answered() {
     let mut report = None;
     while let Some(output) = pair.ends[0].poll_output() {
         match output {
-            Output::Send { path, datagram } => pair.carry(1, path, &datagram),
+            Output::Send { path, datagram } | Output::Probe { path, datagram } => {
+                pair.carry(1, path, &datagram)
+            }
             Output::Pong { result, .. } => report = Some(result),
             Output::Deliver(_) | Output::Answer { .. } | Output::Domains(_) | Output::Event(_) => {}
         }
@@ -473,6 +476,7 @@ fn the_other_domains_replace_each_other_and_never_include_ours() {
             .filter_map(|output| match output {
                 Output::Domains(domains) => Some(domains),
                 Output::Send { .. }
+                | Output::Probe { .. }
                 | Output::Deliver(_)
                 | Output::Answer { .. }
                 | Output::Pong { .. }

@@ -92,6 +92,10 @@ impl Peer {
                     self.compare(env, now);
                 }
             }
+            Message::SizeProbe(probe) => {
+                self.send(&Message::SizeProbeResponse(*probe), path, env, now);
+            }
+            Message::SizeProbeResponse(probe) => self.size_answered(probe.token, env, now),
             Message::RegistrationRequest(_)
             | Message::RelayRegistration(_)
             | Message::RegistrationResponse(_)

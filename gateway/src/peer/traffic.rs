@@ -1,5 +1,6 @@
 //! Packets through the tunnel: sealed, opened, counted, and held while there is no way yet.
 
+use super::size::LONG;
 use super::waiting::{Turn, Waiting, tcp_tag};
 use super::{Peer, RelayEnd};
 use crate::peers::Env;
@@ -191,6 +192,7 @@ impl Peer {
         }
         self.recent.keep(sealed, tcp, limits.resend, now);
         self.traffic.sent += inner as u64;
+        self.size.is_wanted |= inner > LONG;
         self.watch.sent(now);
         Ok(())
     }

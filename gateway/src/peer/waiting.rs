@@ -117,10 +117,11 @@ impl Waiting {
         self.packets.len() > if count_left { 0 } else { self.left }
     }
 
-    /// Whether a packet of the TCP connection with this tag waits.
+    /// Whether a packet of the TCP connection with this tag waits that has not left.
     pub(crate) fn has(&self, tag: u32) -> bool {
-        let is_it = |flow: &Flow| flow.protocol == TCP && flow.tag() == tag;
-        self.costs.keys().any(is_it)
+        let is_its = |flow: &Flow| flow.protocol == TCP && flow.tag() == tag;
+        let mut held = self.packets.iter();
+        held.any(|held| !held.has_left() && is_its(&held.flow))
     }
 
     /// How many there are that have not left.

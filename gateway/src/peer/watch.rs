@@ -75,6 +75,11 @@ impl Watch {
         self.unanswered_since.get_or_insert(now);
     }
 
+    /// When what is due was last looked at.
+    pub(super) fn checked(&self) -> Instant {
+        self.checked
+    }
+
     /// Something left that nobody will answer.
     pub(crate) fn replied(&mut self, now: Instant) {
         self.last_sent = now;
@@ -188,6 +193,7 @@ impl Peer {
         self.try_direct(env, now);
         self.watch_standby(env, now);
         self.probe(env, now);
+        self.find_size(env, now);
     }
 
     /// When [`Self::handle_timeout`] is due.
@@ -226,6 +232,7 @@ impl Peer {
             self.trial_due(),
             self.relay_due(),
             self.standby_due(),
+            self.size_due(),
         ]
         .into_iter()
         .flatten()

@@ -12,5 +12,6 @@ mod net;
 mod packets;
 mod routes;
 mod scenarios;
+mod sizes;
 mod trains;
 mod world;

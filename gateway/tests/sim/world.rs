@@ -441,7 +441,9 @@ impl World {
         while let Some(output) = self.sites.get_mut(&number).unwrap().gateway.poll_output() {
             let site = self.sites.get_mut(&number).unwrap();
             match output {
-                Output::Send { path, datagram } => self.transmit(number, path, datagram),
+                Output::Send { path, datagram } | Output::Probe { path, datagram } => {
+                    self.transmit(number, path, datagram)
+                }
                 Output::Deliver(packet) => site.delivered.push(packet),
                 Output::Answer { query, result } => {
                     assert!(

@@ -125,6 +125,8 @@ fn samples() -> Vec<Message> {
             mapping: Mapping::Dependent,
             next: 100,
         }),
+        Message::SizeProbe(SizeProbe { token: 7 }),
+        Message::SizeProbeResponse(SizeProbe { token: 8 }),
         Message::MappingProbe(MappingProbe {
             request,
             also: Some(address),

@@ -11,7 +11,7 @@ impl Car {
                 rounds += 1;
                 assert!(rounds < 5000, "the world spins");
                 match output {
-                    Output::Send { path, datagram } => {
+                    Output::Send { path, datagram } | Output::Probe { path, datagram } => {
                         sent.push((path.remote, datagram.len()));
                         self.deliver(path.remote, &datagram);
                     }

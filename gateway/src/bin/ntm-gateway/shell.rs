@@ -202,6 +202,10 @@ impl Shell {
                     self.send_train();
                     self.ways.sockets.send(path, &datagram);
                 }
+                Output::Probe { path, datagram } => {
+                    self.send_train();
+                    self.ways.sockets.send_whole(path, &datagram);
+                }
                 Output::Deliver(packet) => {
                     self.deliver();
                     self.tun.send(&packet);

@@ -147,7 +147,7 @@ async fn create(config: &Tunnel) -> Result<AsyncDevice> {
     loop {
         let made = DeviceBuilder::new()
             .name(&config.interface)
-            .mtu(config.mtu)
+            .mtu(config.limits.mtu)
             .enable(false)
             .offload(offload)
             .build_async();

@@ -3,22 +3,23 @@
 //! A peer may be on our own LAN: the car's router that came home. It knows our WAN's address, and what it sends there
 //! comes in by the LAN, where a socket tied to the WAN hears nothing. So each IPv4 socket has a twin there.
 
+mod open;
+
 use crate::wan::WanInterface;
-use anyhow::Result;
 use ipnet::Ipv4Net;
 use ntm_gateway::Wan;
 use ntm_gateway::config::Offloads;
 use ntm_proto::Path;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use open::{may_be_cut, open};
+use socket2::SockRef;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::AsRawFd;
 use std::task::{self, Poll};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tracing::{debug, info, trace, warn};
+use tracing::{debug, trace, warn};
 use udp_trains::{Left, Received, Refused};
 
 /// Room for what arrives while we are busy, and for what the link does not take at once: some ten trains each.
@@ -236,6 +237,34 @@ impl Sockets {
         Ok((train, path))
     }
 
+    fn bound_to(&self, path: Path) -> Option<&Bound> {
+        // A WAN within the LAN's range is a muddle in which only the WAN can be meant.
+        let inner = self.lan.holds(path.remote) && !self.lan.holds(path.local);
+        let fits = |bound: &&Bound| match path.local.ip().is_unspecified() {
+            true => bound.role == Role::Main && bound.local.is_ipv4() == path.remote.is_ipv4(),
+            false => bound.local == path.local && (bound.role == Role::Inner) == inner,
+        };
+        let found = self.bound.iter().find(fits);
+        if found.is_none() {
+            debug!(local = %path.local, remote = %path.remote, "no such socket");
+        }
+        found
+    }
+
+    /// Sends a datagram that nobody may cut on its way. One that does not fit is lost; that is what it is for.
+    pub(crate) fn send_whole(&self, path: Path, datagram: &[u8]) {
+        let Some(bound) = self.bound_to(path) else {
+            return;
+        };
+        let socket = SockRef::from(&bound.socket);
+        let is_v4 = path.remote.is_ipv4();
+        let sent = may_be_cut(&socket, is_v4, false)
+            .and_then(|()| socket.send_to(datagram, &path.remote.into()).map(drop));
+        if let Err(error) = sent.and(may_be_cut(&socket, is_v4, true)) {
+            trace!(%error, remote = %path.remote, length = datagram.len(), "not sent whole");
+        }
+    }
+
     /// Sends a datagram, see [`Self::send_train`].
     pub(crate) fn send(&self, path: Path, datagram: &[u8]) {
         self.send_train(path, datagram, datagram.len());
@@ -243,23 +272,20 @@ impl Sockets {
 
     /// Sends datagrams, `each` bytes long but the last, from the socket `path.local`, or from the best WAN's if that is
     /// unspecified. What the kernel does not take is lost, as on any network: waiting for one WAN would hold up the others.
-    pub(crate) fn send_train(&self, path: Path, train: &[u8], each: usize) {
-        // A WAN within the LAN's range is a muddle in which only the WAN can be meant.
-        let inner = self.lan.holds(path.remote) && !self.lan.holds(path.local);
-        let fits = |bound: &&Bound| match path.local.ip().is_unspecified() {
-            true => bound.role == Role::Main && bound.local.is_ipv4() == path.remote.is_ipv4(),
-            false => bound.local == path.local && (bound.role == Role::Inner) == inner,
-        };
-        let Some(bound) = self.bound.iter().find(fits) else {
-            debug!(local = %path.local, remote = %path.remote, "no such socket");
-            return;
+    /// Whether they left as they should, many at a time.
+    pub(crate) fn send_train(&self, path: Path, train: &[u8], each: usize) -> bool {
+        let Some(bound) = self.bound_to(path) else {
+            return true;
         };
         // Past tokio's readiness, which is not known for a new socket: the first datagram on a new WAN is the one
         // that must not be lost.
         let socket = SockRef::from(&bound.socket);
         match udp_trains::send(&socket, path.remote, train, each, bound.cuts) {
             Ok(Left::Whole) => {}
-            Ok(Left::OneByOne) => trace!(remote = %path.remote, each, "a train left one by one"),
+            Ok(Left::OneByOne) => {
+                trace!(remote = %path.remote, each, "a train left one by one");
+                return false;
+            }
             Err(Refused { error, count }) => {
                 debug!(%error, local = %bound.local, remote = %path.remote, each, count, "not sent");
                 if is_about_the_wan(&error) {
@@ -268,6 +294,7 @@ impl Sockets {
                 }
             }
         }
+        true
     }
 }
 
@@ -292,71 +319,6 @@ fn index_of(interface: &str) -> u32 {
     let path = format!("/sys/class/net/{interface}/ifindex");
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.trim().parse().unwrap_or(0)
-}
-
-fn open(wan: &WanKey, address: SocketAddr, role: Role, offload: Offloads) -> Result<Bound> {
-    let domain = if address.is_ipv4() {
-        Domain::IPV4
-    } else {
-        Domain::IPV6
-    };
-    let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    } else {
-        fragment_freely(&socket)?;
-    }
-    socket.bind_device(Some(wan.name.as_bytes()))?;
-    // One that only measures needs none.
-    if role != Role::Spare {
-        udp_trains::reserve(SockRef::from(&socket), BUFFER);
-    }
-    if let Err(error) = socket.bind(&address.into()) {
-        if error.kind() != io::ErrorKind::AddrInUse {
-            return Err(error.into());
-        }
-        info!(
-            "UDP port {} on {} is taken; using another one",
-            address.port(),
-            address.ip()
-        );
-        socket.bind(&SocketAddr::new(address.ip(), 0).into())?;
-    }
-    if offload.receive && role != Role::Spare {
-        udp_trains::join(SockRef::from(&socket), true);
-    }
-    let socket = UdpSocket::from_std(socket.into())?;
-    let local = socket.local_addr()?;
-    Ok(Bound {
-        wan: wan.clone(),
-        local,
-        role,
-        cuts: offload.send && udp_trains::cuts(SockRef::from(&socket)),
-        socket,
-    })
-}
-
-/// Lets routers cut our IPv4 datagrams where a link is narrow (RFC 791): where ICMP is filtered, as carriers do,
-/// datagrams that must not be cut vanish without a word.
-fn fragment_freely(socket: &Socket) -> io::Result<()> {
-    let value: libc::c_int = libc::IP_PMTUDISC_DONT;
-    let length = libc::socklen_t::try_from(size_of_val(&value)).expect("an int's size fits");
-    // SAFETY: the pointer and length are those of `value`, which outlives the call; the kernel only reads it.
-    #[expect(unsafe_code, reason = "no safe wrapper for this socket option")]
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_IP,
-            libc::IP_MTU_DISCOVER,
-            std::ptr::from_ref(&value).cast(),
-            length,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
 }
 
 /// Where a socket that sends from anywhere is bound.

@@ -82,9 +82,11 @@ impl Shell {
 
     fn send(&mut self, leaving: Leaving) {
         let bytes = &self.train.bytes[..leaving.length];
-        self.ways
-            .sockets
-            .send_train(leaving.path, bytes, leaving.each);
+        let sockets = &self.ways.sockets;
+        let (path, each) = (leaving.path, leaving.each);
+        if !sockets.send_train(path, bytes, each) {
+            self.gateway.train_was_cut(path, each, Instant::now());
+        }
         self.train.left(leaving);
     }
 

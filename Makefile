@@ -101,9 +101,8 @@ bench-scale: ## a thousand tunnels and a hundred thousand flows on one gateway: 
 # One scenario on release daemons.
 bench-idle: ## [NTM_IDLE_S=300] wake-ups and WAN bytes of a gateway that nobody uses
 bench-cold: ## [NTM_REPEATS=9] from a name that nobody has asked for to the first answer, in round trips
-bench-relay: ## [NTM_ROUNDS=5] what the relay costs, next to the kernel's own forwarding
 bench-memory: ## [NTM_LOAD_S=10] 50 devices and 10 tunnels in a cgroup of 64 MiB: idle, under load, in an outage
-bench-idle bench-cold bench-relay bench-memory:
+bench-idle bench-cold bench-memory:
 	@qemu-tests/bootstrap.sh --load
 	@$(CARGO) build --quiet -p ntm-link --bins
 	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
@@ -118,4 +117,4 @@ clean: ## removes what was built, and worlds left over
 	$(CARGO) clean
 	rm -rf qemu-tests/out
 
-.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size bench-aead check fuzz bench-datapath bench-scale bench-idle bench-cold bench-relay bench-memory bench-icount clean
+.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size bench-aead check fuzz bench-datapath bench-scale bench-idle bench-cold bench-memory bench-icount clean

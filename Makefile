@@ -73,9 +73,6 @@ build: ## the daemons, release
 size: ## [T='TARGET...'] what the gateway takes on each router CPU, by crate, and its budget (minutes for each CPU)
 	@cross/size.sh $(T)
 
-bench-aead: ## [T='TARGET...'] ChaCha20-Poly1305 on each router CPU, by three implementations: bytes and nanoseconds
-	@cross/aead.sh $(T)
-
 check: ## format, lints, licences, documentation: all without a warning
 	@qemu-tests/bootstrap.sh
 	$(CARGO) fmt --all --check
@@ -117,4 +114,4 @@ clean: ## removes what was built, and worlds left over
 	$(CARGO) clean
 	rm -rf qemu-tests/out
 
-.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size bench-aead check fuzz bench-datapath bench-scale bench-idle bench-cold bench-memory bench-icount clean
+.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size check fuzz bench-datapath bench-scale bench-idle bench-cold bench-memory bench-icount clean

@@ -137,23 +137,11 @@ log_tails() {
     echo "--- all of it is in ${OUT#"$TOP"/}"
 }
 
-# Who was in it may need a moment to go.
-group_end() { # RUN
-    local group
-    for group in /sys/fs/cgroup/ntm-"$1" /sys/fs/cgroup/memory/ntm-"$1"; do
-        for _ in 1 2 3 4 5; do
-            [ -d "$group" ] || break
-            rmdir "$group" 2>/dev/null || sleep 0.2
-        done
-    done
-}
-
 cleanup() {
     [ -z "$CLEANED" ] || return 0
     CLEANED=yes
     trap '' INT TERM HUP
     world_down "$RUN"
-    group_end "$RUN"
     awk -v d="$REPORT/" 'index($2, d) == 1 { print $2 }' /proc/mounts | xargs -r umount -l
     [ -n "${NTM_KEEP:-}" ] || find "$REPORT" \( -name '*.pcap' -o -name big.bin -o -name '*.got' \) -delete
 }

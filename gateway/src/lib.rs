@@ -32,6 +32,7 @@ mod datagram;
 mod direction;
 mod early;
 mod handover;
+mod limits;
 mod outside;
 mod packet;
 mod pairs;
@@ -44,6 +45,7 @@ mod too_long;
 mod translate;
 
 pub use device::LanDevice;
+pub use limits::Limits;
 pub use packet::Handled;
 pub use segment::Offload;
 
@@ -64,7 +66,7 @@ use peers::Peers;
 use ping::Pings;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What a gateway must know to start.
 #[derive(Clone)]
@@ -93,59 +95,6 @@ pub struct Setup {
     pub aes: bool,
     /// How much it holds.
     pub limits: Limits,
-}
-
-/// Bounds of every table and queue a stranger, a device or a peer could fill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of the longest inner packet: the TUN interface's MTU.
-    pub mtu: u16,
-    /// LAN devices.
-    pub devices: usize,
-    /// Peers, each with one tunnel.
-    pub peers: usize,
-    /// Pairs of a device of ours and a remote device.
-    pub pairs: usize,
-    /// Devices of other domains that have an address here.
-    pub aliases: usize,
-    /// Direction Requests without an answer yet.
-    pub directions: usize,
-    /// Packets that wait for one direction.
-    pub waiting_packets: usize,
-    /// Bytes that all tunnels and questions together keep for later: a third for what waits, the rest for what may have to
-    /// be sent again. Beside it there is room for the few packets that came before the DC's word on them.
-    pub memory: usize,
-    /// Bytes of packets that wait for a way of one tunnel.
-    pub hold: usize,
-    /// DNS questions and pings without an answer yet.
-    pub questions: usize,
-    /// Bytes of what was sent last that each tunnel with traffic keeps, to send them again when a way dies; 0: none.
-    pub resend: usize,
-    /// How long a tunnel without traffic is kept.
-    pub idle: Duration,
-    /// How long a tunnel whose other end cannot be reached is kept: sessions survive an outage of that length.
-    pub outage: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            // What Ethernet takes over IPv4.
-            mtu: 1440,
-            devices: 512,
-            peers: 1024,
-            pairs: 16_384,
-            aliases: 4096,
-            directions: 256,
-            waiting_packets: 32,
-            memory: 6 << 20,
-            hold: 64 << 10,
-            questions: 256,
-            resend: 256 << 10,
-            idle: Duration::from_secs(900),
-            outage: Duration::from_secs(900),
-        }
-    }
 }
 
 /// One WAN interface with the sockets the shell has bound on it.

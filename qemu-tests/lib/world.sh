@@ -147,9 +147,9 @@ ns_kill() {
     [ -z "$pids" ] || kill -KILL $pids 2>/dev/null || true
 }
 
-# world_down RUN: ends every process in the run's namespaces, then the namespaces.
+# world_down RUN: ends every process in the run's namespaces, then the namespaces, and the group of processes if it has one.
 world_down() {
-    local n pids
+    local n pids group
     for n in /run/netns/ntm-"$1"-*; do
         [ -e "$n" ] || continue
         n=${n##*/}
@@ -160,6 +160,13 @@ world_down() {
             [ -z "$pids" ] || kill -KILL $pids 2>/dev/null || true
         done
         ip netns del "$n" 2>/dev/null || true
+    done
+    for group in /sys/fs/cgroup/ntm-"$1" /sys/fs/cgroup/memory/ntm-"$1"; do
+        # Who was in it may need a moment to go.
+        for _ in 1 2 3 4 5; do
+            [ -d "$group" ] || break
+            rmdir "$group" 2>/dev/null || sleep 0.2
+        done
     done
     rm -rf "/etc/netns/ntm-$1-"*
     rmdir /etc/netns 2>/dev/null || true

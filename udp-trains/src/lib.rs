@@ -106,6 +106,23 @@ pub fn reserve(socket: SockRef<'_>, bytes: usize) {
     set(&socket, libc::SOL_SOCKET, libc::SO_SNDBUF, value);
 }
 
+/// Lets datagrams be cut where a link is narrow, or not: over IPv4 by routers (RFC 791), over IPv6 by our kernel. Where ICMP is
+/// filtered, as carriers do, datagrams that must not be cut vanish without a word. Whether it is so now.
+pub fn may_be_cut(socket: SockRef<'_>, is_v4: bool, may: bool) -> bool {
+    let (level, name) = match is_v4 {
+        true => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER),
+        false => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER),
+    };
+    let value = match (is_v4, may) {
+        (true, true) => libc::IP_PMTUDISC_DONT,
+        (false, true) => libc::IPV6_PMTUDISC_WANT,
+        // What the kernel has heard of the path is not asked.
+        (true, false) => libc::IP_PMTUDISC_PROBE,
+        (false, false) => libc::IPV6_PMTUDISC_PROBE,
+    };
+    set(&socket, level, name, value)
+}
+
 /// Sends a train of datagrams, `each` bytes long; `whole`: in as few calls as can be, if the socket [`cuts`]. One that the
 /// kernel does not take is dropped, and keeps no other back, unless there is no room for any ([`io::ErrorKind::WouldBlock`]).
 pub fn send(

@@ -24,6 +24,8 @@ pub(crate) const LONG: usize = 1200;
 const FIRST: usize = 2;
 /// A probe may be lost for other reasons.
 const ROUNDS: u32 = 3;
+/// Rounds in which only what is known is tried, and what would be more.
+const CONFIRMING: u32 = 2;
 /// When it is looked at again, if long packets go on. RFC 8899 section 5.1.1 has ten minutes, for those who only want to know
 /// whether more has become possible; where ours are cut nobody would tell us.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
@@ -70,7 +72,9 @@ impl Size {
     /// The lengths that the next round tries, if there is one: at most `most`.
     fn next_round(&mut self, most: u16, pace: Duration, now: Instant) -> Vec<u16> {
         self.most = most;
-        if self.found == Some(most) || self.rounds >= ROUNDS {
+        let is_confirmed =
+            self.rounds >= CONFIRMING && self.found.is_some_and(|it| Some(it) == self.known);
+        if self.found == Some(most) || is_confirmed || self.rounds >= ROUNDS {
             let found = self.found.take().or(self.known);
             // What is doubted over and over without reason is doubted ever more seldom.
             self.rest = if found == self.known {
@@ -88,11 +92,27 @@ impl Size {
         }
         let shorter = LENGTHS.into_iter().filter(|length| *length < most);
         let longer = |length: &u16| self.found.is_none_or(|found| *length > found);
-        let all = [most].into_iter().chain(shorter).filter(longer);
-        let count = if self.rounds == 0 { FIRST } else { usize::MAX };
+        let all: Vec<u16> = [most].into_iter().chain(shorter).collect();
+        let next = self
+            .known
+            .filter(|_| self.rounds < CONFIRMING)
+            .map(|known| {
+                let more = all.iter().copied().filter(|length| *length > known).min();
+                [Some(most), more, Some(known)]
+            });
+        let count = if self.rounds == 0 && next.is_none() {
+            FIRST
+        } else {
+            usize::MAX
+        };
+        let is_next = |length: &u16| next.is_none_or(|next| next.contains(&Some(*length)));
         self.rounds += 1;
         self.next = Some(now + pace);
-        all.take(count).collect()
+        all.into_iter()
+            .filter(longer)
+            .filter(is_next)
+            .take(count)
+            .collect()
     }
 
     /// A probe arrived. Whether the search may be over with it.
@@ -234,7 +254,11 @@ mod tests {
 
     /// Searches on a way that takes `room` bytes and loses every second probe, if `lossy`.
     fn search(room: u16, most: u16, lossy: bool) -> (Option<u16>, u32) {
-        let (mut size, mut now, mut sent) = (Size::default(), Instant::now(), 0);
+        search_on(&mut Size::default(), room, most, lossy)
+    }
+
+    fn search_on(size: &mut Size, room: u16, most: u16, lossy: bool) -> (Option<u16>, u32) {
+        let (mut now, mut sent) = (Instant::now(), 0);
         loop {
             let lengths = size.next_round(most, Duration::from_millis(100), now);
             if lengths.is_empty() {
@@ -264,6 +288,19 @@ mod tests {
         assert_eq!(search(9000, 9000, false).0, Some(9000));
         assert_eq!(search(1500, 1500, true).0, Some(1500));
         assert_eq!(search(1000, 1500, false).0, None, "nothing is known of it");
+    }
+
+    #[test]
+    fn what_is_known_is_confirmed_with_few_probes_and_a_change_is_found() {
+        let mut size = Size::default();
+        assert_eq!(search_on(&mut size, 1400, 1500, false).0, Some(1400));
+        let (known, sent) = search_on(&mut size, 1400, 1500, false);
+        assert_eq!(known, Some(1400));
+        assert!(sent <= 5, "{sent}");
+        assert_eq!(search_on(&mut size, 1460, 1500, false).0, Some(1460));
+        assert_eq!(search_on(&mut size, 1320, 1500, false).0, Some(1320));
+        assert_eq!(search_on(&mut size, 1500, 1500, false).0, Some(1500));
+        assert_eq!(search_on(&mut size, 1280, 1500, false).0, Some(1280));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use ipnet::Ipv4Net;
 use ntm_gateway::Wan;
 use ntm_gateway::config::Offloads;
 use ntm_proto::Path;
-use open::{may_be_cut, open};
+use open::open;
 use socket2::SockRef;
 use std::collections::BTreeMap;
 use std::io;
@@ -256,11 +256,13 @@ impl Sockets {
         let Some(bound) = self.bound_to(path) else {
             return;
         };
-        let socket = SockRef::from(&bound.socket);
-        let is_v4 = path.remote.is_ipv4();
-        let sent = may_be_cut(&socket, is_v4, false)
-            .and_then(|()| socket.send_to(datagram, &path.remote.into()).map(drop));
-        if let Err(error) = sent.and(may_be_cut(&socket, is_v4, true)) {
+        let (socket, is_v4) = (SockRef::from(&bound.socket), path.remote.is_ipv4());
+        if !udp_trains::may_be_cut(SockRef::from(&bound.socket), is_v4, false) {
+            return;
+        }
+        let sent = socket.send_to(datagram, &path.remote.into());
+        udp_trains::may_be_cut(socket, is_v4, true);
+        if let Err(error) = sent {
             trace!(%error, remote = %path.remote, length = datagram.len(), "not sent whole");
         }
     }

@@ -6,7 +6,6 @@ use ntm_gateway::config::Offloads;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use tokio::net::UdpSocket;
 use tracing::info;
 
@@ -26,7 +25,7 @@ pub(super) fn open(
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     } else {
-        may_be_cut(&socket, true, true)?;
+        udp_trains::may_be_cut(SockRef::from(&socket), true, true);
     }
     socket.bind_device(Some(wan.name.as_bytes()))?;
     // One that only measures needs none.
@@ -56,49 +55,4 @@ pub(super) fn open(
         cuts: offload.send && udp_trains::cuts(SockRef::from(&socket)),
         socket,
     })
-}
-
-/// Whether datagrams may be cut where a link is narrow: by routers (RFC 791), of IPv6 by us. Where ICMP is filtered, as
-/// carriers do, datagrams that must not be cut vanish without a word.
-pub(super) fn may_be_cut(socket: &Socket, is_v4: bool, may: bool) -> io::Result<()> {
-    let (level, name, value): (_, _, libc::c_int) = match (is_v4, may) {
-        (true, true) => (
-            libc::IPPROTO_IP,
-            libc::IP_MTU_DISCOVER,
-            libc::IP_PMTUDISC_DONT,
-        ),
-        // What the kernel has heard of the path is not asked.
-        (true, false) => (
-            libc::IPPROTO_IP,
-            libc::IP_MTU_DISCOVER,
-            libc::IP_PMTUDISC_PROBE,
-        ),
-        (false, true) => (
-            libc::IPPROTO_IPV6,
-            libc::IPV6_MTU_DISCOVER,
-            libc::IPV6_PMTUDISC_WANT,
-        ),
-        (false, false) => (
-            libc::IPPROTO_IPV6,
-            libc::IPV6_MTU_DISCOVER,
-            libc::IPV6_PMTUDISC_PROBE,
-        ),
-    };
-    let length = libc::socklen_t::try_from(size_of_val(&value)).expect("an int's size fits");
-    // SAFETY: the pointer and length are those of `value`, which outlives the call; the kernel only reads it.
-    #[expect(unsafe_code, reason = "no safe wrapper for this socket option")]
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            std::ptr::from_ref(&value).cast(),
-            length,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
 }

@@ -4,17 +4,22 @@
 //! first packets overtake the direction on its way to us. They wait here for a moment: they came from a peer with
 //! keys, but whether they are its to send, and ours to take, only the direction tells.
 
+use crate::allowance::{Allowance, Share};
 use ntm_proto::id::PathId;
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-/// Most packets that wait, of all peers.
-const LIMIT: usize = 64;
-/// Most of one tunnel: a peer that sends what nobody lets it send shall not push out what others may.
-const SHARE: usize = 16;
+/// Most bytes that wait, of all peers: when many devices begin at once, after a restart for one, there are hundreds of first
+/// packets.
+const LIMIT: usize = 256 << 10;
+/// The part of that which one tunnel has at most: a peer that sends what nobody lets it send shall not push out what others
+/// may.
+const PART: usize = 4;
 /// Longest packet worth holding.
 const LONGEST: usize = 2048;
+/// What holding a packet costs besides its bytes.
+const SLOT: usize = 128;
 /// How long a direction may be late.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -27,15 +32,30 @@ struct Packet {
     until: Instant,
 }
 
+impl Packet {
+    fn cost(&self) -> usize {
+        self.bytes.len() + SLOT
+    }
+}
+
 /// All that wait, oldest first.
-#[derive(Default)]
 pub(crate) struct Early {
     packets: VecDeque<Packet>,
+    /// What they cost.
+    share: Share,
     /// Packets that left without the DC's word, and have not been counted.
     unclaimed: usize,
 }
 
 impl Early {
+    pub(crate) fn new(allowance: &Allowance) -> Self {
+        Self {
+            packets: VecDeque::new(),
+            share: Share::new(allowance),
+            unclaimed: 0,
+        }
+    }
+
     /// Keeps a packet with these ends (source, destination); the oldest of its tunnel, else of all, makes room.
     pub(crate) fn hold(
         &mut self,
@@ -45,23 +65,31 @@ impl Early {
         now: Instant,
     ) {
         self.forget_old(now);
-        if packet.len() > LONGEST {
+        let cost = packet.len() + SLOT;
+        let room = self.share.room(LIMIT);
+        if packet.len() > LONGEST || cost > room / PART {
             self.unclaimed += 1;
             return;
         }
-        let of_it = |packet: &&Packet| packet.tunnel == tunnel;
-        if self.packets.iter().filter(of_it).count() >= SHARE {
-            let oldest = self.packets.iter().position(|packet| of_it(&packet));
+        while self.cost_of(tunnel) + cost > room / PART {
+            let oldest = self.packets.iter().position(|it| it.tunnel == tunnel);
             self.forget(oldest);
-        } else if self.packets.len() >= LIMIT {
+        }
+        while self.share.bytes() + cost > room {
             self.forget(Some(0));
         }
+        self.share.set(self.share.bytes() + cost);
         self.packets.push_back(Packet {
             tunnel,
             ends,
             bytes: packet.to_vec(),
             until: now + PATIENCE,
         });
+    }
+
+    fn cost_of(&self, tunnel: PathId) -> usize {
+        let its = self.packets.iter().filter(|it| it.tunnel == tunnel);
+        its.map(Packet::cost).sum()
     }
 
     /// The packets of this tunnel whose (source, destination) is known now, oldest first.
@@ -73,13 +101,16 @@ impl Early {
     ) -> Vec<Vec<u8>> {
         self.forget_old(now);
         let mut taken = Vec::new();
+        let mut freed = 0;
         self.packets.retain_mut(|packet| {
             let take = packet.tunnel == tunnel && is_known(packet.ends);
             if take {
+                freed += packet.cost();
                 taken.push(std::mem::take(&mut packet.bytes));
             }
             !take
         });
+        self.share.set(self.share.bytes() - freed);
         taken
     }
 
@@ -99,8 +130,10 @@ impl Early {
     }
 
     fn forget(&mut self, at: Option<usize>) {
-        let gone = at.and_then(|at| self.packets.remove(at));
-        self.unclaimed += usize::from(gone.is_some());
+        if let Some(gone) = at.and_then(|at| self.packets.remove(at)) {
+            self.share.set(self.share.bytes() - gone.cost());
+            self.unclaimed += 1;
+        }
     }
 }
 
@@ -111,9 +144,13 @@ mod tests {
     const ENDS: (Ipv4Addr, Ipv4Addr) =
         (Ipv4Addr::new(198, 18, 0, 17), Ipv4Addr::new(198, 18, 0, 18));
 
+    fn early() -> Early {
+        Early::new(&Allowance::new(usize::MAX))
+    }
+
     #[test]
     fn a_packet_waits_for_its_own_tunnels_direction_and_not_for_long() {
-        let (mut early, now) = (Early::default(), Instant::now());
+        let (mut early, now) = (early(), Instant::now());
         let (one, other) = (PathId(1), PathId(2));
         early.hold(one, ENDS, b"first", now);
         assert!(early.take(other, |_| true, now).is_empty());
@@ -122,33 +159,59 @@ mod tests {
         assert!(early.take(one, |_| true, now).is_empty());
         early.hold(one, ENDS, b"late", now);
         assert!(early.take(one, |_| true, now + PATIENCE).is_empty());
+        assert_eq!(early.share.bytes(), 0);
     }
 
     #[test]
     fn what_waits_is_bounded() {
-        let (mut early, now) = (Early::default(), Instant::now());
-        for n in 0..=LIMIT {
-            let tunnel = PathId((n / SHARE) as u32);
-            early.hold(tunnel, ENDS, &n.to_be_bytes(), now);
+        let (mut early, now) = (early(), Instant::now());
+        // A cost that divides the limit.
+        let packet = |n: usize| [n as u8; 1024 - SLOT];
+        let most = LIMIT / 1024;
+        for n in 0..=most {
+            let tunnel = PathId((n * PART / most) as u32);
+            early.hold(tunnel, ENDS, &packet(n), now);
         }
         early.hold(PathId(1), ENDS, &[0; LONGEST + 1], now);
+        assert_eq!(early.share.bytes(), LIMIT);
         let taken = early.take(PathId(0), |_| true, now);
-        assert_eq!((taken.len(), early.packets.len()), (SHARE - 1, 49));
-        assert_eq!(taken[0], 1_usize.to_be_bytes());
+        assert_eq!(taken.len(), most / PART - 1);
+        assert_eq!(taken[0], packet(1));
+        assert_eq!(early.share.bytes(), LIMIT - taken.len() * 1024);
         assert_eq!(early.take_unclaimed(), 2);
     }
 
     #[test]
+    fn a_crowd_that_begins_at_once_finds_room() {
+        let (mut early, now) = (early(), Instant::now());
+        for n in 0..200_usize {
+            early.hold(PathId(1), ENDS, &n.to_be_bytes(), now);
+        }
+        assert_eq!(early.take(PathId(1), |_| true, now).len(), 200);
+    }
+
+    #[test]
     fn a_tunnel_makes_room_among_its_own_and_what_nobody_claims_is_counted() {
-        let (mut early, now) = (Early::default(), Instant::now());
+        let (mut early, now) = (early(), Instant::now());
         early.hold(PathId(2), ENDS, b"patient", now);
         for n in 0..1000_usize {
             early.hold(PathId(1), ENDS, &n.to_be_bytes(), now);
         }
-        assert_eq!(early.packets.len(), SHARE + 1);
-        assert_eq!(early.take_unclaimed(), 1000 - SHARE);
+        let kept = early.packets.len() - 1;
+        assert_eq!(kept, LIMIT / PART / (8 + SLOT));
+        assert_eq!(early.take_unclaimed(), 1000 - kept);
         assert_eq!(early.take(PathId(2), |_| true, now), [b"patient"]);
         assert!(early.take(PathId(2), |_| true, now + PATIENCE).is_empty());
-        assert_eq!(early.take_unclaimed(), SHARE);
+        assert_eq!(early.take_unclaimed(), kept);
+    }
+
+    #[test]
+    fn it_is_part_of_what_all_tunnels_may_keep() {
+        let all = Allowance::new(32 << 10);
+        let (mut early, now) = (Early::new(&all), Instant::now());
+        for n in 0..1000_usize {
+            early.hold(PathId(n as u32), ENDS, &n.to_be_bytes(), now);
+        }
+        assert!(early.packets.len() > 20 && all.taken() <= 4 << 10);
     }
 }

@@ -335,6 +335,7 @@ impl Gateway {
         let coordination = Coordination::new(&setup, Random::from_seed(random.bytes()), now);
         let devices = Devices::new(&setup);
         let peers = Peers::new(&setup, &mut random, now);
+        let hold = Allowance::new(setup.limits.memory / 3);
         Self {
             devices,
             coordination,
@@ -345,7 +346,7 @@ impl Gateway {
             ranks: Vec::new(),
             metered: Vec::new(),
             directions: Directions::default(),
-            early: Early::default(),
+            early: Early::new(&hold),
             pairs: Pairs::default(),
             aliases: Aliases::new(setup.prefixes, setup.limits.aliases),
             domains: (None, Vec::new()),
@@ -355,7 +356,7 @@ impl Gateway {
             output: VecDeque::new(),
             rejects: BTreeMap::new(),
             resend: Allowance::new(setup.limits.memory / 3 * 2),
-            hold: Allowance::new(setup.limits.memory / 3),
+            hold,
             started: now,
             setup,
         }

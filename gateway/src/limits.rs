@@ -20,7 +20,7 @@ pub struct Limits {
     /// Packets that wait for one direction.
     pub waiting_packets: usize,
     /// Bytes that all tunnels and questions together keep for later: a third for what waits, the rest for what may have to
-    /// be sent again. Beside it there is room for the few packets that came before the DC's word on them.
+    /// be sent again.
     pub memory: usize,
     /// Bytes of packets that wait for a way of one tunnel.
     pub hold: usize,

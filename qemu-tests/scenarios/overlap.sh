@@ -89,6 +89,10 @@ everyone_asks() {
     wait "${pids[@]}" || true
     got=$(tool pairs sum "${files[@]}") || fail "${1//_/ }: $got"
     say "${1//_/ }: $got"
+    [ "$(json - "d['sent_again']" <<<"$got")" = 0 ] || for s in a b c; do
+        say "$s: refused $(gw "$s" status --json | json - "d['rejects']"), the TUN interface dropped $(
+            on "gw-$s" cat /sys/class/net/ntm0/statistics/tx_dropped)"
+    done
     # First packets wait for the way; on a busy machine a few may wait longer than a second.
     json - "d['sent_again'] <= d['pairs'] / 10" <<<"$got" >/dev/null || fail "first packets were lost: $got"
     local k

@@ -21,8 +21,6 @@ use tun_rs::{AsyncDevice, DeviceBuilder};
 const TRIES: u32 = 30;
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
-/// How many packets or super-packets may wait for us in the kernel.
-const QUEUE: u32 = 200;
 /// The longest super-packet and what lies before it.
 pub(crate) const LONGEST: usize = virtio::LENGTH + 65_535;
 
@@ -68,12 +66,6 @@ impl Tun {
             .await
             .with_context(|| format!("cannot route {range} into {}", config.interface))?;
         let tun = Self { device };
-        if tun.joins() != Joins::Nothing {
-            // Each may be a super-packet: as many as usual would fill a small router's memory.
-            if let Err(error) = tun.device.set_tx_queue_len(QUEUE) {
-                debug!(%error, "the queue stays as long as it is");
-            }
-        }
         debug!(joins = ?tun.joins(), "many packets at once, to the kernel and from it");
         Ok(tun)
     }

@@ -77,7 +77,7 @@ struct Bait {
 struct Sent {
     from: DeviceAt,
     to: DeviceAt,
-    /// When it was sent, or arrived last.
+    /// When it was sent.
     at: Instant,
     /// How often it arrived.
     arrived: u8,
@@ -426,8 +426,7 @@ impl World {
             ));
         };
         sent.arrived = sent.arrived.saturating_add(1);
-        let (from, to, times) = (sent.from, sent.to, sent.arrived);
-        let before = std::mem::replace(&mut sent.at, self.now);
+        let (from, to, times, at) = (sent.from, sent.to, sent.arrived, sent.at);
         self.watch.arrived += 1;
         if let Some(inbox) = &mut self.watch.inbox {
             inbox.push(serial);
@@ -448,7 +447,7 @@ impl World {
             ));
         }
         // Of what left before new keys nobody knows whether it arrived, and TCP, which would wait for long, drops what it has.
-        let may_again = is_tcp(packet) && self.has_new_keys(number, from.0, before);
+        let may_again = is_tcp(packet) && self.has_new_keys(number, from.0, at);
         if times > 1 && !may_again {
             self.fail(format!(
                 "packet {serial} from {from:?} to {to:?} is delivered {times} times"

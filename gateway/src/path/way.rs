@@ -53,8 +53,9 @@ pub(crate) struct Way {
     /// How much the round trip varies (RFC 6298 section 2).
     pub(super) varies: Duration,
     pub(crate) heard: Option<Instant>,
-    /// When it was heard last before its latest silence, and when that ended; of several in a moment the longest.
-    silence: Option<(Instant, Instant)>,
+    /// When it was heard last before a silence, and when that ended: of the silences of a moment the longest, and of those
+    /// after that the longest.
+    silences: [Option<(Instant, Instant)>; 2],
     pub(super) failures: u32,
     /// The place of our WAN that it leads over.
     pub(super) wan: u8,
@@ -88,7 +89,7 @@ impl Way {
             rtt: None,
             varies: Duration::ZERO,
             heard: None,
-            silence: None,
+            silences: [None; 2],
             failures: 0,
             wan: 0,
             quality: Quality::default(),
@@ -141,19 +142,26 @@ impl Way {
             return;
         };
         let long = now.duration_since(last);
-        let is_longer = |(from, end): (Instant, Instant)| {
+        if long < SILENCE {
+            return;
+        }
+        let gives_way = |(from, end): (Instant, Instant)| {
             now.duration_since(end) >= LATE || long > end.duration_since(from)
         };
-        if long >= SILENCE && self.silence.is_none_or(is_longer) {
-            self.silence = Some((last, now));
+        let [longest, later] = &mut self.silences;
+        if longest.is_none_or(gives_way) {
+            (*longest, *later) = (Some((last, now)), None);
+        } else if later.is_none_or(gives_way) {
+            *later = Some((last, now));
         }
     }
 
     /// When it was heard last, not counting what came in the last moments after a silence.
     pub(super) fn heard_before(&self, now: Instant) -> Option<Instant> {
         let just_ended = |(_, end): &(Instant, Instant)| now.duration_since(*end) < LATE;
-        let before = self.silence.filter(just_ended).map(|(last, _)| last);
-        before.or(self.heard)
+        let mut silences = self.silences.iter().flatten();
+        let before = silences.find(|silence| just_ended(silence));
+        before.map(|(last, _)| *last).or(self.heard)
     }
 
     /// It is not proven any more; an answer that is only late proves it again.
@@ -309,8 +317,14 @@ mod tests {
         let steps = [0, 20, 40, 540, 560, 640, 660];
         steps.into_iter().for_each(|ms| way.hear(at(ms)));
         assert_eq!(way.heard_before(at(660)), Some(at(40)));
-        assert_eq!(way.heard_before(at(1600)), Some(at(660)), "long over");
+        assert_eq!(way.heard_before(at(1600)), Some(at(560)), "a shorter one");
+        assert_eq!(way.heard_before(at(1640)), Some(at(660)), "long over");
         way.hear(at(1700));
         assert_eq!(way.heard_before(at(1700)), Some(at(660)), "a new one");
+        // A shorter one follows at once, and the longer one is soon over.
+        way.hear(at(2600));
+        assert_eq!(way.heard_before(at(2600)), Some(at(660)));
+        assert_eq!(way.heard_before(at(2800)), Some(at(1700)));
+        assert_eq!(way.heard_before(at(3600)), Some(at(2600)));
     }
 }

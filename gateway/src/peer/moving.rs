@@ -26,8 +26,10 @@ const DOUBT: Duration = Duration::from_secs(2);
 const AGAIN_BY: usize = 4;
 const AGAIN_PAUSE: Duration = Duration::from_secs(2);
 
-/// Pause before the peer's moves make us send again what went by a way that is sure.
+/// How often the peer's moves make us send again what went by a way that is sure: once in this time, and some more in a row. A
+/// way that answered late looks sure, and is not there any more.
 const RESENT_PAUSE: Duration = Duration::from_millis(50);
+const RESENT_IN_A_ROW: u32 = 4;
 
 /// Where a move stands.
 #[derive(Default)]
@@ -36,7 +38,7 @@ pub(super) struct Moving {
     lost_from: Option<Instant>,
     /// By which ways it was sent again, and when; the newest first.
     again_by: [Option<(Path, Instant)>; AGAIN_BY],
-    /// When it was sent again by a way that is sure.
+    /// Until then what was sent again by ways that are sure is enough, at one in a pause.
     resent: Option<Instant>,
     /// By which way that was not sure a packet left last.
     pub(super) left_by: Option<Path>,
@@ -124,7 +126,7 @@ impl Peer {
     pub(super) fn heed(&mut self, path: Path, standing: Standing, env: &mut Env<'_>, now: Instant) {
         let before = self.paths.evidence_before(now);
         let said = self.paths.peer_says(path, standing, now);
-        let rested = |at| now.duration_since(at) >= RESENT_PAUSE;
+        let rested = |enough| enough <= now + RESENT_PAUSE * (RESENT_IN_A_ROW - 1);
         if said.moved {
             // Who moves more often is not worth it, or means us ill.
             if self.moving.resent.is_none_or(rested) {
@@ -239,7 +241,8 @@ impl Peer {
         }
         if is_sure {
             self.moving.lost_from = None;
-            self.moving.resent = Some(now);
+            let enough = self.moving.resent.map_or(now, |enough| enough.max(now));
+            self.moving.resent = Some(enough + RESENT_PAUSE);
         }
     }
 

@@ -28,8 +28,8 @@ const STORM: u64 = 8000;
 /// How long after its removal a gateway's last datagrams may still arrive.
 const REMOVED_FOR: Duration = Duration::from_secs(30);
 
-/// How long one end has new keys before both use them, at most.
-const ADOPTED_WITHIN: Duration = Duration::from_secs(5);
+/// How long one end has new keys before both use them, at most: a relay may be dead meanwhile.
+const ADOPTED_WITHIN: Duration = Duration::from_secs(15);
 
 /// The stranger's first port.
 const BAITS: u16 = 20_000;

@@ -199,3 +199,36 @@ second_relay() {
     sleep 3
 }
 rs2_start() { supervise rs2 rs2 "$BIN/ntm-relay" run --dir "$OUT/rs2"; }
+
+# --- the wall clock ------------------------------------------------------------
+
+# Days before or after today: a router that has just booted, one whose battery or time server is wrong, and back.
+CLOCKS=(-20000d +12000d -9000d +0d +30000d)
+
+# own_clock: the daemons get a wall clock that is ours to turn, and begin in the year of CLOCKS[0].
+own_clock() {
+    local lib d real=$BIN
+    lib=$(compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' | head -n 1)
+    [ -n "$lib" ] || fail "nothing to turn a clock with: install faketime"
+    BIN=$OUT/bin
+    mkdir -p "$BIN"
+    for d in ntm-dc ntm-relay ntm-gateway; do
+        printf '#!/bin/sh\nexec env LD_PRELOAD=%s FAKETIME_TIMESTAMP_FILE=%s FAKETIME_NO_CACHE=1 %s %s "$@"\n' \
+            "$lib" "$OUT/clock" FAKETIME_DONT_FAKE_MONOTONIC=1 "$real/$d" >"$BIN/$d"
+        chmod +x "$BIN/$d"
+    done
+    echo "${CLOCKS[0]}" >"$OUT/clock"
+}
+
+# The clock of all daemons jumps in the moment of a move; the third time the DC starts anew in another decade, too.
+clock_turns() { # NUMBER
+    local to=${CLOCKS[$1 % ${#CLOCKS[@]}]} year
+    year=$(date -u -d "now ${to%d} days" +%Y)
+    switch a $((1 - AT[a]))
+    echo "$to" >"$OUT/clock.next"
+    echo "mv $OUT/clock.next $OUT/clock; $COMMAND" >"$OUT/turn"
+    [ "$1" != 3 ] || daemon_kill dc
+    moment "bash $OUT/turn"
+    wait_until 5 "car's log is of $year" logs_of "$year"
+}
+logs_of() { tail -n 3 "$OUT/car.log" | grep -q "^$1-"; }

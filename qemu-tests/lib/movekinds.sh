@@ -9,7 +9,8 @@ R='tcp_lost == 0;resume <= 2 * rtt + 50'                    # the network comes 
 
 # NAME: FUNCTION A_KINDS B_KINDS [SETTING=VALUE...] | AIM;AIM...; settings: `changes` (as many repeats in any case),
 # `only` (whose datagrams are all there is), `worlds` (that share the repeats, because each takes so long), `waits` (most of
-# that time without traffic), `repeats` (because it takes long: so many, unless NTM_LONG=1)
+# that time without traffic), `repeats` (because it takes long: so many, unless NTM_LONG=1), `clock` (the
+# daemons have a wall clock of their own)
 # shellcheck disable=SC2034 # for move.sh
 declare -A MOVE_OF=(
     [still]="stays nat nat|tcp_lost == 0;udp_lost == 0;worst <= 10"
@@ -44,6 +45,7 @@ declare -A MOVE_OF=(
     [dc-down-both]="both_without_dc nat,global nat,nat|tcp_lost == 0"
     [rs-down]="rs_dies symnat symnat|tcp_lost == 0"
     [dhcp-slow]="slow_address nat,nat nat|$M"
+    [clock]="clock_turns nat,nat nat clock|$M"
     [portal]="portal nat,nat nat worlds=2 waits|$R"
     [listening-renumber]="renumber global nat only=second|$M"
     [listening-nat-to-nat]="other_uplink nat,nat nat only=second|$M"
@@ -57,7 +59,7 @@ PEERS_MOVES='renumber nat-to-nat both nat-reboot two-wans-cut listening-nat-to-n
 # shellcheck disable=SC2034 # for moves.sh
 MOVES="still renumber nat-to-nat global-to-nat nat-to-global v4-to-v6 v4-to-v6-peer6 v4-to-v6-dual v6-to-v4 v6-to-v4-peer6 v6-to-v4-dual
     both both-nats nat-reboot outage outage-silent two-wans-planned two-wans-cut two-wans-cut-silent two-wans-lossy flap
-    awkward-twice awkward-relay awkward-handshake dc-down dc-down-both rs-down dhcp-slow
+    awkward-twice awkward-relay awkward-handshake dc-down dc-down-both rs-down dhcp-slow clock
     listening-renumber listening-nat-to-nat listening-global-to-nat listening-nat-to-global
     portal outage-60 outage-silent-60 outage-600 awkward-renewal"
 

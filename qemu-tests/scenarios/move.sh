@@ -18,6 +18,7 @@ play() {
         worlds=*) worlds=${w#*=} ;;
         repeats=*) all=${w#*=} ;;
         changes=*) REPEATS=${w#*=} ;;
+        clock) own_clock ;;
         only=*)
             options+=(--only-udp-from "${w#*=}")
             FLOWS=laptop.udp

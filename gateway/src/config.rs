@@ -5,17 +5,21 @@
 //! LAN overlaps the domain's virtual range) is checked at start.
 
 mod lan;
+mod openwrt;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod tree;
+mod uci;
 
-pub use lan::{Dhcp, Lan, StaticLease};
+pub use lan::{Dhcp, Lan, Leases, StaticLease};
+pub use openwrt::Network;
 pub use reader::ConfigError;
 
 use crate::Limits;
 use ntm_proto::UDP_PORT;
 use reader::{Document, Section, Value};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -23,6 +27,8 @@ use std::time::Duration;
 pub const FILE_NAME: &str = "ntm-gateway.toml";
 /// The longest interface name Linux has (IFNAMSIZ without the final zero).
 pub const MAX_INTERFACE_NAME: usize = 15;
+/// Where we answer a DNS server that serves the LAN: 53 is its own, and 5353 is multicast DNS (RFC 6762).
+const DNS_BESIDE: u16 = 5354;
 /// The most WAN interfaces, upstream servers and the like in one list.
 const MAX_LIST: usize = 8;
 /// How long a tunnel that carries nothing, or cannot, is kept at least and at most.
@@ -39,12 +45,21 @@ pub struct Config {
     pub lan: Lan,
     /// The ways out.
     pub wan: Wans,
-    /// Where names that are not ours are asked; empty: the system's resolvers.
-    pub upstream: Vec<SocketAddr>,
+    /// Names.
+    pub dns: Dns,
     /// The TUN interface.
     pub tunnel: Tunnel,
     /// What is logged.
     pub log: LogLevel,
+}
+
+/// The DNS server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dns {
+    /// Where names that are not ours are asked; empty: the system's resolvers.
+    pub upstream: Vec<SocketAddr>,
+    /// Where it listens: for the LAN, or for the DNS server that serves the LAN.
+    pub listen: SocketAddr,
 }
 
 /// The ways out.
@@ -126,18 +141,21 @@ impl LogLevel {
 impl Config {
     /// Reads the file's text; `file` is what faults call it.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        let document = Document::parse(file, text)?;
+        Self::read(&Document::parse(file, text)?)
+    }
+
+    fn read(document: &Document<'_>) -> Result<Self, ConfigError> {
         let root = document.root();
         root.only(&["lan", "wan", "dns", "tunnel", "log"])?;
         let lan = Lan::read(&root.section("lan")?)?;
         let tunnel = read_tunnel(&root.section("tunnel")?, &lan)?;
         let wan = read_wans(&root.section("wan")?, &lan, &tunnel)?;
-        let upstream = read_upstream(&root.section("dns")?, &lan)?;
+        let dns = read_dns(&root.section("dns")?, &lan)?;
         let log = read_log(&root.section("log")?)?;
         Ok(Self {
             lan,
             wan,
-            upstream,
+            dns,
             tunnel,
             log,
         })
@@ -291,8 +309,28 @@ fn read_limits(section: &Section<'_>) -> Result<Limits, ConfigError> {
     })
 }
 
+fn read_dns(section: &Section<'_>, lan: &Lan) -> Result<Dns, ConfigError> {
+    section.only(&["upstream", "port"])?;
+    let port = section.get("port");
+    let number = port.as_ref().map(|value| value.number(1, 65_535));
+    let number = number.transpose()?;
+    let listen = match (lan.dhcp, port) {
+        (Leases::Follow, _) => {
+            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), number.unwrap_or(DNS_BESIDE))
+        }
+        (Leases::Server(_) | Leases::Off, None) => SocketAddr::new(lan.address().into(), 53),
+        (Leases::Server(_) | Leases::Off, Some(value)) => {
+            return Err(value.fault(
+                "is for where another DNS server serves the LAN; set the LAN's dhcp to \"follow\", or remove it"
+                    .into(),
+            ));
+        }
+    };
+    let upstream = read_upstream(section, lan)?;
+    Ok(Dns { upstream, listen })
+}
+
 fn read_upstream(section: &Section<'_>, lan: &Lan) -> Result<Vec<SocketAddr>, ConfigError> {
-    section.only(&["upstream"])?;
     let mut upstream = Vec::new();
     for value in section.list("upstream", MAX_LIST)? {
         let text = value.text()?;

@@ -17,12 +17,23 @@ pub struct Lan {
     pub interface: String,
     /// The router's address there, with the network's prefix length.
     pub net: Ipv4Net,
-    /// Whether we give the addresses; `None`: something else does.
-    pub dhcp: Option<Dhcp>,
+    /// Who gives the addresses.
+    pub dhcp: Leases,
     /// Whether a device's address is good from its own hardware address alone. Off where a repeater speaks for others.
     pub bind_addresses: bool,
     /// Devices with a fixed address. Without DHCP they are the devices we know.
     pub fixed: Vec<StaticLease>,
+}
+
+/// Who gives the devices their addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leases {
+    /// We do.
+    Server(Dhcp),
+    /// dnsmasq or odhcpd, as on OpenWrt; their leases tell who is there.
+    Follow,
+    /// Something else; the devices are those with a fixed address.
+    Off,
 }
 
 /// How addresses are given.
@@ -65,18 +76,6 @@ impl Lan {
         ])?;
         let interface = interface(&section.required("interface", "\"br-lan\"")?)?;
         let net = read_net(&section.required("address", "\"192.168.1.1/24\"")?)?;
-        let serves = match section.get("dhcp") {
-            None => true,
-            Some(value) => match value.text()? {
-                "server" => true,
-                "off" => false,
-                other => {
-                    return Err(
-                        value.fault(format!("{other:?} is unknown; write \"server\" or \"off\""))
-                    );
-                }
-            },
-        };
         let (first, last) = match section.get("range") {
             Some(value) => read_range(&value, net)?,
             None => default_range(net),
@@ -91,11 +90,24 @@ impl Lan {
         let bind_addresses = section
             .get("bind_addresses")
             .map_or(Ok(true), |value| value.boolean())?;
-        let dhcp = serves.then_some(Dhcp {
+        let served = Leases::Server(Dhcp {
             first,
             last,
             lease_time,
         });
+        let dhcp = match section.get("dhcp") {
+            None => served,
+            Some(value) => match value.text()? {
+                "server" => served,
+                "follow" => Leases::Follow,
+                "off" => Leases::Off,
+                other => {
+                    return Err(value.fault(format!(
+                        "{other:?} is unknown; write \"server\", \"follow\" or \"off\""
+                    )));
+                }
+            },
+        };
         Ok(Self {
             interface,
             net,

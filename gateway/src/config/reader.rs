@@ -1,10 +1,10 @@
-//! TOML with places: sections and values that know their line, so that a fault can name it.
+//! Sections and values that know their line, so that a fault can name it.
 
+use super::tree::{self, Item, Node, Syntax, Table};
 use std::borrow::Cow;
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 use std::time::Duration;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 /// What is wrong with the file, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,21 +18,15 @@ pub struct ConfigError {
     pub message: String,
 }
 
-/// The file's text and name.
+/// Where faults happen.
 #[derive(Clone, Copy)]
 struct Source<'a> {
     file: &'a str,
-    text: &'a str,
+    syntax: Syntax,
 }
 
 impl Source<'_> {
-    fn fault(&self, at: Range<usize>, message: String) -> ConfigError {
-        let before = self
-            .text
-            .as_bytes()
-            .get(..at.start)
-            .unwrap_or(self.text.as_bytes());
-        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+    fn fault(&self, line: usize, message: String) -> ConfigError {
         ConfigError {
             file: self.file.to_owned(),
             line,
@@ -44,46 +38,60 @@ impl Source<'_> {
 /// A whole file.
 pub(super) struct Document<'a> {
     source: Source<'a>,
-    root: Spanned<DeTable<'a>>,
+    root: Table,
 }
 
 /// One table, or the absence of it.
 pub(super) struct Section<'a> {
     source: Source<'a>,
     name: Cow<'a, str>,
-    table: Option<&'a DeTable<'a>>,
-    at: Range<usize>,
+    table: Option<&'a Table>,
+    line: usize,
+    /// What faults call it in UCI.
+    called: &'a str,
 }
 
 /// One value and its key.
 pub(super) struct Value<'a> {
     source: Source<'a>,
-    key: String,
-    value: &'a DeValue<'a>,
-    at: Range<usize>,
+    item: &'a Item,
 }
 
 impl<'a> Document<'a> {
     pub(super) fn parse(file: &'a str, text: &'a str) -> Result<Self, ConfigError> {
-        let source = Source { file, text };
+        let source = Source {
+            file,
+            syntax: Syntax::Toml,
+        };
         let root = DeTable::parse(text).map_err(|error| {
             let what = error.message().lines().next().unwrap_or("not TOML");
             let at = error.span().unwrap_or(0..0);
             let key = key_of_line(text, at.start);
             source.fault(
-                at,
+                tree::line_of(text, &at),
                 format!("{key}{what}; a line looks like key = \"value\""),
             )
         })?;
+        let root = tree::from_toml(text, root.get_ref(), "");
         Ok(Self { source, root })
+    }
+
+    /// What was read from UCI.
+    pub(super) fn of_uci(file: &'a str, root: Table) -> Self {
+        let source = Source {
+            file,
+            syntax: Syntax::Uci,
+        };
+        Self { source, root }
     }
 
     pub(super) fn root(&'a self) -> Section<'a> {
         Section {
             source: self.source,
             name: Cow::Borrowed(""),
-            table: Some(self.root.get_ref()),
-            at: 0..0,
+            table: Some(&self.root),
+            line: 1,
+            called: "",
         }
     }
 }
@@ -91,31 +99,19 @@ impl<'a> Document<'a> {
 impl<'a> Section<'a> {
     /// Refuses keys that are not in `known`, with a suggestion where one is near.
     pub(super) fn only(&self, known: &[&str]) -> Result<(), ConfigError> {
-        let Some(table) = self.table else {
+        let Some(Table(entries)) = self.table else {
             return Ok(());
         };
-        let unknown = table
+        let unknown = entries
             .iter()
-            .map(|(key, _)| key)
-            .filter(|key| !known.contains(&key.get_ref().as_ref()));
-        // The first in the file: the table itself is sorted by name.
-        let Some(key) = unknown.min_by_key(|key| key.span().start) else {
+            .filter(|entry| !known.contains(&entry.key.as_str()));
+        let Some(entry) = unknown.min_by_key(|entry| entry.order) else {
             return Ok(());
         };
-        // Of two that are as near, the one that starts alike: people rarely miss the first letter.
-        let near = known.iter().map(|&name| {
-            let starts_alike = name.chars().next() == key.get_ref().chars().next();
-            (distance(key.get_ref(), name), !starts_alike, name)
-        });
-        let near = near.min();
-        let hint = match near {
-            Some((steps, _, name)) if steps <= 2 => format!("did you mean {name:?}?"),
-            _ => format!("known here: {}", known.join(", ")),
-        };
-        Err(self.source.fault(
-            key.span(),
-            format!("key {:?} is unknown; {hint}", self.path(key.get_ref())),
-        ))
+        let (path, hint) = (self.path(&entry.key), suggestion(&entry.key, known));
+        Err(self
+            .source
+            .fault(entry.line, format!("key {path:?} is unknown; {hint}")))
     }
 
     /// The table `name` inside this one; an empty one if there is none.
@@ -125,64 +121,70 @@ impl<'a> Section<'a> {
                 source: self.source,
                 name: self.path(name).into(),
                 table: None,
-                at: self.at.clone(),
+                line: self.line,
+                called: self.called,
             });
         };
-        let DeValue::Table(table) = value.value else {
+        let Node::Table(table) = &value.item.node else {
             return Err(value.fault(format!(
                 "is a section; write [{}] and its keys below",
-                value.key
+                self.path(name)
             )));
         };
         Ok(Section {
             source: self.source,
-            name: value.key.into(),
+            name: self.path(name).into(),
             table: Some(table),
-            at: value.at,
+            line: value.item.line,
+            called: &value.item.called,
         })
     }
 
     /// The tables of the list `name`, as `[[section.name]]` makes them.
     pub(super) fn sections(&self, name: &str, most: usize) -> Result<Vec<Self>, ConfigError> {
         let values = self.list(name, most)?;
+        let path = self.path(name);
         let section = |value: Value<'a>| {
-            let DeValue::Table(table) = value.value else {
+            let Node::Table(table) = &value.item.node else {
                 return Err(value.fault(format!(
-                    "is a list of blocks; write [[{}]] and its keys below",
-                    value.key
+                    "is a list of blocks; write [[{path}]] and its keys below"
                 )));
             };
             Ok(Section {
                 source: value.source,
-                name: value.key.into(),
+                name: path.clone().into(),
                 table: Some(table),
-                at: value.at,
+                line: value.item.line,
+                called: &value.item.called,
             })
         };
         values.into_iter().map(section).collect()
     }
 
     pub(super) fn get(&self, key: &str) -> Option<Value<'a>> {
-        let value = self.table?.get(key)?;
+        let item = self.table?.get(key)?;
         Some(Value {
             source: self.source,
-            key: self.path(key),
-            value: value.get_ref(),
-            at: value.span(),
+            item,
         })
     }
 
     /// The value, or a fault that shows what to write.
     pub(super) fn required(&self, key: &str, like: &str) -> Result<Value<'a>, ConfigError> {
         self.get(key).ok_or_else(|| {
-            let path = self.path(key);
-            self.source.fault(
-                self.at.clone(),
-                format!(
-                    "key {path:?} is missing; write {key} = {like} under [{}]",
+            let message = match self.source.syntax {
+                Syntax::Toml => format!(
+                    "key {:?} is missing; write {key} = {like} under [{}]",
+                    self.path(key),
                     self.name
                 ),
-            )
+                Syntax::Uci => format!(
+                    "{}: option {key:?} is missing; write option {key} '{}'",
+                    self.called,
+                    like.trim_matches('"')
+                ),
+            };
+            self.source.fault(self.line, message)
         })
     }
 
@@ -191,19 +193,16 @@ impl<'a> Section<'a> {
         let Some(value) = self.get(key) else {
             return Ok(Vec::new());
         };
-        let DeValue::Array(items) = value.value else {
-            return Err(value.fault("is a list; write it like [\"one\", \"two\"]".into()));
+        let items = match (&value.item.node, value.source.syntax) {
+            (Node::List(items), _) => items.as_slice(),
+            (Node::Text(_), Syntax::Uci) => std::slice::from_ref(value.item),
+            _ => return Err(value.fault("is a list; write it like [\"one\", \"two\"]".into())),
         };
         if items.len() > most {
             return Err(value.fault(format!("has {} entries; at most {most}", items.len())));
         }
-        let entry = |item: &'a Spanned<DeValue<'a>>| Value {
-            source: value.source,
-            key: value.key.clone(),
-            value: item.get_ref(),
-            at: item.span(),
-        };
-        Ok(items.iter().map(entry).collect())
+        let source = value.source;
+        Ok(items.iter().map(|item| Value { source, item }).collect())
     }
 
     fn path(&self, key: &str) -> String {
@@ -216,10 +215,19 @@ impl<'a> Section<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// A value of UCI's.
+    pub(super) fn of_uci(file: &'a str, item: &'a Item) -> Self {
+        let source = Source {
+            file,
+            syntax: Syntax::Uci,
+        };
+        Self { source, item }
+    }
+
     /// A fault at this value.
     pub(super) fn fault(&self, message: String) -> ConfigError {
-        self.source
-            .fault(self.at.clone(), format!("key {:?}: {message}", self.key))
+        let Item { line, called, .. } = self.item;
+        self.source.fault(*line, format!("{called}: {message}"))
     }
 
     /// A time like `90s`, `30m`, `12h` or `7d`. A fault for one out of bounds begins with `what` and shows what to write.
@@ -259,33 +267,56 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn text(&self) -> Result<&'a str, ConfigError> {
-        self.value.as_str().ok_or_else(|| {
-            self.fault(format!(
+        match (&self.item.node, self.source.syntax) {
+            (Node::Text(text), _) => Ok(text),
+            (_, Syntax::Uci) => Err(self.fault("is one value; write option, not list".into())),
+            (other, Syntax::Toml) => Err(self.fault(format!(
                 "is text, not {}; put it in quotes, like \"text\"",
-                self.value.type_str()
-            ))
-        })
+                other.kind()
+            ))),
+        }
     }
 
     pub(super) fn boolean(&self) -> Result<bool, ConfigError> {
-        self.value
-            .as_bool()
-            .ok_or_else(|| self.fault("is a switch; write true or false, without quotes".into()))
+        match (&self.item.node, self.source.syntax) {
+            (Node::Switch(is_on), _) => Ok(*is_on),
+            (Node::Text(text), Syntax::Uci) => match text.as_str() {
+                "1" | "on" | "yes" | "true" | "enabled" => Ok(true),
+                "0" | "off" | "no" | "false" | "disabled" => Ok(false),
+                other => Err(self.fault(format!("{other:?} is no switch; write '1' or '0'"))),
+            },
+            (_, Syntax::Uci) => Err(self.fault("is a switch; write '1' or '0'".into())),
+            (_, Syntax::Toml) => {
+                Err(self.fault("is a switch; write true or false, without quotes".into()))
+            }
+        }
     }
 
     /// A whole number from `least` to `most`.
     pub(super) fn number(&self, least: u16, most: u16) -> Result<u16, ConfigError> {
-        let number = self.value.as_integer().and_then(|number| {
-            let digits = number.as_str();
-            u16::from_str_radix(digits, number.radix()).ok()
-        });
+        let (number, quotes) = match (&self.item.node, self.source.syntax) {
+            (Node::Number(number), _) => (*number, ", without quotes"),
+            (Node::Text(text), Syntax::Uci) => (text.parse().ok(), ""),
+            (_, Syntax::Uci) => (None, ""),
+            (_, Syntax::Toml) => (None, ", without quotes"),
+        };
+        let number = number.and_then(|number| u16::try_from(number).ok());
         number
             .filter(|number| (least..=most).contains(number))
-            .ok_or_else(|| {
-                self.fault(format!(
-                    "is a whole number from {least} to {most}, without quotes"
-                ))
-            })
+            .ok_or_else(|| self.fault(format!("is a whole number from {least} to {most}{quotes}")))
+    }
+}
+
+/// What somebody who wrote `key` may have meant.
+pub(super) fn suggestion(key: &str, known: &[&str]) -> String {
+    // Of two that are as near, the one that starts alike: people rarely miss the first letter.
+    let near = known.iter().map(|&name| {
+        let starts_alike = name.chars().next() == key.chars().next();
+        (distance(key, name), !starts_alike, name)
+    });
+    match near.min() {
+        Some((steps, _, name)) if steps <= 2 => format!("did you mean {name:?}?"),
+        _ => format!("known here: {}", known.join(", ")),
     }
 }
 

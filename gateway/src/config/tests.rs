@@ -18,6 +18,13 @@ fn fault(more: &str) -> String {
     parse(&text).unwrap_err().to_string()
 }
 
+fn served(config: &Config) -> Dhcp {
+    match config.lan.dhcp {
+        Leases::Server(dhcp) => dhcp,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn lan(line: &str) -> String {
     fault(&format!(
         "[lan]\ninterface = \"br-lan\"\naddress = \"192.168.1.1/24\"\n{line}\n"
@@ -28,7 +35,7 @@ fn lan(line: &str) -> String {
 fn the_example_is_valid_and_says_the_defaults() {
     let config = parse(EXAMPLE).unwrap();
     assert_eq!(config, parse(MINIMAL).unwrap());
-    let dhcp = config.lan.dhcp.unwrap();
+    let dhcp = served(&config);
     assert_eq!(dhcp.first, Ipv4Addr::new(192, 168, 1, 100));
     assert_eq!(dhcp.last, Ipv4Addr::new(192, 168, 1, 249));
     assert_eq!(dhcp.lease_time, Duration::from_secs(43_200));
@@ -70,8 +77,8 @@ fn everything_can_be_set() {
     assert_eq!(config.wan.interfaces, ["wan0", "wwan0"]);
     assert_eq!(config.wan.metered, ["wwan0"]);
     assert!(config.wan.masquerade);
-    assert_eq!(config.upstream[1].to_string(), "[2001:db8::53]:53");
-    assert_eq!(config.upstream[2].port(), 5353);
+    assert_eq!(config.dns.upstream[1].to_string(), "[2001:db8::53]:53");
+    assert_eq!(config.dns.upstream[2].port(), 5353);
     assert_eq!(config.log, LogLevel::Debug);
     let limits = config.tunnel.limits;
     assert_eq!(limits.memory, 1 << 20);
@@ -284,7 +291,7 @@ fn the_default_range_avoids_the_router_in_every_network() {
         "10.9.8.7/28",
     ] {
         let config = parse(&format!("[lan]\ninterface = \"a\"\naddress = \"{net}\"\n")).unwrap();
-        let (dhcp, own) = (config.lan.dhcp.unwrap(), config.lan.address());
+        let (dhcp, own) = (served(&config), config.lan.address());
         assert!(
             dhcp.first <= dhcp.last && !(dhcp.first..=dhcp.last).contains(&own),
             "{net}: {dhcp:?}"
@@ -317,10 +324,10 @@ fn lease_times_have_a_unit_and_bounds() {
 }
 
 #[test]
-fn dhcp_is_server_or_off() {
-    assert!(lan("dhcp = \"follow\"").contains("write \"server\" or \"off\""));
+fn dhcp_is_server_follow_or_off() {
+    assert!(lan("dhcp = \"on\"").contains("write \"server\", \"follow\" or \"off\""));
     let off = parse(&format!("{MINIMAL}dhcp = \"off\"\n")).unwrap();
-    assert_eq!(off.lan.dhcp, None);
+    assert_eq!(off.lan.dhcp, Leases::Off);
 }
 
 #[test]

@@ -1,0 +1,345 @@
+//! `/etc/config/ntm`: UCI's sections as what the configuration file has.
+//!
+//! ```text
+//! config gateway 'gateway'     everything but what follows
+//! config wan                   a way out, best first
+//! config device                a device with a fixed address
+//! ```
+//!
+//! UCI names netifd's networks; which device and address each has is told beside the file ([`Network`]).
+
+use super::Config;
+use super::reader::{ConfigError, Document, Value, suggestion};
+use super::tree::{Entry, Item, Node, Table};
+use super::uci::{self, Block, Setting};
+use ipnet::Ipv4Net;
+
+/// A network of netifd's as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Its name, like `lan`.
+    pub name: String,
+    /// Its interface, like `br-lan`.
+    pub device: String,
+    /// The router's address on it.
+    pub address: Option<Ipv4Net>,
+}
+
+/// What `config gateway` may have: the option, and the section and key it is in the other file.
+const OPTIONS: [(&str, &str, &str); 18] = [
+    ("dhcp", "lan", "dhcp"),
+    ("range", "lan", "range"),
+    ("lease_time", "lan", "lease_time"),
+    ("bind_addresses", "lan", "bind_addresses"),
+    ("masquerade", "wan", "masquerade"),
+    ("port", "wan", "port"),
+    ("dns", "dns", "upstream"),
+    ("dns_port", "dns", "port"),
+    ("interface", "tunnel", "interface"),
+    ("mtu", "tunnel", "mtu"),
+    ("aes", "tunnel", "aes"),
+    ("offload", "tunnel", "offload"),
+    ("memory", "tunnel", "memory"),
+    ("resend", "tunnel", "resend"),
+    ("hold", "tunnel", "hold"),
+    ("idle", "tunnel", "idle"),
+    ("outage", "tunnel", "outage"),
+    ("log_level", "log", "level"),
+];
+/// And what is not in the other file: for the init script, and netifd's name of the LAN.
+const OWN: [&str; 2] = ["enabled", "lan"];
+const WAN: [&str; 4] = ["network", "device", "metered", "enabled"];
+const DEVICE: [&str; 3] = ["mac", "address", "name"];
+const KINDS: [&str; 3] = ["gateway", "wan", "device"];
+
+impl Config {
+    /// Reads UCI's file; `file` is what faults call it, `networks` is what netifd knows.
+    pub fn parse_uci(file: &str, text: &str, networks: &[Network]) -> Result<Self, ConfigError> {
+        let fault = |(line, message)| ConfigError {
+            file: file.to_owned(),
+            line,
+            message,
+        };
+        let blocks = uci::parse(text).map_err(fault)?;
+        let source = File {
+            name: file,
+            networks,
+        };
+        let root = source.root(&blocks).map_err(fault)?;
+        Self::read(&Document::of_uci(file, root))
+    }
+}
+
+struct File<'a> {
+    name: &'a str,
+    networks: &'a [Network],
+}
+
+impl File<'_> {
+    /// The tables that the other file would have.
+    fn root(&self, blocks: &[Block]) -> Result<Table, uci::Fault> {
+        if let Some(odd) = blocks
+            .iter()
+            .find(|block| !KINDS.contains(&block.kind.as_str()))
+        {
+            let hint = suggestion(&odd.kind, &KINDS);
+            return Err((
+                odd.line,
+                format!("section type {:?} is unknown; {hint}", odd.kind),
+            ));
+        }
+        let mut gateways = blocks.iter().filter(|block| block.kind == "gateway");
+        let gateway = gateways.next().ok_or((
+            1,
+            "section \"gateway\" is missing; write config gateway 'gateway' and its options below"
+                .to_owned(),
+        ))?;
+        if let Some(second) = gateways.next() {
+            return Err((
+                second.line,
+                "a second section of type \"gateway\"; there is one for all".to_owned(),
+            ));
+        }
+        let mut tables: Vec<(&str, Table)> = ["lan", "wan", "dns", "tunnel", "log"]
+            .map(|name| (name, Table::default()))
+            .into();
+        let mut put = |section: &str, key: &str, item: Item| {
+            if let Some((_, table)) = tables.iter_mut().find(|(name, _)| *name == section) {
+                table.add(key, item);
+            }
+        };
+        let name = called(gateway, blocks);
+        for setting in &gateway.options {
+            if OWN.contains(&setting.key.as_str()) {
+                continue;
+            }
+            let place = OPTIONS.iter().find(|(option, ..)| *option == setting.key);
+            let Some((_, section, key)) = place else {
+                let known: Vec<&str> = OPTIONS
+                    .iter()
+                    .map(|(option, ..)| *option)
+                    .chain(OWN)
+                    .collect();
+                return Err(unknown(&name, setting, &known));
+            };
+            put(section, key, item(&name, setting));
+        }
+        let (interface, address) = self.lan(gateway, &name)?;
+        put("lan", "interface", interface);
+        put("lan", "address", address);
+        // dnsmasq and odhcpd serve the LAN there.
+        if !gateway.has("dhcp") {
+            put("lan", "dhcp", given(gateway.line, &name, "dhcp", "follow"));
+        }
+        let (interfaces, metered) = self.wans(blocks)?;
+        put("wan", "interfaces", list(interfaces));
+        put("wan", "metered", list(metered));
+        put("lan", "static", devices(blocks)?);
+        let mut root = Table::default();
+        for (name, table) in tables {
+            root.add(
+                name,
+                Item {
+                    node: Node::Table(table),
+                    line: gateway.line,
+                    called: name.to_owned(),
+                },
+            );
+        }
+        Ok(root)
+    }
+
+    /// The LAN's interface and the router's address there.
+    fn lan(&self, gateway: &Block, section: &str) -> Result<(Item, Item), uci::Fault> {
+        let setting = gateway.options.iter().find(|setting| setting.key == "lan");
+        let line = setting.map_or(gateway.line, |setting| setting.line);
+        let name = match setting {
+            Some(setting) => self.text(section, setting)?,
+            None => "lan".to_owned(),
+        };
+        let network = self.networks.iter().find(|network| network.name == name);
+        let found = network.and_then(|network| Some((network, network.address?)));
+        let (network, address) = found.ok_or_else(|| {
+            let known: Vec<&str> = self.networks.iter().map(|it| it.name.as_str()).collect();
+            let message = format!(
+                "{section}, option \"lan\": netifd has no network {name:?} with an IPv4 address; there are: {}; see `ifstatus {name}`",
+                known.join(", ")
+            );
+            (line, message)
+        })?;
+        let interface = given(line, section, "lan", &network.device);
+        Ok((interface, given(line, section, "lan", &address.to_string())))
+    }
+
+    /// The interfaces of the WANs, and of those that cost money.
+    fn wans(&self, blocks: &[Block]) -> Result<(Vec<Item>, Vec<Item>), uci::Fault> {
+        let (mut interfaces, mut metered, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+        let mut first = None;
+        for block in blocks.iter().filter(|block| block.kind == "wan") {
+            let section = called(block, blocks);
+            if let Some(odd) = block
+                .options
+                .iter()
+                .find(|it| !WAN.contains(&it.key.as_str()))
+            {
+                return Err(unknown(&section, odd, &WAN));
+            }
+            let switch = |key, usual| match block.options.iter().find(|it| it.key == key) {
+                Some(setting) => self.switch(&section, setting),
+                None => Ok(usual),
+            };
+            let (is_enabled, costs) = (switch("enabled", true)?, switch("metered", false)?);
+            if !is_enabled {
+                continue;
+            }
+            first.get_or_insert(block.line);
+            let (setting, device) = match (block.get("device"), block.get("network")) {
+                (Some(device), _) => (device, Some(self.text(&section, device)?)),
+                (None, Some(network)) => {
+                    let name = self.text(&section, network)?;
+                    let known = self.networks.iter().find(|it| it.name == name);
+                    if known.is_none() {
+                        missing.push(name);
+                    }
+                    (network, known.map(|it| it.device.clone()))
+                }
+                (None, None) => {
+                    return Err((
+                        block.line,
+                        format!(
+                            "{section}: option \"network\" is missing; write option network 'wan'"
+                        ),
+                    ));
+                }
+            };
+            let Some(device) = device else { continue };
+            interfaces.push(given(setting.line, &section, &setting.key, &device));
+            if costs {
+                metered.push(given(setting.line, &section, &setting.key, &device));
+            }
+        }
+        match first {
+            // An empty list would be every interface there is.
+            Some(line) if interfaces.is_empty() => Err((
+                line,
+                format!(
+                    "netifd has none of these WANs: {}; see `ubus list network.interface.*`",
+                    missing.join(", ")
+                ),
+            )),
+            _ => Ok((interfaces, metered)),
+        }
+    }
+
+    fn text(&self, section: &str, setting: &Setting) -> Result<String, uci::Fault> {
+        let item = item(section, setting);
+        let text = Value::of_uci(self.name, &item).text().map(str::to_owned);
+        text.map_err(|fault| (fault.line, fault.message))
+    }
+
+    fn switch(&self, section: &str, setting: &Setting) -> Result<bool, uci::Fault> {
+        let item = item(section, setting);
+        let is_on = Value::of_uci(self.name, &item).boolean();
+        is_on.map_err(|fault| (fault.line, fault.message))
+    }
+}
+
+/// The devices that always have the same address.
+fn devices(blocks: &[Block]) -> Result<Item, uci::Fault> {
+    let mut devices = Vec::new();
+    for block in blocks.iter().filter(|block| block.kind == "device") {
+        let section = called(block, blocks);
+        let mut table = Table::default();
+        for setting in &block.options {
+            if !DEVICE.contains(&setting.key.as_str()) {
+                return Err(unknown(&section, setting, &DEVICE));
+            }
+            table.add(&setting.key, item(&section, setting));
+        }
+        devices.push(Item {
+            node: Node::Table(table),
+            line: block.line,
+            called: section,
+        });
+    }
+    Ok(list(devices))
+}
+
+/// How faults call a section: as the `uci` program does.
+fn called(block: &Block, blocks: &[Block]) -> String {
+    let alike = blocks.iter().filter(|it| it.kind == block.kind);
+    match &block.name {
+        Some(name) => format!("section {name:?}"),
+        None => {
+            let number = alike.take_while(|it| it.line != block.line).count();
+            format!("section \"@{}[{number}]\"", block.kind)
+        }
+    }
+}
+
+fn unknown(section: &str, setting: &Setting, known: &[&str]) -> uci::Fault {
+    let hint = suggestion(&setting.key, known);
+    (
+        setting.line,
+        format!("{section}, option {:?} is unknown; {hint}", setting.key),
+    )
+}
+
+fn item(section: &str, setting: &Setting) -> Item {
+    let called = format!("{section}, option {:?}", setting.key);
+    let text = |(line, text): &(usize, String)| Item {
+        node: Node::Text(text.clone()),
+        line: *line,
+        called: called.clone(),
+    };
+    match &setting.values[..] {
+        [value] if !setting.is_list => text(value),
+        values => Item {
+            node: Node::List(values.iter().map(text).collect()),
+            line: setting.line,
+            called: called.clone(),
+        },
+    }
+}
+
+/// A value that stands there in other words.
+fn given(line: usize, section: &str, option: &str, text: &str) -> Item {
+    Item {
+        node: Node::Text(text.to_owned()),
+        line,
+        called: format!("{section}, option {option:?}"),
+    }
+}
+
+fn list(items: Vec<Item>) -> Item {
+    Item {
+        line: items.first().map_or(1, |item| item.line),
+        node: Node::List(items),
+        called: String::new(),
+    }
+}
+
+impl Block {
+    fn get(&self, key: &str) -> Option<&Setting> {
+        self.options.iter().find(|setting| setting.key == key)
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+}
+
+impl Table {
+    fn add(&mut self, key: &str, item: Item) {
+        let entry = Entry {
+            key: key.to_owned(),
+            line: item.line,
+            order: self.0.len(),
+            item,
+        };
+        self.0.push(entry);
+    }
+}
+
+#[cfg(test)]
+mod tests;

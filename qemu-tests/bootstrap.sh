@@ -68,6 +68,7 @@ command -v udhcpc >/dev/null || busybox --list 2>/dev/null | grep -qx udhcpc || 
 want dig "$(apt-cache show bind9-dnsutils >/dev/null 2>&1 && echo bind9-dnsutils || echo dnsutils)"
 want python3 python3
 want faketime faketime
+want dnsmasq dnsmasq-base
 want gcc gcc
 want make make
 want pkg-config pkg-config

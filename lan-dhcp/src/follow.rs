@@ -114,7 +114,8 @@ fn parse(line: &str) -> Option<Followed> {
 /// With colons, as dnsmasq writes Ethernet's, or without.
 fn parse_mac(text: &str) -> Option<Mac> {
     let digits: Vec<u8> = text.bytes().filter(|&byte| byte != b':').collect();
-    let is_mac = digits.len() == 12 && (text.len() == 12 || text.len() == 17);
+    let are_digits = digits.iter().all(u8::is_ascii_hexdigit);
+    let is_mac = are_digits && digits.len() == 12 && (text.len() == 12 || text.len() == 17);
     let mut mac = [0; 6];
     for (byte, pair) in mac.iter_mut().zip(digits.chunks_exact(2)) {
         let pair = std::str::from_utf8(pair).ok()?;

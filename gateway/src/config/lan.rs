@@ -9,6 +9,8 @@ use std::time::Duration;
 
 const DEFAULT_LEASE: Duration = Duration::from_secs(12 * 3600);
 const MAX_STATIC: usize = 256;
+/// Where OpenWrt's dnsmasq and odhcpd keep their leases.
+const LEASES: [&str; 2] = ["/tmp/dhcp.leases", "/tmp/hosts/odhcpd"];
 
 /// The network of the devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Lan {
     pub net: Ipv4Net,
     /// Who gives the addresses.
     pub dhcp: Leases,
+    /// Files with the leases of the server that is followed.
+    pub leases: Vec<String>,
     /// Whether a device's address is good from its own hardware address alone. Off where a repeater speaks for others.
     pub bind_addresses: bool,
     /// Devices with a fixed address. Without DHCP they are the devices we know.
@@ -71,6 +75,7 @@ impl Lan {
             "dhcp",
             "range",
             "lease_time",
+            "leases",
             "static",
             "bind_addresses",
         ])?;
@@ -112,10 +117,30 @@ impl Lan {
             interface,
             net,
             dhcp,
+            leases: read_leases(section)?,
             bind_addresses,
             fixed,
         })
     }
+}
+
+/// Absolute paths.
+fn read_leases(section: &Section<'_>) -> Result<Vec<String>, ConfigError> {
+    let mut files = Vec::new();
+    for value in section.list("leases", 4)? {
+        let text = value.text()?;
+        if !text.starts_with('/') || text.len() > 200 || text.contains('\0') {
+            return Err(value.fault(format!(
+                "{text:?} is no file; write its whole path, like {:?}",
+                LEASES[0]
+            )));
+        }
+        files.push(text.to_owned());
+    }
+    if files.is_empty() {
+        files = LEASES.map(str::to_owned).into();
+    }
+    Ok(files)
 }
 
 fn read_net(value: &Value<'_>) -> Result<Ipv4Net, ConfigError> {

@@ -26,10 +26,11 @@ pub struct Network {
 }
 
 /// What `config gateway` may have: the option, and the section and key it is in the other file.
-const OPTIONS: [(&str, &str, &str); 18] = [
+const OPTIONS: [(&str, &str, &str); 19] = [
     ("dhcp", "lan", "dhcp"),
     ("range", "lan", "range"),
     ("lease_time", "lan", "lease_time"),
+    ("leases", "lan", "leases"),
     ("bind_addresses", "lan", "bind_addresses"),
     ("masquerade", "wan", "masquerade"),
     ("port", "wan", "port"),

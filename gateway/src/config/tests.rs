@@ -21,7 +21,7 @@ fn fault(more: &str) -> String {
 fn served(config: &Config) -> Dhcp {
     match config.lan.dhcp {
         Leases::Server(dhcp) => dhcp,
-        other => panic!("{other:?}"),
+        other @ (Leases::Follow | Leases::Off) => panic!("{other:?}"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line: what was asked for, and the exit status.
 
 use crate::question::Show;
+use crate::settings::{Settings, network};
 use crate::{ctl, help, ping, start, table};
 use anyhow::{Context, Result, anyhow};
 use lexopt::prelude::{Long, Short, Value};
@@ -30,6 +31,11 @@ enum Task {
     },
     Run {
         dir: PathBuf,
+        settings: Settings,
+    },
+    Check {
+        dir: PathBuf,
+        settings: Settings,
     },
     Show {
         what: Show,
@@ -87,7 +93,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
     let command = match parser.next()? {
         None => {
             return Err(anyhow!(
-                "a command is missing: enrol, run, status, devices, tunnels, wans, wan, handovers or ping"
+                "a command is missing: enrol, run, check, status, devices, tunnels, wans, wan, handovers or ping"
             ));
         }
         Some(Long("help") | Short('h')) => return Ok(Task::Text(help::MAIN)),
@@ -99,14 +105,16 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         return Ok(Task::Text(help::MAIN));
     }
     let help = help::of(&command).ok_or_else(|| {
-        anyhow!("unknown command {command:?}; there are enrol, run, status, devices, tunnels, wans, wan, handovers and ping")
+        anyhow!("unknown command {command:?}; there are enrol, run, check, status, devices, tunnels, wans, wan, handovers and ping")
     })?;
     let most_words = match command.as_str() {
         "enrol" | "ping" => 1,
         "wan" => 2,
         _ => 0,
     };
-    let takes_json = !matches!(command.as_str(), "enrol" | "run");
+    let takes_json = !matches!(command.as_str(), "enrol" | "run" | "check");
+    let takes_settings = matches!(command.as_str(), "run" | "check");
+    let mut settings = Settings::default();
     let (mut words, mut dir) = (Vec::new(), PathBuf::from(DEFAULT_DIR));
     let (mut json, mut count) = (false, 3);
     while let Some(argument) = parser.next()? {
@@ -114,6 +122,12 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             Long("help") | Short('h') => return Ok(Task::Text(help)),
             Long("dir") => dir = parser.value()?.into(),
             Long("json") if takes_json => json = true,
+            Long("uci") if takes_settings => settings.uci = Some(parser.value()?.into()),
+            Long("network") if takes_settings => {
+                settings
+                    .networks
+                    .push(network(&parser.value()?.to_string_lossy())?);
+            }
             Long("count") if command == "ping" => {
                 let value = parser.value()?;
                 let number = value.to_str().and_then(|text| text.parse().ok());
@@ -143,9 +157,12 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             json,
             dir,
         },
-        _ => match Show::parse(&command) {
-            Some(what) => Task::Show { what, json, dir },
-            None => Task::Run { dir },
+        "run" => Task::Run { dir, settings },
+        "check" => Task::Check { dir, settings },
+        _ => Task::Show {
+            what: Show::parse(&command).context("a command with help is one")?,
+            json,
+            dir,
         },
     })
 }
@@ -173,7 +190,8 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Text(text) => print(text)?,
         Task::Version => print(concat!("ntm-gateway ", env!("CARGO_PKG_VERSION"), "\n"))?,
         Task::Enrol { code, dir } => enrol(&code, &dir)?,
-        Task::Run { dir } => start::run(&dir)?,
+        Task::Run { dir, settings } => start::run(&dir, &settings)?,
+        Task::Check { dir, settings } => start::check(&dir, &settings)?,
         Task::Show { what, json, dir } => show(what, json, &dir)?,
         Task::Prefer { name, json, dir } => {
             let command = match name {
@@ -251,7 +269,32 @@ mod tests {
                 dir: dir.clone()
             })
         );
-        assert_eq!(parsed("run --dir=/d"), Ok(Task::Run { dir: dir.clone() }));
+        let settings = Settings::default();
+        assert_eq!(
+            parsed("run --dir=/d"),
+            Ok(Task::Run {
+                dir: dir.clone(),
+                settings
+            })
+        );
+        let settings = Settings {
+            uci: Some("/etc/config/ntm".into()),
+            networks: vec![
+                network("lan=br-lan,192.168.1.1/24").unwrap(),
+                network("wan=eth1").unwrap(),
+            ],
+        };
+        assert_eq!(settings.networks[0].device, "br-lan");
+        assert_eq!(settings.networks[1].address, None);
+        assert_eq!(
+            parsed(
+                "check --network lan=br-lan,192.168.1.1/24 --uci /etc/config/ntm --dir /d --network wan=eth1"
+            ),
+            Ok(Task::Check {
+                dir: dir.clone(),
+                settings
+            })
+        );
         assert_eq!(
             parsed("wans --dir /d --json"),
             Ok(Task::Show {
@@ -287,6 +330,7 @@ mod tests {
         for command in [
             "enrol",
             "run",
+            "check",
             "status",
             "devices",
             "tunnels",
@@ -321,6 +365,21 @@ mod tests {
                 .unwrap_err()
                 .contains("wan prefer NAME")
         );
+        for bad in [
+            "lan",
+            "lan=",
+            "=br-lan",
+            "lan=br-lan,192.168.1.1",
+            "lan=br-lan,",
+        ] {
+            assert!(
+                parsed(&format!("run --network {bad}"))
+                    .unwrap_err()
+                    .contains("NAME=DEVICE"),
+                "{bad}"
+            );
+        }
+        assert!(parsed("status --uci /x").is_err() && parsed("enrol x --network a=b").is_err());
         assert!(parsed("run --json").is_err() && parsed("status extra").is_err());
     }
 }

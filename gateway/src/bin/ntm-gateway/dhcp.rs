@@ -1,5 +1,6 @@
 //! The DHCP server on the LAN, which is also how devices become known: the machine is told of every lease.
 
+use crate::follow::Follow;
 use crate::lan::Residents;
 use crate::probe::Pinger;
 use anyhow::{Context, Result, bail};
@@ -23,6 +24,51 @@ const FILE_NAME: &str = "leases";
 const MAX_MESSAGE: usize = 1500;
 /// How many messages are handled before others have their turn.
 const BATCH: usize = 32;
+
+/// How devices become known.
+pub(crate) enum Devices {
+    /// By our leases.
+    Served(Box<LanDhcp>),
+    /// By another server's.
+    Followed(Box<Follow>),
+    /// Those in the configuration; the neighbour table is theirs as long as this is there.
+    Listed(#[expect(dead_code, reason = "kept for its end")] Residents),
+}
+
+impl Devices {
+    pub(crate) fn poll_readable(&self, cx: &mut task::Context<'_>) -> Poll<()> {
+        match self {
+            Self::Served(dhcp) => dhcp.poll_readable(cx),
+            Self::Followed(follow) => follow.poll_readable(cx),
+            Self::Listed(_) => Poll::Pending,
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        match self {
+            Self::Served(dhcp) => dhcp.poll_timeout(),
+            Self::Followed(follow) => follow.poll_timeout(),
+            Self::Listed(_) => None,
+        }
+    }
+
+    /// Handles what came in and what is due, and tells `gateway` who is there.
+    pub(crate) fn work(&mut self, gateway: &mut Gateway, now: Instant) {
+        match self {
+            Self::Served(dhcp) => dhcp.work(gateway, now),
+            Self::Followed(follow) => follow.work(gateway, now),
+            Self::Listed(_) => {}
+        }
+    }
+
+    /// Saves what could wait.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        match self {
+            Self::Served(dhcp) => dhcp.stop(now),
+            Self::Followed(_) | Self::Listed(_) => {}
+        }
+    }
+}
 
 /// The server, its socket, its pings and its file.
 pub(crate) struct LanDhcp {
@@ -212,7 +258,7 @@ fn open(interface: &str) -> Result<UdpSocket> {
     match socket.bind(&address.into()) {
         Ok(()) => Ok(UdpSocket::from_std(socket.into())?),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => bail!(
-            "another DHCP server (dnsmasq?) serves {interface}; stop it there, or set dhcp = \"off\" under [lan]"
+            "another DHCP server (dnsmasq?) serves {interface}; stop it there, or let us follow its leases: set the LAN's dhcp to \"follow\""
         ),
         Err(error) => Err(error).context("cannot open the DHCP port 67"),
     }

@@ -54,6 +54,15 @@ const OF_ONE: Share = Share {
     burst: 200.0,
 };
 
+/// Of a server that asks for all of them.
+const OF_ALL: Share = Share {
+    open: MAX_QUESTIONS,
+    per_second: 500.0,
+    burst: 1000.0,
+};
+/// Where that server is.
+const LOOPBACK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8);
+
 /// The server. It ends with this value.
 pub(crate) struct DnsServer {
     _server: Server<Handler>,
@@ -61,34 +70,38 @@ pub(crate) struct DnsServer {
 }
 
 impl DnsServer {
-    /// Serves the LAN, and nobody else.
+    /// Serves the LAN, or the DNS server that does, and nobody else.
     pub(crate) fn start(
         config: &Config,
         zone: Zone,
         questions: mpsc::Sender<Question>,
         trusted: watch::Receiver<Vec<Fqdn>>,
     ) -> Result<Self> {
+        let address = config.dns.listen;
+        // Beside another server, we are asked by that alone, for all devices and for our names.
+        let beside = address.ip().is_loopback();
         let lan = config.lan.net;
-        let address = SocketAddr::new(lan.addr().into(), 53);
+        let served = if beside { LOOPBACK } else { lan };
         let resolver = Arc::new(Resolver {
-            forwarder: Forwarder::new(config.upstream.clone(), lan, zone.prefixes),
+            forwarder: Forwarder::new(config.dns.upstream.clone(), lan, zone.prefixes),
+            beside,
             zone,
             lan,
             questions,
             trusted,
             places: Semaphore::new(MAX_QUESTIONS),
-            shares: Shares::new(OF_ONE),
+            shares: Shares::new(if beside { OF_ALL } else { OF_ONE }),
         });
         let everyone_else: [IpNet; 2] =
             [Ipv4Net::default().into(), ipnet::Ipv6Net::default().into()];
         let mut server = Server::with_access(
             Handler(resolver.clone()),
             everyone_else,
-            [IpNet::V4(lan.trunc())],
+            [IpNet::V4(served.trunc())],
         );
         let taken = || {
             format!(
-                "cannot serve DNS on {address}; does another DNS server (dnsmasq?) hold the port?"
+                "cannot serve DNS on {address}; does another DNS server hold the port? Where dnsmasq serves the LAN, set the LAN's dhcp to \"follow\""
             )
         };
         server.register_socket(UdpSocket::from_std(
@@ -99,7 +112,7 @@ impl DnsServer {
         let listener = TcpListener::from_std(listener.into())?;
         Ok(Self {
             _server: server,
-            tcp: tokio::spawn(tcp::serve(listener, resolver, lan)),
+            tcp: tokio::spawn(tcp::serve(listener, resolver, served)),
         })
     }
 }
@@ -129,6 +142,8 @@ struct Resolver {
     /// The other domains that ours trusts.
     trusted: watch::Receiver<Vec<Fqdn>>,
     forwarder: Forwarder,
+    /// Whether another server serves the LAN, and asks us for our names.
+    beside: bool,
     places: Semaphore,
     shares: Shares,
 }
@@ -159,6 +174,10 @@ impl Resolver {
             return self
                 .answer_ours(query, asked, self.asker(request.src()))
                 .await;
+        }
+        if self.beside {
+            // It may be whom we would ask.
+            return Answer::code(ResponseCode::Refused);
         }
         let dnssec = request
             .edns
@@ -214,10 +233,11 @@ impl Resolver {
         }
     }
 
-    /// The router's own programs ask as the router, which is a device, too: at its virtual address.
+    /// The router's own programs ask as the router, which is a device, too: at its virtual address. So does a server that
+    /// asks for others: whose question it is shows with the first packet.
     fn asker(&self, from: SocketAddr) -> Ipv4Addr {
         match from.ip() {
-            IpAddr::V4(address) if address != self.lan.addr() => address,
+            IpAddr::V4(address) if address != self.lan.addr() && !address.is_loopback() => address,
             IpAddr::V4(_) | IpAddr::V6(_) => self.zone.vip4,
         }
     }

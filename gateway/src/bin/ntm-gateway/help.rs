@@ -5,6 +5,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
     Some(match command {
         "enrol" => ENROL,
         "run" => RUN,
+        "check" => CHECK,
         "status" => STATUS,
         "devices" => DEVICES,
         "tunnels" => TUNNELS,
@@ -23,6 +24,7 @@ Usage: ntm-gateway COMMAND [OPTIONS]
 
   enrol CODE   join a domain, once, with a code from `ntm-dc gateway-code`
   run          be the gateway, until stopped
+  check        whether the configuration is right, and what is not
   status       the running gateway in one look
   devices      the devices on the LAN and their virtual addresses
   tunnels      the tunnels to other gateways
@@ -52,11 +54,25 @@ breaks, the same command may be repeated.
 ";
 
 const RUN: &str = "\
-Usage: ntm-gateway run [--dir DIR]
+Usage: ntm-gateway run [--dir DIR] [--uci FILE --network NAME=DEVICE[,ADDRESS/LENGTH]...]
 
-Runs the gateway in the foreground as DIR/ntm-gateway.toml says. Logs to standard error; the
-environment variable NTM_LOG (error, warn, info, debug, trace) goes before the file's level.
-SIGTERM and SIGINT end it and take back its interface, routes and firewall table.
+Runs the gateway in the foreground as DIR/ntm-gateway.toml says, or FILE, which is UCI's. Logs
+to standard error; the environment variable NTM_LOG (error, warn, info, debug, trace) goes
+before the file's level. SIGTERM and SIGINT end it and take back its interface, routes and
+firewall table.
+
+  --dir DIR    default /etc/ntm
+  --uci FILE   OpenWrt's configuration, /etc/config/ntm
+  --network NAME=DEVICE[,ADDRESS/LENGTH]
+               the device of a network that FILE names, and the router's address on it, as netifd
+               knows them; once for each
+";
+
+const CHECK: &str = "\
+Usage: ntm-gateway check [--dir DIR] [--uci FILE --network NAME=DEVICE[,ADDRESS/LENGTH]...]
+
+Reads the configuration as `run` would, and ends: with status 0, or with 1 and a line that names
+the file, the line, the key, and what would be right. The options are those of `run`.
 
   --dir DIR    default /etc/ntm
 ";

@@ -9,7 +9,7 @@ mod ways;
 
 pub(crate) use ways::Ways;
 
-use crate::dhcp::LanDhcp;
+use crate::dhcp::Devices;
 use crate::question::{Preference, Question, Waiting};
 use crate::start::Stop;
 use crate::tun::{self, Tun};
@@ -34,7 +34,7 @@ pub(crate) struct Shell {
     gateway: Gateway,
     tun: Tun,
     ways: Ways,
-    dhcp: Option<LanDhcp>,
+    devices: Devices,
     questions: mpsc::Receiver<Question>,
     wans: mpsc::Receiver<Vec<WanInterface>>,
     /// Tells the DNS server of the other domains.
@@ -56,7 +56,7 @@ pub(crate) struct Shell {
 enum Readable {
     Tun,
     Socket(usize),
-    Dhcp,
+    Devices,
 }
 
 /// Where packets come from, as their turns follow each other.
@@ -64,7 +64,7 @@ enum Readable {
 enum Source {
     Sockets,
     Tun,
-    Dhcp,
+    Devices,
 }
 
 impl Source {
@@ -72,9 +72,9 @@ impl Source {
     /// for more than a batch.
     fn turns(self) -> [Self; 3] {
         match self {
-            Self::Sockets => [Self::Tun, Self::Dhcp, Self::Sockets],
-            Self::Tun => [Self::Dhcp, Self::Sockets, Self::Tun],
-            Self::Dhcp => [Self::Sockets, Self::Tun, Self::Dhcp],
+            Self::Sockets => [Self::Tun, Self::Devices, Self::Sockets],
+            Self::Tun => [Self::Devices, Self::Sockets, Self::Tun],
+            Self::Devices => [Self::Sockets, Self::Tun, Self::Devices],
         }
     }
 }
@@ -84,7 +84,7 @@ impl Shell {
         gateway: Gateway,
         tun: Tun,
         ways: Ways,
-        dhcp: Option<LanDhcp>,
+        devices: Devices,
         questions: mpsc::Receiver<Question>,
         wans: mpsc::Receiver<Vec<WanInterface>>,
         domains: watch::Sender<Vec<Fqdn>>,
@@ -93,12 +93,12 @@ impl Shell {
             gateway,
             tun,
             ways,
-            dhcp,
+            devices,
             questions,
             wans,
             domains,
             waiting: Waiting::default(),
-            last: Source::Dhcp,
+            last: Source::Devices,
             packet: vec![0; tun::LONGEST],
             train: Train::new(),
             arrivals: vec![0; data_path::TURN],
@@ -108,7 +108,7 @@ impl Shell {
 
     /// Runs until `stop`, or until the TUN interface or the watch of the WANs is gone.
     pub(crate) async fn run(mut self, stop: &mut Stop) -> Result<()> {
-        self.dhcp();
+        self.look_for_devices();
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         loop {
             let deadline = self.deadline();
@@ -117,10 +117,10 @@ impl Shell {
             }
             tokio::select! {
                 () = stop.wait() => break,
-                readable = poll_fn(|cx| poll_readable(&mut self.ways, &self.tun, self.dhcp.as_ref(), &mut self.last, cx)) => match readable.context("the TUN interface broke")? {
+                readable = poll_fn(|cx| poll_readable(&mut self.ways, &self.tun, &self.devices, &mut self.last, cx)) => match readable.context("the TUN interface broke")? {
                     Readable::Tun => self.packets().context("the TUN interface is gone")?,
                     Readable::Socket(at) => self.datagrams(at),
-                    Readable::Dhcp => self.dhcp(),
+                    Readable::Devices => self.look_for_devices(),
                 },
                 Some(question) = self.questions.recv() => self.question(question),
                 list = self.wans.recv() => match list {
@@ -130,24 +130,23 @@ impl Shell {
                 () = timer.as_mut() => self.timeout(),
             }
         }
-        if let Some(dhcp) = &mut self.dhcp {
-            dhcp.stop(Instant::now());
-        }
+        self.devices.stop(Instant::now());
         Ok(())
     }
 
     fn deadline(&self) -> tokio::time::Instant {
-        let dhcp = self.dhcp.as_ref().and_then(LanDhcp::poll_timeout);
-        let due = [self.gateway.poll_timeout(), dhcp, self.ways.poll_timeout()];
+        let due = [
+            self.gateway.poll_timeout(),
+            self.devices.poll_timeout(),
+            self.ways.poll_timeout(),
+        ];
         let due = due.into_iter().flatten().min();
         due.unwrap_or_else(|| Instant::now() + NOTHING_DUE).into()
     }
 
-    fn dhcp(&mut self) {
-        if let Some(dhcp) = &mut self.dhcp {
-            dhcp.work(&mut self.gateway, Instant::now());
-            self.drain();
-        }
+    fn look_for_devices(&mut self) {
+        self.devices.work(&mut self.gateway, Instant::now());
+        self.drain();
     }
 
     fn question(&mut self, question: Question) {
@@ -191,7 +190,7 @@ impl Shell {
         if let Some(wans) = self.ways.handle_timeout(now) {
             self.tell_wans(wans, now);
         }
-        self.dhcp();
+        self.look_for_devices();
     }
 
     fn drain(&mut self) {
@@ -225,7 +224,7 @@ impl Shell {
 fn poll_readable(
     ways: &mut Ways,
     tun: &Tun,
-    dhcp: Option<&LanDhcp>,
+    devices: &Devices,
     last: &mut Source,
     cx: &mut task::Context<'_>,
 ) -> Poll<io::Result<Readable>> {
@@ -238,10 +237,7 @@ fn poll_readable(
             Source::Tun => tun
                 .poll_readable(cx)
                 .map(|ready| ready.map(|()| Readable::Tun)),
-            Source::Dhcp => match dhcp {
-                Some(dhcp) => dhcp.poll_readable(cx).map(|()| Ok(Readable::Dhcp)),
-                None => Poll::Pending,
-            },
+            Source::Devices => devices.poll_readable(cx).map(|()| Ok(Readable::Devices)),
         };
         if ready.is_ready() {
             *last = source;
@@ -257,14 +253,14 @@ mod tests {
 
     #[test]
     fn under_a_flood_of_all_everybody_has_its_turn() {
-        let mut last = Source::Dhcp;
+        let mut last = Source::Devices;
         let served: Vec<_> = std::iter::repeat_with(|| {
             last = last.turns()[0];
             last
         })
         .take(6)
         .collect();
-        let round = [Source::Sockets, Source::Tun, Source::Dhcp];
+        let round = [Source::Sockets, Source::Tun, Source::Devices];
         assert_eq!(served, [round, round].concat());
         for source in round {
             let mut turns = source.turns();

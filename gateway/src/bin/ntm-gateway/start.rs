@@ -1,24 +1,26 @@
 //! `ntm-gateway run`: reads what is configured, makes what the machine needs around it, and takes it back at the end.
 
 use crate::ctl::Control;
-use crate::dhcp::{LanDhcp, listed_devices};
+use crate::dhcp::{Devices, LanDhcp, listed_devices};
 use crate::dns::DnsServer;
+use crate::follow::Follow;
 use crate::lan::Residents;
 use crate::log;
 use crate::netlink::Netlink;
 use crate::nft::Firewall;
 use crate::processor;
 use crate::question::CHANNEL;
+use crate::settings::Settings;
 use crate::shell::{Shell, Ways};
 use crate::tun::Tun;
 use crate::udp::{LanSide, Sockets};
 use crate::wan::{self, Reasons};
 use anyhow::{Context, Result, bail, ensure};
 use ntm_enrolment::state::{self, Node};
-use ntm_gateway::config::{Config, FILE_NAME, Tunnel};
+use ntm_gateway::config::{Config, Leases, Tunnel};
 use ntm_gateway::dns::Zone;
 use ntm_gateway::{Gateway, Setup};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -34,11 +36,20 @@ const MAX_FILES: libc::rlim_t = 1 << 16;
 /// How long the kernel may take at the end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Whether `run` would find the configuration right. Before enrolment that is all there is to see.
+pub(crate) fn check(dir: &Path, settings: &Settings) -> Result<()> {
+    let config = settings.read(dir)?;
+    if dir.join(state::NODE_FILE).exists() {
+        fits(&config, &state::load(dir)?)?;
+    }
+    Ok(())
+}
+
 /// Runs until a signal says stop.
-pub(crate) fn run(dir: &Path) -> Result<()> {
+pub(crate) fn run(dir: &Path, settings: &Settings) -> Result<()> {
     let node = state::load(dir)?;
-    let config = read_config(dir)?;
-    let (vip4, vip6) = check(&config, &node)?;
+    let config = settings.read(dir)?;
+    let (vip4, vip6) = fits(&config, &node)?;
     log::start(config.log)?;
     allow_many_files();
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -64,22 +75,8 @@ fn allow_many_files() {
     }
 }
 
-fn read_config(dir: &Path) -> Result<Config> {
-    let path = dir.join(FILE_NAME);
-    let text = match std::fs::read_to_string(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            bail!(
-                "{} is missing; `ntm-gateway enrol` writes an example, README.md shows one",
-                path.display()
-            )
-        }
-        other => other.with_context(|| format!("cannot read {}", path.display()))?,
-    };
-    Ok(Config::parse(&path.display().to_string(), &text)?)
-}
-
 /// What configuration and membership can only be checked for together.
-fn check(config: &Config, node: &Node) -> Result<(Ipv4Addr, Ipv6Addr)> {
+fn fits(config: &Config, node: &Node) -> Result<(Ipv4Addr, Ipv6Addr)> {
     let (Some(vip4), Some(vip6)) = (node.vip4, node.vip6) else {
         bail!(
             "this directory belongs to a relay; enrol a gateway in another one, with a code from `ntm-dc gateway-code`"
@@ -143,20 +140,21 @@ async fn serve(
     let firewall = Firewall::apply(config, node.prefixes)?;
     let tun = Tun::open(&config.tunnel, vip4, node.prefixes.v4, &netlink).await?;
     let (residents, keeper) = Residents::start(config, netlink.clone());
-    let (dhcp, listed) = match config.lan.dhcp {
-        Some(dhcp) => {
-            let now = Instant::now();
+    let now = Instant::now();
+    if !matches!(config.lan.dhcp, Leases::Server(_)) {
+        for device in listed_devices(config) {
+            residents.seen(device.mac, device.address);
+            gateway.device_seen(device, now);
+        }
+    }
+    let devices = match config.lan.dhcp {
+        Leases::Server(dhcp) => {
             let (own, domain) = (&node.name, &node.domain);
             let dhcp = LanDhcp::start(config, dhcp, own, domain, dir, residents, now)?;
-            (Some(dhcp), None)
+            Devices::Served(Box::new(dhcp))
         }
-        None => {
-            for device in listed_devices(config) {
-                residents.seen(device.mac, device.address);
-                gateway.device_seen(device, Instant::now());
-            }
-            (None, Some(residents))
-        }
+        Leases::Follow => Devices::Followed(Box::new(Follow::start(config, residents, now)?)),
+        Leases::Off => Devices::Listed(residents),
     };
     let zone = Zone {
         domain: node.domain.clone(),
@@ -182,12 +180,12 @@ async fn serve(
         config.tunnel.offload,
         hint,
     ));
-    let ended = Shell::new(gateway, tun, ways, dhcp, asked, wans, domains)
+    let ended = Shell::new(gateway, tun, ways, devices, asked, wans, domains)
         .run(&mut stop)
         .await;
 
     // The TUN and its routes went with the shell; what remains is what others would see.
-    drop((dns, control, listed));
+    drop((dns, control));
     if timeout(PATIENCE, keeper).await.is_err() {
         debug!("the neighbour table keeps its entries");
     }

@@ -60,6 +60,7 @@ for value in "${values[@]}"; do
     gateway reload
     runs
     same "$(grep -c '\[--network\]' "$R/$p")" 1 "networks told with the device \"$value\""
+    logged 'has a name that cannot be used'
 
     # dnsmasq's directory, and what the domain is called.
     router plain

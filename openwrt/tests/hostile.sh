@@ -62,12 +62,19 @@ for value in "${values[@]}"; do
     same "$(grep -c '\[--network\]' "$R/$p")" 1 "networks told with the device \"$value\""
     logged 'has a name that cannot be used'
 
-    # dnsmasq's directory, and what the domain is called.
+    # dnsmasq's directory: a path, or nothing is written there.
     router plain
-    config dhcp 'config dnsmasq' "	option confdir '$value'"
+    config dhcp 'config dnsmasq' "	option confdir '$value'" 'config dnsmasq' "	option confdir '/tmp/d/$value'"
+    gateway start
+    for snippet in $(find "$R" -name ntm.conf | tr ' \n' '_ '); do
+        [[ $snippet == "$R"/tmp/d/* || $snippet == "$R/etc/passwd/"* ]] || fail "a snippet in $snippet"
+    done
+    # What the domain is called.
+    router plain
     printf 'domain = "%s"\n' "${value//$'\n'/ }" >"$R/etc/ntm/node.toml"
     gateway start
-    [ -z "$(find "$R" -name ntm.conf)" ] || fail "a snippet for the domain \"$value\" in \"$(find "$R" -name ntm.conf)\""
+    [ -z "$(find "$R" -name ntm.conf)" ] || fail "a snippet for the domain \"$value\""
+    logged 'names no domain'
     router plain
     echo '{"domains": ["b.test", "'"${value//$'\n'/ }"'"]}' >"$R/tmp/status.json"
     on timeout 1 /usr/lib/ntm/names watch 5354 2>/dev/null || true

@@ -85,6 +85,8 @@ const modules = {
 		Value, Flag, ListValue, DynamicList, GridSection, NamedSection,
 		Map: class { section(kind, ...words) { return section(kind, kind === NamedSection ? words[1] : words[0]); } render() { return Promise.resolve(new Node('form')); } }
 	},
+	'network': { registerProtocol: (name, methods) => Object.assign({ name, _ubus: what => what == 'l3_device' ? 'ntm7' : undefined }, methods),
+		getIfnameOf: device => device.name },
 	'tools.widgets': { NetworkSelect }
 };
 
@@ -173,6 +175,12 @@ async function main() {
 		check(!option.datatype || KNOWN_TYPES.test(option.datatype), 'a datatype of LuCI: ' + option.datatype);
 	}
 	check(options.length >= 18, 'options: ' + options.length);
+
+	// netifd's protocol.
+	const protocol = load(path.join(resources, 'protocol/ntm.js'));
+	check(protocol.name == 'ntm' && protocol.getIfname() == 'ntm7' && protocol.isVirtual(), 'the protocol');
+	check(protocol.containsDevice({ name: 'ntm7' }) && !protocol.containsDevice({ name: 'eth0' }), "the protocol's device");
+	check(fs.existsSync(path.join(app, '../../net/ntm/files/ntm.proto.sh')), "netifd's side of it");
 	console.log(checks);
 }
 

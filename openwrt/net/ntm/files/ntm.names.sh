@@ -67,6 +67,7 @@ print_conf_dir() {
 	config_get conf_dir "$section" confdir "$usual"
 	conf_dir=${conf_dir%%,*}
 	case "$conf_dir" in
+	*[![:print:]]*) ;;
 	/*) echo "${conf_dir%/}" ;;
 	esac
 }
@@ -118,13 +119,16 @@ sync_names() {
 
 watch_names() {
 	local pause
+	# Ended at once, and the sleep with it.
+	trap 'kill "$!" 2>/dev/null; exit 0' TERM
 	while :; do
 		pause=5
 		if ask_trusted; then
 			sync_names "$1"
 			pause=300
 		fi
-		sleep "$pause"
+		sleep "$pause" &
+		wait "$!"
 	done
 }
 

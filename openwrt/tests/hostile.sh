@@ -91,6 +91,14 @@ for value in "${values[@]}"; do
         on /etc/init.d/ntm-$server start
         no_misuse
         has_not tmp/procd/ntm-$server 'instance'
+        if [[ $value != *..* ]]; then
+            mkdir -p "$R/$value"
+            touch "$R/$value/"{node.toml,ntm-dc.toml}
+        fi
+        config ntm-$server "config $server main" "	option enabled '1'" "	option dir '/$value'"
+        on /etc/init.d/ntm-$server start
+        no_misuse
+        has_not tmp/procd/ntm-$server 'instance'
         config ntm-$server "config $server main" "	option enabled '1'" "	list open_udp '4750'" "	list open_udp '$value'"
         on /etc/init.d/ntm-$server start
         no_misuse

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# run.sh [NAME...]: the feed's tests, all or those named, and how many checks each made. Needs BusyBox, node, shellcheck
-# and gettext; says so loudly where one is missing. No OpenWrt: what procd, netifd, UCI and dnsmasq do with what they
+# run.sh [NAME...]: the feed's tests, all or those named, and how many checks each made. Needs BusyBox; where
+# node, cargo, shellcheck or gettext is missing it says loudly what was not tried. No OpenWrt: what procd, netifd, UCI and dnsmasq do with what they
 # are told is for a router, or qemu-tests/, to show.
 #
 # NTM_BIN_DIR  where the programs are, to try the packages feed's own tests on them
 set -euo pipefail
 cd "$(dirname "$0")"
 command -v busybox >/dev/null || { echo 'busybox is missing: apt-get install busybox' >&2; exit 1; }
-[ $# -gt 0 ] || set -- start settings hostile names defaults servers luci
+[ $# -gt 0 ] || set -- start settings hostile names defaults servers feed luci
 for name in "$@"; do
     "./$name.sh"
 done

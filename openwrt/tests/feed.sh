@@ -88,9 +88,10 @@ for package in ntm-gateway ntm-dc ntm-relay; do
 done
 
 # --- only what is asked for is built, each from its crate; the source is the checkout, whole enough for cargo
-check test "$(feed compile CONFIG_PACKAGE_ntm-gateway=y)" = 'cargo install --path gateway'
-check test "$(feed compile CONFIG_PACKAGE_ntm-dc=m CONFIG_PACKAGE_ntm-relay=m | tr '\n' ' ')" = \
-    'cargo install --path dc cargo install --path relay '
+for crate in gateway dc relay; do
+    check test "$(feed compile CONFIG_PACKAGE_ntm-$crate=m)" = "cargo install --path $crate"
+done
+check test -z "$(feed compile)"
 feed prepare
 for crate in gateway dc relay; do
     check test -s "$ROOM/build/$crate/Cargo.toml"

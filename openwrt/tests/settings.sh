@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# A change takes effect; one that is wrong is named in the log and changes nothing, whatever happens then.
+. "$(dirname "$0")/router.sh"
+p=tmp/procd/ntm-gateway
+in_force=tmp/run/ntm/ntm
+
+# --- wrong from the beginning: nothing to run by
+router plain
+settings "	option enabled '1'" "	option port 'many'"
+gateway start
+runs_not
+logged '/etc/config/ntm:1: section "gateway", option "port": write a port'
+settings "	option enabled '1'" "	option port '4800'"
+gateway reload
+runs
+has $in_force "	option port '4800'"
+
+# --- wrong later
+settings "	option enabled '1'" "	option port 'many'" "	option dhcp 'off'" 'config wan' "	option network 'wan'"
+before=$(cat "$R/$p")
+gateway reload
+restarted_not
+same "$(cat "$R/$p")" "$before" 'what procd is told after a wrong change'
+logged 'option "port": write a port'
+logged 'stay in force'
+has $in_force "	option port '4800'"
+# The WAN comes and goes meanwhile, and somebody restarts the service.
+gateway reload
+restarted_not
+gateway restart
+runs
+same "$(cat "$R/$p")" "$before" 'what procd is told by a restart'
+
+# --- what UCI itself cannot read
+printf "config gateway 'gateway'\n\toption enabled '1\n" >"$R/etc/config/ntm"
+gateway reload
+runs
+restarted_not
+logged 'cannot be read'
+rm "$R/etc/config/ntm"
+gateway reload
+runs
+restarted_not
+
+# --- a LAN that does not exist
+settings "	option enabled '1'" "	option lan 'lna'"
+gateway reload
+runs
+restarted_not
+logged 'network lna'
+same "$(grep -c '^trigger interface \[lan\]' "$R/$p")" 1 'the LAN in force is watched'
+
+# --- right again
+settings "	option enabled '1'" "	option port '4801'" 'config wan' "	option network 'wan'"
+gateway reload
+restarted
+has $in_force "	option port '4801'"
+has $p 'command [--network] [wan=eth1]'
+
+# --- to be off is never wrong
+settings "	option enabled '0'" "	option port 'many'"
+gateway reload
+runs_not
+
+# --- what is set but not committed is not in force
+router plain
+gateway start
+on uci set ntm.gateway.port=4810
+gateway reload
+restarted_not
+on uci commit ntm
+gateway reload
+restarted
+has $in_force "	option port '4810'"
+
+# --- nothing is written but to tmpfs
+router plain
+touch "$R/stamp"
+gateway start
+gateway reload
+network wan eth7
+gateway reload
+gateway stop
+same "$(find "$R/etc" "$R/usr" "$R/lib" -newer "$R/stamp" -type f)" '' 'files written to flash'
+passed

@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# ntm-gateway's init script: when it starts, with what, and when it does not.
+. "$(dirname "$0")/router.sh"
+
+# --- as it is installed: off, and the log says what to do
+router plain
+install -m 600 "$FILES/ntm.config" "$R/etc/config/ntm"
+gateway start
+runs_not
+logged 'enrol CODE'
+has tmp/procd/ntm-gateway 'trigger config [ntm] [dhcp]'
+has_not tmp/calls 'daemon:'
+
+# --- on, but not enrolled
+router plain
+rm "$R/etc/ntm/node.toml"
+gateway start
+runs_not
+logged 'not enrolled'
+
+# --- on, and enrolled
+router plain
+gateway start
+runs
+p=tmp/procd/ntm-gateway
+has $p 'command [/usr/bin/ntm-gateway] [run] [--dir] [/etc/ntm] [--uci] [/var/run/ntm/ntm]'
+has $p 'command [--network] [lan=br-lan,192.168.1.1/24]'
+has_not $p 'wan='
+has $p 'respawn [3600] [1] [0]'
+has $p 'limits [nofile=65536 65536]'
+has $p 'stderr [1]'
+has $p 'file [/var/run/ntm/ntm]'
+has $p 'trigger interface [lan]'
+has $p 'json_add_string [dest_port] [4750]'
+has_not $p 'jail'
+same "$(cat "$R/etc/config/ntm")" "$(cat "$R/tmp/run/ntm/ntm")" 'settings in force'
+gateway start
+restarted_not
+
+# --- WANs, in a list of sections; their addresses are not told, and a change of them restarts nothing
+router plain
+settings "	option enabled '1'" 'config wan' "	option network 'wan'" 'config wan' "	option network 'wwan'" "	option metered '1'" \
+    'config wan' "	option network 'wan'"
+gateway start
+has $p 'command [--network] [wan=eth1]'
+has $p 'command [--network] [wwan=wwan0]'
+same "$(grep -c 'network\] \[wan=' "$R/$p")" 1 'wan is told once'
+has $p 'trigger interface [wan]'
+has $p 'trigger interface [wwan]'
+network wan eth1 203.0.113.99/24
+gateway reload
+restarted_not
+network wan # down
+gateway reload
+restarted_not
+has $p 'command [--network] [wan=eth1]'
+network wan pppoe-wan
+gateway reload
+restarted
+has $p 'command [--network] [wan=pppoe-wan]'
+network lan br-lan 192.168.7.1/24
+gateway reload
+restarted
+
+# --- a WAN that was never up is left out, and waited for
+router plain
+settings "	option enabled '1'" 'config wan' "	option network 'modem'"
+gateway start
+runs
+has_not $p modem=
+has $p 'trigger interface [modem]'
+echo physdev=wwan9 >"$R/tmp/netifd/modem"
+gateway reload
+has $p 'command [--network] [modem=wwan9]'
+
+# --- a LAN that is not up yet
+router plain
+network lan
+gateway start
+runs_not
+logged 'network lan, has no address'
+has $p 'trigger interface [lan]'
+network lan br-lan 192.168.1.1/24
+gateway reload
+runs
+network lan
+gateway reload
+runs
+restarted_not
+
+# --- off again
+settings "	option enabled '0'"
+gateway reload
+runs_not
+restarted
+
+# --- in a jail where there is one that will do
+router plain
+printf 'ELF import environment variable' >"$R/sbin.ujail"
+mkdir -p "$R/sbin" && mv "$R/sbin.ujail" "$R/sbin/ujail" && chmod +x "$R/sbin/ujail"
+gateway start
+has $p 'jail [ntm-gateway] [log] [sysfs]'
+has $p 'capabilities [/etc/capabilities/ntm-gateway.json]'
+has $p 'no_new_privs [1]'
+has $p 'env [PATH=/usr/sbin:/usr/bin:/sbin:/bin]'
+has $p 'mount [/var/run/ntm] [/usr/sbin/nft]'
+has $p 'mount_rw [/etc/ntm] [/dev/net/tun] [/proc/sys/net]'
+has $p 'mount [/tmp/dhcp.leases] [/tmp/hosts]'
+has_not $p 'mount [/etc]'
+[ -e "$R/tmp/dhcp.leases" ] || fail 'no file of leases for the jail'
+settings "	option enabled '1'" "	option dhcp 'server'"
+gateway reload
+has $p 'mount [/etc] [/tmp]'
+settings "	option enabled '1'" "	option dhcp 'server'" "	list dns '203.0.113.53'"
+gateway reload
+has_not $p 'mount [/etc] [/tmp]'
+echo 'an old one' >"$R/sbin/ujail"
+gateway reload
+has_not $p 'jail'
+has_not $p 'capabilities'
+
+# --- stop and start again; the firewall hears of the port only when that changes
+router plain
+gateway start
+has tmp/calls 'config.change firewall'
+gateway reload
+has_not tmp/calls 'config.change'
+gateway restart
+has_not tmp/calls 'config.change'
+settings "	option enabled '1'" "	option port '4800'"
+gateway reload
+has tmp/calls 'config.change firewall'
+has $p 'json_add_string [dest_port] [4800]'
+gateway stop
+has tmp/calls 'config.change firewall'
+has tmp/calls 'procd: ntm-gateway ends'
+
+# --- the verb enrol
+router plain
+rm "$R/etc/ntm/node.toml"
+settings "	option enabled '0'"
+for code in '' --help 'x;reboot' "ntm1-GOOD' --dir '/x"; do
+    gateway enrol "$code" 2>/dev/null && fail "took the code \"$code\""
+    has_not tmp/calls 'daemon: [enrol]'
+done
+gateway enrol ntm1-BAD 2>/dev/null && fail 'enrolled with a bad code'
+has etc/config/ntm "	option enabled '0'"
+gateway enrol ntm1-GOOD
+has etc/config/ntm "	option enabled '1'"
+runs
+passed

@@ -5,7 +5,6 @@
 //! LAN overlaps the domain's virtual range) is checked at start.
 
 mod lan;
-mod openwrt;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -13,8 +12,8 @@ mod tree;
 mod uci;
 
 pub use lan::{Dhcp, Lan, Leases, StaticLease};
-pub use openwrt::Network;
 pub use reader::ConfigError;
+pub use uci::Network;
 
 use crate::Limits;
 use ntm_proto::UDP_PORT;

@@ -1,5 +1,6 @@
 //! The daemons' configuration files: every fault is one line that names the file, a line of it, and what is wrong.
 
+use ntm_gateway::config::{Config, ConfigError, Leases, Network};
 use ntm_proto::id::Fqdn;
 
 const FILE: &str = "/etc/x.toml";
@@ -12,24 +13,37 @@ pub fn check(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(rest) else {
         return;
     };
-    let fault = match what % 3 {
-        0 => gateway(text),
+    let fault = match what % 4 {
+        0 => gateway(Config::parse(FILE, text)),
         1 => dc(text),
-        _ => relay(text),
+        2 => relay(text),
+        _ => gateway(Config::parse_uci(FILE, text, &networks())),
     };
     if let Some(fault) = fault {
         check_fault(&fault, text);
     }
 }
 
-fn gateway(text: &str) -> Option<String> {
-    let config = match ntm_gateway::config::Config::parse(FILE, text) {
+fn networks() -> Vec<Network> {
+    let network = |name: &str, device: &str, address: Option<&str>| Network {
+        name: name.to_owned(),
+        device: device.to_owned(),
+        address: address.and_then(|text| text.parse().ok()),
+    };
+    vec![
+        network("lan", "br-lan", Some("192.168.1.1/24")),
+        network("wan", "eth1", None),
+    ]
+}
+
+fn gateway(parsed: Result<Config, ConfigError>) -> Option<String> {
+    let config = match parsed {
         Ok(config) => config,
         Err(fault) => return Some(fault.to_string()),
     };
     let lan = config.lan;
     assert!((8..=30).contains(&lan.net.prefix_len()));
-    if let Some(dhcp) = lan.dhcp {
+    if let Leases::Server(dhcp) = lan.dhcp {
         assert!(
             dhcp.first <= dhcp.last
                 && lan.net.contains(&dhcp.first)
@@ -104,6 +118,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let uncommented = |text: &str| text.replace("\n# ", "\n").replace("\n#", "\n");
     let gateway = ntm_gateway::config::EXAMPLE;
     let full = "[lan]\ninterface = \"br-lan\"\naddress = \"192.168.1.1/24\"\nrange = \"192.168.1.100-192.168.1.200\"\nlease_time = \"12h\"\n[[lan.static]]\nmac = \"02:00:00:00:00:01\"\naddress = \"192.168.1.9\"\nname = \"printer\"\n[wan]\ninterfaces = [\"eth0\", \"wwan0\"]\nmasquerade = true\nport = 4750\n[dns]\nupstream = [\"203.0.113.53\", \"[2001:db8::53]:53\"]\n[tunnel]\ninterface = \"ntm0\"\nmtu = 1400\n[log]\nlevel = \"debug\"\n";
+    let uci = include_str!("../../../openwrt/net/ntm/files/ntm.config");
     let dc = ntm_dc::config::example(&domain, &listen, [1, 2, 3, 4, 5]);
     let relay = ntm_relay::config::example(&listen);
     vec![
@@ -126,5 +141,12 @@ pub fn seeds() -> Vec<Vec<u8>> {
         ),
         of(2, "listen = [\"203.0.113.30:1\"]\n"),
         of(2, "listen = 5\ncolour = 1\n"),
+        of(3, uci),
+        of(3, &uncommented(&uci.replace("\n\t#", "\n\t"))),
+        of(3, "config gateway\n\toption lan 'a\nb'\n"),
+        of(
+            3,
+            "config gateway\nconfig wan\n\toption network \"\\\"\u{202e}\"\n",
+        ),
     ]
 }

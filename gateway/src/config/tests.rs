@@ -51,7 +51,8 @@ fn the_example_is_valid_and_says_the_defaults() {
         })
         .map(|line| format!("{line}\n"))
         .collect();
-    let told = parse(&all).unwrap();
+    // That one is for a LAN that another serves.
+    let told = parse(&all.replace("port = 5354", "")).unwrap();
     assert_eq!(told.lan.dhcp, config.lan.dhcp);
     assert_eq!(
         (told.wan, told.tunnel, told.log),

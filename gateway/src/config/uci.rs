@@ -1,314 +1,348 @@
-//! UCI's files as OpenWrt's own programs read them: sections with options, lists and places.
+//! `/etc/config/ntm`: UCI's sections as what the configuration file has.
 //!
 //! ```text
-//! config gateway 'gateway'
-//!         option port '4750'
-//!         list offload 'tun'
+//! config gateway 'gateway'     everything but what follows
+//! config wan                   a way out, best first
+//! config device                a device with a fixed address
 //! ```
 //!
-//! A word is in single quotes, in double quotes with backslashes, or bare; words that touch are one. Quoted words may go
-//! over lines. What the `uci` program would refuse is a fault here, too.
+//! UCI names netifd's networks; which device and address each has is told beside the file ([`Network`]).
 
-use std::iter::Peekable;
-use std::str::Chars;
+mod syntax;
 
-/// Longest file that is read.
-const MAX_FILE: usize = 256 << 10;
-/// Most sections, and most options of one.
-const MAX_PARTS: usize = 512;
+use super::Config;
+use super::reader::{ConfigError, Document, Value, suggestion};
+use super::tree::{Entry, Item, Node, Table};
+use ipnet::Ipv4Net;
+use syntax::{Block, Setting};
 
-/// What is wrong, and in which line.
-pub(super) type Fault = (usize, String);
-
-/// A section.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Block {
-    pub(super) kind: String,
-    pub(super) name: Option<String>,
-    pub(super) line: usize,
-    pub(super) options: Vec<Setting>,
+/// A network of netifd's as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Its name, like `lan`.
+    pub name: String,
+    /// Its interface, like `br-lan`.
+    pub device: String,
+    /// The router's address on it.
+    pub address: Option<Ipv4Net>,
 }
 
-/// An option with one value, or a list.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Setting {
-    pub(super) key: String,
-    pub(super) line: usize,
-    pub(super) is_list: bool,
-    /// Each with its line; an option has one.
-    pub(super) values: Vec<(usize, String)>,
-}
+/// What `config gateway` may have: the option, and the section and key it is in the other file.
+const OPTIONS: [(&str, &str, &str); 19] = [
+    ("dhcp", "lan", "dhcp"),
+    ("range", "lan", "range"),
+    ("lease_time", "lan", "lease_time"),
+    ("leases", "lan", "leases"),
+    ("bind_addresses", "lan", "bind_addresses"),
+    ("masquerade", "wan", "masquerade"),
+    ("port", "wan", "port"),
+    ("dns", "dns", "upstream"),
+    ("dns_port", "dns", "port"),
+    ("interface", "tunnel", "interface"),
+    ("mtu", "tunnel", "mtu"),
+    ("aes", "tunnel", "aes"),
+    ("offload", "tunnel", "offload"),
+    ("memory", "tunnel", "memory"),
+    ("resend", "tunnel", "resend"),
+    ("hold", "tunnel", "hold"),
+    ("idle", "tunnel", "idle"),
+    ("outage", "tunnel", "outage"),
+    ("log_level", "log", "level"),
+];
+/// And what is not in the other file: for the init script, and netifd's name of the LAN.
+const OWN: [&str; 2] = ["enabled", "lan"];
+const WAN: [&str; 4] = ["network", "device", "metered", "enabled"];
+const DEVICE: [&str; 3] = ["mac", "address", "name"];
+const KINDS: [&str; 3] = ["gateway", "wan", "device"];
 
-/// Reads a whole file.
-pub(super) fn parse(text: &str) -> Result<Vec<Block>, Fault> {
-    if text.len() > MAX_FILE {
-        return Err((1, format!("the file is longer than {} KiB", MAX_FILE >> 10)));
+impl Config {
+    /// Reads UCI's file; `file` is what faults call it, `networks` is what netifd knows.
+    pub fn parse_uci(file: &str, text: &str, networks: &[Network]) -> Result<Self, ConfigError> {
+        let fault = |(line, message)| ConfigError {
+            file: file.to_owned(),
+            line,
+            message,
+        };
+        let blocks = syntax::parse(text).map_err(fault)?;
+        let source = File {
+            name: file,
+            networks,
+        };
+        let root = source.root(&blocks).map_err(fault)?;
+        Self::read(&Document::of_uci(file, root))
     }
-    let mut words = Words {
-        chars: text.chars().peekable(),
-        line: 1,
-    };
-    let mut blocks: Vec<Block> = Vec::new();
-    while let Some((line, statement)) = words.statement()? {
-        let parts: Vec<&str> = statement.iter().map(String::as_str).collect();
-        match parts[..] {
-            ["package", _] => {}
-            ["config", kind] => blocks.push(block(kind, None, line)?),
-            ["config", kind, name] => blocks.push(block(kind, Some(name), line)?),
-            [how @ ("option" | "list"), key, value] => {
-                let Some(block) = blocks.last_mut() else {
-                    return Err((
-                        line,
-                        format!(
-                            "{how} {key:?} stands before any section; write config gateway 'gateway' above"
-                        ),
-                    ));
-                };
-                set(
-                    block,
-                    how == "list",
-                    identifier(key, line)?,
-                    (line, value.to_owned()),
-                )?;
-            }
-            [first, ..] => {
-                return Err((
-                    line,
-                    format!(
-                        "{first:?} with {} words behind it is nothing UCI knows; a line is config TYPE 'NAME', option NAME 'VALUE' or list NAME 'VALUE'",
-                        parts.len() - 1
-                    ),
-                ));
-            }
-            [] => {}
-        }
-        if blocks.len() > MAX_PARTS {
-            return Err((line, format!("more than {MAX_PARTS} sections")));
-        }
-    }
-    Ok(blocks)
 }
 
-fn block(kind: &str, name: Option<&str>, line: usize) -> Result<Block, Fault> {
-    Ok(Block {
-        kind: identifier(kind, line)?,
-        // An empty name is none.
-        name: name
-            .filter(|name| !name.is_empty())
-            .map(|name| identifier(name, line))
-            .transpose()?,
-        line,
-        options: Vec::new(),
-    })
+struct File<'a> {
+    name: &'a str,
+    networks: &'a [Network],
 }
 
-/// What is set twice has the later value; a list grows.
-fn set(block: &mut Block, is_list: bool, key: String, value: (usize, String)) -> Result<(), Fault> {
-    let (line, most) = (value.0, block.options.len() >= MAX_PARTS);
-    match block.options.iter_mut().find(|setting| setting.key == key) {
-        Some(setting) if is_list && setting.is_list => {
-            setting.values.push(value);
-            if setting.values.len() > MAX_PARTS {
-                return Err((
-                    line,
-                    format!("list {key:?} has more than {MAX_PARTS} values"),
-                ));
-            }
-        }
-        Some(setting) => {
-            (setting.is_list, setting.line, setting.values) = (is_list, line, vec![value])
-        }
-        None if most => {
+impl File<'_> {
+    /// The tables that the other file would have.
+    fn root(&self, blocks: &[Block]) -> Result<Table, syntax::Fault> {
+        if let Some(odd) = blocks
+            .iter()
+            .find(|block| !KINDS.contains(&block.kind.as_str()))
+        {
+            let hint = suggestion(&odd.kind, &KINDS);
             return Err((
-                line,
-                format!("more than {MAX_PARTS} options in one section"),
+                odd.line,
+                format!("section type {:?} is unknown; {hint}", odd.kind),
             ));
         }
-        None => block.options.push(Setting {
-            key,
-            line,
-            is_list,
-            values: vec![value],
-        }),
-    }
-    Ok(())
-}
-
-fn identifier(text: &str, line: usize) -> Result<String, Fault> {
-    let is_known = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if text.is_empty() || text.len() > 64 || !text.chars().all(is_known) {
-        return Err((
-            line,
-            format!("{text:?} is no name; it has 1 to 64 letters, digits and '_'"),
-        ));
-    }
-    Ok(text.to_owned())
-}
-
-/// The words of a text.
-struct Words<'a> {
-    chars: Peekable<Chars<'a>>,
-    line: usize,
-}
-
-impl Words<'_> {
-    /// The words of the next line that has any, and the line of the last of them.
-    fn statement(&mut self) -> Result<Option<(usize, Vec<String>)>, Fault> {
-        let mut words = Vec::new();
-        let mut last = self.line;
-        loop {
-            match self.chars.peek() {
-                Some(' ' | '\t' | '\r') => self.skip(),
-                Some('#') => {
-                    while self.chars.peek().is_some_and(|c| *c != '\n') {
-                        self.skip();
-                    }
-                }
-                Some('\n') | None if !words.is_empty() => return Ok(Some((last, words))),
-                Some('\n') => self.skip(),
-                None => return Ok(None),
-                Some(_) => {
-                    last = self.line;
-                    words.push(self.word()?);
-                }
-            }
+        let mut gateways = blocks.iter().filter(|block| block.kind == "gateway");
+        let gateway = gateways.next().ok_or((
+            1,
+            "section \"gateway\" is missing; write config gateway 'gateway' and its options below"
+                .to_owned(),
+        ))?;
+        if let Some(second) = gateways.next() {
+            return Err((
+                second.line,
+                "a second section of type \"gateway\"; there is one for all".to_owned(),
+            ));
         }
-    }
-
-    fn skip(&mut self) {
-        self.line += usize::from(self.chars.next() == Some('\n'));
-    }
-
-    fn word(&mut self) -> Result<String, Fault> {
-        let mut word = String::new();
-        while let Some(c) = self.chars.next_if(|c| !" \t\r\n".contains(*c)) {
-            match c {
-                '\'' | '"' => self.quoted(c, &mut word)?,
-                '\\' => match self.chars.next() {
-                    Some('\n') => self.line += 1,
-                    next => word.extend(next),
+        let mut tables: Vec<(&str, Table)> = ["lan", "wan", "dns", "tunnel", "log"]
+            .map(|name| (name, Table::default()))
+            .into();
+        let mut put = |section: &str, key: &str, item: Item| {
+            if let Some((_, table)) = tables.iter_mut().find(|(name, _)| *name == section) {
+                table.add(key, item);
+            }
+        };
+        let name = called(gateway, blocks);
+        for setting in &gateway.options {
+            if OWN.contains(&setting.key.as_str()) {
+                continue;
+            }
+            let place = OPTIONS.iter().find(|(option, ..)| *option == setting.key);
+            let Some((_, section, key)) = place else {
+                let known: Vec<&str> = OPTIONS
+                    .iter()
+                    .map(|(option, ..)| *option)
+                    .chain(OWN)
+                    .collect();
+                return Err(unknown(&name, setting, &known));
+            };
+            put(section, key, item(&name, setting));
+        }
+        let (interface, address) = self.lan(gateway, &name)?;
+        put("lan", "interface", interface);
+        put("lan", "address", address);
+        // dnsmasq and odhcpd serve the LAN there.
+        if !gateway.has("dhcp") {
+            put("lan", "dhcp", given(gateway.line, &name, "dhcp", "follow"));
+        }
+        let (interfaces, metered) = self.wans(blocks)?;
+        put("wan", "interfaces", list(interfaces));
+        put("wan", "metered", list(metered));
+        put("lan", "static", devices(blocks)?);
+        let mut root = Table::default();
+        for (name, table) in tables {
+            root.add(
+                name,
+                Item {
+                    node: Node::Table(table),
+                    line: gateway.line,
+                    called: name.to_owned(),
                 },
-                c => word.push(c),
-            }
+            );
         }
-        Ok(word)
+        Ok(root)
     }
 
-    /// Up to the next `quote`.
-    fn quoted(&mut self, quote: char, word: &mut String) -> Result<(), Fault> {
-        let begin = self.line;
-        while let Some(mut c) = self.chars.next() {
-            if c == quote {
-                return Ok(());
+    /// The LAN's interface and the router's address there.
+    fn lan(&self, gateway: &Block, section: &str) -> Result<(Item, Item), syntax::Fault> {
+        let setting = gateway.options.iter().find(|setting| setting.key == "lan");
+        let line = setting.map_or(gateway.line, |setting| setting.line);
+        let name = match setting {
+            Some(setting) => self.text(section, setting)?,
+            None => "lan".to_owned(),
+        };
+        let network = self.networks.iter().find(|network| network.name == name);
+        let found = network.and_then(|network| Some((network, network.address?)));
+        let (network, address) = found.ok_or_else(|| {
+            let known: Vec<&str> = self.networks.iter().map(|it| it.name.as_str()).collect();
+            let message = format!(
+                "{section}, option \"lan\": netifd has no network {name:?} with an IPv4 address; there are: {}; `ifstatus` shows one",
+                known.join(", ")
+            );
+            (line, message)
+        })?;
+        let interface = given(line, section, "lan", &network.device);
+        Ok((interface, given(line, section, "lan", &address.to_string())))
+    }
+
+    /// The interfaces of the WANs, and of those that cost money.
+    fn wans(&self, blocks: &[Block]) -> Result<(Vec<Item>, Vec<Item>), syntax::Fault> {
+        let (mut interfaces, mut metered, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+        let mut first = None;
+        for block in blocks.iter().filter(|block| block.kind == "wan") {
+            let section = called(block, blocks);
+            if let Some(odd) = block
+                .options
+                .iter()
+                .find(|it| !WAN.contains(&it.key.as_str()))
+            {
+                return Err(unknown(&section, odd, &WAN));
             }
-            if c == '\\' && quote == '"' {
-                c = self.chars.next().unwrap_or(c);
+            let switch = |key, usual| match block.options.iter().find(|it| it.key == key) {
+                Some(setting) => self.switch(&section, setting),
+                None => Ok(usual),
+            };
+            let (is_enabled, costs) = (switch("enabled", true)?, switch("metered", false)?);
+            if !is_enabled {
+                continue;
             }
-            self.line += usize::from(c == '\n');
-            word.push(c);
+            first.get_or_insert(block.line);
+            let (setting, device) = match (block.get("device"), block.get("network")) {
+                (Some(device), _) => (device, Some(self.text(&section, device)?)),
+                (None, Some(network)) => {
+                    let name = self.text(&section, network)?;
+                    let known = self.networks.iter().find(|it| it.name == name);
+                    if known.is_none() {
+                        missing.push(format!("{name:?}"));
+                    }
+                    (network, known.map(|it| it.device.clone()))
+                }
+                (None, None) => {
+                    return Err((
+                        block.line,
+                        format!(
+                            "{section}: option \"network\" is missing; write option network 'wan'"
+                        ),
+                    ));
+                }
+            };
+            let Some(device) = device else { continue };
+            interfaces.push(given(setting.line, &section, &setting.key, &device));
+            if costs {
+                metered.push(given(setting.line, &section, &setting.key, &device));
+            }
         }
-        Err((
-            begin,
-            format!("a {quote} that nothing ends; write it once more behind the value"),
-        ))
+        match first {
+            // An empty list would be every interface there is.
+            Some(line) if interfaces.is_empty() => Err((
+                line,
+                format!(
+                    "netifd has none of these WANs: {}; see `ubus list network.interface.*`",
+                    missing.join(", ")
+                ),
+            )),
+            _ => Ok((interfaces, metered)),
+        }
+    }
+
+    fn text(&self, section: &str, setting: &Setting) -> Result<String, syntax::Fault> {
+        let item = item(section, setting);
+        let text = Value::of_uci(self.name, &item).text().map(str::to_owned);
+        text.map_err(|fault| (fault.line, fault.message))
+    }
+
+    fn switch(&self, section: &str, setting: &Setting) -> Result<bool, syntax::Fault> {
+        let item = item(section, setting);
+        let is_on = Value::of_uci(self.name, &item).boolean();
+        is_on.map_err(|fault| (fault.line, fault.message))
+    }
+}
+
+/// The devices that always have the same address.
+fn devices(blocks: &[Block]) -> Result<Item, syntax::Fault> {
+    let mut devices = Vec::new();
+    for block in blocks.iter().filter(|block| block.kind == "device") {
+        let section = called(block, blocks);
+        let mut table = Table::default();
+        for setting in &block.options {
+            if !DEVICE.contains(&setting.key.as_str()) {
+                return Err(unknown(&section, setting, &DEVICE));
+            }
+            table.add(&setting.key, item(&section, setting));
+        }
+        devices.push(Item {
+            node: Node::Table(table),
+            line: block.line,
+            called: section,
+        });
+    }
+    Ok(list(devices))
+}
+
+/// How faults call a section: as the `uci` program does.
+fn called(block: &Block, blocks: &[Block]) -> String {
+    let alike = blocks.iter().filter(|it| it.kind == block.kind);
+    match &block.name {
+        Some(name) => format!("section {name:?}"),
+        None => {
+            let number = alike.take_while(|it| it.line != block.line).count();
+            format!("section \"@{}[{number}]\"", block.kind)
+        }
+    }
+}
+
+fn unknown(section: &str, setting: &Setting, known: &[&str]) -> syntax::Fault {
+    let hint = suggestion(&setting.key, known);
+    (
+        setting.line,
+        format!("{section}, option {:?} is unknown; {hint}", setting.key),
+    )
+}
+
+fn item(section: &str, setting: &Setting) -> Item {
+    let called = format!("{section}, option {:?}", setting.key);
+    let text = |(line, text): &(usize, String)| Item {
+        node: Node::Text(text.clone()),
+        line: *line,
+        called: called.clone(),
+    };
+    match &setting.values[..] {
+        [value] if !setting.is_list => text(value),
+        values => Item {
+            node: Node::List(values.iter().map(text).collect()),
+            line: setting.line,
+            called: called.clone(),
+        },
+    }
+}
+
+/// A value that stands there in other words.
+fn given(line: usize, section: &str, option: &str, text: &str) -> Item {
+    Item {
+        node: Node::Text(text.to_owned()),
+        line,
+        called: format!("{section}, option {option:?}"),
+    }
+}
+
+fn list(items: Vec<Item>) -> Item {
+    Item {
+        line: items.first().map_or(1, |item| item.line),
+        node: Node::List(items),
+        called: String::new(),
+    }
+}
+
+impl Block {
+    fn get(&self, key: &str) -> Option<&Setting> {
+        self.options.iter().find(|setting| setting.key == key)
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+}
+
+impl Table {
+    fn add(&mut self, key: &str, item: Item) {
+        let entry = Entry {
+            key: key.to_owned(),
+            line: item.line,
+            order: self.0.len(),
+            item,
+        };
+        self.0.push(entry);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn values(text: &str) -> Vec<String> {
-        let blocks = parse(&format!("config a\n{text}")).unwrap();
-        let settings = blocks.into_iter().flat_map(|block| block.options);
-        let values = settings.flat_map(|setting| setting.values);
-        values.map(|(_, value)| value).collect()
-    }
-
-    #[test]
-    fn sections_options_and_lists_have_their_lines() {
-        let text = "package ntm\n\n# of the router\nconfig gateway 'gateway'\n\toption port '4750'\n\tlist dns 203.0.113.1\n\
-                    \tlist dns \"203.0.113.2\" # the second\n\nconfig wan\n\toption network\twan\n";
-        let blocks = parse(text).unwrap();
-        assert_eq!(blocks.len(), 2);
-        assert_eq!(
-            (
-                blocks[0].kind.as_str(),
-                blocks[0].name.as_deref(),
-                blocks[0].line
-            ),
-            ("gateway", Some("gateway"), 4)
-        );
-        let dns = &blocks[0].options[1];
-        assert!(dns.is_list && dns.line == 6);
-        assert_eq!(
-            dns.values,
-            [(6, "203.0.113.1".to_owned()), (7, "203.0.113.2".to_owned())]
-        );
-        assert_eq!((blocks[1].name.as_deref(), blocks[1].line), (None, 9));
-        assert_eq!(parse(""), Ok(Vec::new()));
-        assert_eq!(parse("# nothing\n\n  \t\r\n"), Ok(Vec::new()));
-    }
-
-    #[test]
-    fn words_are_as_ucis() {
-        assert_eq!(values("option a 'it'\\''s'\n"), ["it's"]);
-        assert_eq!(values("option a \"a \\\"b\\\" \\\\\"\n"), ["a \"b\" \\"]);
-        assert_eq!(
-            values("option a 'two\nlines'\noption b c"),
-            ["two\nlines", "c"]
-        );
-        assert_eq!(values("option a 'x'y\"z\"\n"), ["xyz"]);
-        assert_eq!(
-            values("option a '$(reboot) `id` # \\'\n"),
-            ["$(reboot) `id` # \\"]
-        );
-        assert_eq!(values("option a ''\n"), [""]);
-        assert_eq!(
-            values("option a 1\noption a 2\n"),
-            ["2"],
-            "the later one counts"
-        );
-        assert_eq!(values("list a 1\noption a 2\nlist a 3\n"), ["3"]);
-        assert_eq!(values("option a b\\\nc\r\n"), ["bc"]);
-    }
-
-    #[test]
-    fn what_uci_would_refuse_is_told_by_line() {
-        let fault = |text: &str| parse(text).unwrap_err();
-        assert_eq!(fault("config a\n\n\toption b\n").0, 3);
-        assert_eq!(fault("option a 'b'\n").0, 1);
-        assert!(
-            fault("config a\noption b 'c\n\n")
-                .1
-                .contains("nothing ends")
-        );
-        assert_eq!(fault("config a\noption b 'c\n\n").0, 2);
-        assert!(fault("config a\noption 'b c' d\n").1.contains("no name"));
-        assert!(fault("config 'a b'\n").1.contains("no name"));
-        assert!(fault("konfig a\n").1.contains("config TYPE"));
-        assert!(fault("[lan]\n").1.contains("config TYPE"));
-        assert!(
-            fault(&"config a\n".repeat(MAX_PARTS + 1))
-                .1
-                .contains("sections")
-        );
-        assert!(
-            fault(&format!("config a\n{}", "list b c\n".repeat(MAX_PARTS + 1)))
-                .1
-                .contains("values")
-        );
-        assert!(fault(&" ".repeat(MAX_FILE + 1)).1.contains("longer"));
-    }
-
-    #[test]
-    fn nothing_makes_it_panic() {
-        let text = "config gateway 'g'\n\toption a \"b\\\\\"\n\tlist c 'd'\n";
-        for end in 0..=text.len() {
-            let _ = parse(&text[..end]);
-            for odd in ['\'', '"', '\\', '\n', '#', '\u{202e}'] {
-                let _ = parse(&format!("{}{odd}{}", &text[..end], &text[end..]));
-            }
-        }
-    }
-}
+mod tests;

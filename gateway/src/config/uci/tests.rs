@@ -94,7 +94,7 @@ fn a_fault_names_section_option_and_what_is_right() {
     assert_eq!(
         fault("\toption lan 'guest'\n"),
         "/etc/config/ntm:3: section \"gateway\", option \"lan\": netifd has no network \"guest\" with an IPv4 address; \
-         there are: lan, wan, wwan; see `ifstatus guest`"
+         there are: lan, wan, wwan; `ifstatus` shows one"
     );
     assert!(fault("\toption lan wwan\n").contains("with an IPv4 address"));
     assert!(
@@ -106,7 +106,7 @@ fn a_fault_names_section_option_and_what_is_right() {
         "/etc/config/ntm:7: section \"@wan[1]\", option \"networks\" is unknown; did you mean \"network\"?"
     );
     assert!(fault("config wan 'w'\n").contains("section \"w\": option \"network\" is missing"));
-    assert!(fault("config wan\n\toption network wan9\n").contains("none of these WANs: wan9"));
+    assert!(fault("config wan\n\toption network wan9\n").contains("none of these WANs: \"wan9\""));
     assert!(
         fault("config wan\n\toption device br-lan\n")
             .contains("section \"@wan[0]\", option \"device\": \"br-lan\" is the LAN's")
@@ -154,4 +154,31 @@ fn hostile_values_are_refused() {
         let text = fault(&format!("config wan\n\toption device {value}\n"));
         assert!(text.contains("is no interface name"), "{text}");
     }
+}
+
+/// The feed's own.
+const SHIPPED: &str = include_str!("../../../../openwrt/net/ntm/files/ntm.config");
+
+#[test]
+fn the_file_that_is_shipped_is_right_and_so_is_what_it_has_in_comments() {
+    let shipped = parse(SHIPPED).unwrap();
+    assert_eq!(shipped, parse(MINIMAL).unwrap());
+    let is_setting = |rest: &str| {
+        ["option ", "list ", "config "]
+            .iter()
+            .any(|word| rest.starts_with(word))
+    };
+    let all: String = SHIPPED
+        .lines()
+        .map(|line| {
+            let bare = line.trim_start().trim_start_matches('#').trim_start();
+            if is_setting(bare) { bare } else { "" }
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    // Some are for where the gateway serves the LAN itself, some for where it does not.
+    let all = all.replace("option dhcp 'follow'", "option dhcp 'server'");
+    let told = parse(&all.replace("option dns_port '5354'", "")).unwrap();
+    assert_eq!((told.lan.fixed.len(), told.wan.interfaces.len()), (1, 1));
+    assert_eq!(told.tunnel.limits, shipped.tunnel.limits);
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # build.sh TARGET [CARGO_ARGUMENT...]: release programs for a router's CPU, static, with symbols, in target/cross/TARGET/release.
 #
+# NTM_CROSS=test  their tests instead, which cargo runs or (with --no-run) names
+#
 # Installs what that takes: a Rust with its library's source (a distribution's, since rustup's has none for some of these
 # CPUs), and a C compiler for all CPUs from the Python packages. Without arguments: which targets there are.
 set -euo pipefail
@@ -35,7 +37,9 @@ if [ ! -x "$tools/bin/cargo-zigbuild" ]; then
     "$tools/bin/pip" install --quiet "ziglang==$zig" cargo-zigbuild >&2
 fi
 
+cargo=(/usr/bin/cargo zigbuild)
+[ "${NTM_CROSS:-build}" != test ] || cargo=("$tools/bin/cargo-zigbuild" test)
 # With symbols: what each crate costs is read from them.
-PATH=$tools/bin:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="$FLAGS_ALL ${FLAGS[$target]:-}" \
+PATH=$tools/bin:$PATH CARGO=/usr/bin/cargo RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="$FLAGS_ALL ${FLAGS[$target]:-}" \
     CARGO_PROFILE_RELEASE_STRIP=none CARGO_ZIGBUILD_CACHE_DIR="$OUT/zigbuild" \
-    /usr/bin/cargo zigbuild --release -Zbuild-std=std,panic_abort --target "$target" --target-dir "$OUT" "$@"
+    "${cargo[@]}" --release -Zbuild-std=std,panic_abort --target "$target" --target-dir "$OUT" "$@"

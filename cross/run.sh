@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# run.sh [TARGET...]: runs on each router CPU, under QEMU, what was built for it: the daemons say their version, and the
+# wire's unit tests (crate proto: byte orders, codecs, cryptography) pass. One JSON line for each target.
+set -euo pipefail
+export LC_ALL=C
+cd "$(dirname "$0")/.."
+# shellcheck source=cross/targets.sh
+. cross/targets.sh
+OUT=$(realpath -m "${CARGO_TARGET_DIR:-target}")/cross
+# shellcheck disable=SC2086 # words
+[ $# -gt 0 ] || set -- $TARGETS
+if ! command -v qemu-mips-static >/dev/null; then
+    as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
+    as_root apt-get update -q >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends qemu-user-static >&2
+fi
+version=$(sed -n '/^\[workspace\.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+
+json=()
+for target in "$@"; do
+    qemu=qemu-${QEMU[$target]}-static
+    echo "building for $target" >&2
+    cross/stripped.sh "$target"
+    for program in $PROGRAMS; do
+        said=$("$qemu" "$OUT/$target/stripped/$program" --version)
+        echo "$target: $said"
+        [ "$said" = "$program $version" ] || {
+            echo "$target: $program says '$said', and not '$program $version'" >&2
+            exit 1
+        }
+    done
+    tests=$(NTM_CROSS='test' cross/build.sh "$target" --quiet -p ntm-proto --lib --no-run --message-format json-render-diagnostics |
+        /usr/bin/python3 -c 'import json, sys
+for message in map(json.loads, sys.stdin):
+    if message.get("executable") and message["target"]["name"] == "ntm_proto":
+        print(message["executable"])')
+    [ -x "$tests" ] || { echo "$target: cargo named no program of proto's tests" >&2; exit 1; }
+    "$qemu" "$tests" --test-threads 2 | tee "$tests.log" | tail -n 4
+    passed=$(sed -n 's/^test result: ok\. \([0-9]*\) passed; 0 failed.*/\1/p' "$tests.log")
+    [ "${passed:-0}" -gt 0 ] || { echo "$target: no test of proto ran" >&2; exit 1; }
+    json+=("{\"cross\":\"$target\",\"version\":\"$version\",\"tests\":$passed}")
+done
+printf '%s\n' "${json[@]}"

@@ -11,6 +11,7 @@ import sys
 import tarfile
 import tempfile
 import unittest
+import unittest.mock
 import zlib
 
 import release
@@ -77,7 +78,8 @@ class Packages(unittest.TestCase):
         done = pack(cls.at, cls.out)
         assert done.returncode == 0, done.stderr
         cls.said = {line["package"]: line for line in map(json.loads, done.stdout.splitlines())}
-        cls.version = release.of(os.path.dirname(os.path.dirname(HERE))).version
+        with unittest.mock.patch.dict(os.environ, SOURCE_DATE_EPOCH=TIME):
+            cls.version = release.of(os.path.dirname(os.path.dirname(HERE))).version
 
     def content(self, name):
         with open(f"{self.out}/{name}", "rb") as file:
@@ -110,6 +112,9 @@ class Packages(unittest.TestCase):
     def test_ipk_installs_what_the_manifest_says(self):
         data, _ = self.ipk("ntm-gateway")
         found = {name: (mode, owner, time) for mode, owner, time, name in listing(data)}
+        # By name, so that no folder comes after what is in it.
+        paths = [name.rstrip("/") for _, _, _, name in listing(data)]
+        self.assertEqual(paths, sorted(paths))
         when = "2023-11-14 22:13:20"
         self.assertEqual(found["./usr/sbin/ntm-gateway"], ("-rwxr-xr-x", "0/0", when))
         self.assertEqual(found["./etc/config/ntm"], ("-rw-------", "0/0", when))

@@ -38,7 +38,7 @@ def build(package, release, arch):
     scripts = {
         ".post-install": POST_INSTALL.format(name=package.name, upgrade=""),
         ".post-upgrade": POST_INSTALL.format(name=package.name, upgrade="export PKG_UPGRADE=1\n"),
-        ".pre-deinstall": PRE_DEINSTALL.format(name=package.name),
+        ".pre-deinstall": PRE_DEINSTALL.format(name=package.name) + package.before_removal,
     }
     known = pkginfo(package, release, arch, sum(len(member.data or b"") for member in members), hashlib.sha256(data).hexdigest())
     control = [Member("/.PKGINFO", 0o644, known.encode())]

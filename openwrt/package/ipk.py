@@ -31,6 +31,9 @@ def build(package, release, arch):
         Member("/postinst", 0o755, POSTINST.encode()),
         Member("/prerm", 0o755, PRERM.encode()),
     ]
+    if package.before_removal:
+        # default_prerm runs it.
+        known.append(Member("/prerm-pkg", 0o755, f"#!/bin/sh\n{package.before_removal}".encode()))
     if package.conffiles:
         known.append(Member("/conffiles", 0o644, "".join(f"{path}\n" for path in package.conffiles).encode()))
     parts = [

@@ -3,6 +3,7 @@
     Section: net                              fields, as in the package's control file
     Architecture: cpu                         of one CPU, or `all`
     Depends: kmod-tun, nftables-json
+    Before-Removal: /usr/lib/ntm/remove       a command; not on upgrades, nor where an image is made
 
     # SOURCE                 DEST                     MODE
     program:ntm-gateway      /usr/sbin/ntm-gateway    755
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 
 from archive import Member
 
-FIELDS = {"Section", "Architecture", "Depends", "Provides", "Require-User", "Description"}
+FIELDS = {"Section", "Architecture", "Depends", "Provides", "Require-User", "Description", "Before-Removal"}
 MUST = {"Section", "Architecture", "Description"}
 
 
@@ -39,6 +40,13 @@ class Package:
     @property
     def depends(self):
         return [name.strip() for name in self.fields.get("Depends", "").split(",") if name.strip()]
+
+    @property
+    def before_removal(self):
+        """The package's own part of the script that runs before it goes, after a line that names the shell."""
+        if command := self.fields.get("Before-Removal"):
+            return f'[ -n "${{IPKG_INSTROOT}}" ] || [ "${{PKG_UPGRADE}}" = 1 ] || {command}\nexit 0\n'
+        return ""
 
     @property
     def of_one_cpu(self):

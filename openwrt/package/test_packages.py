@@ -116,13 +116,13 @@ class Packages(unittest.TestCase):
         paths = [name.rstrip("/") for _, _, _, name in listing(data)]
         self.assertEqual(paths, sorted(paths))
         when = "2023-11-14 22:13:20"
-        self.assertEqual(found["./usr/sbin/ntm-gateway"], ("-rwxr-xr-x", "0/0", when))
+        self.assertEqual(found["./usr/bin/ntm-gateway"], ("-rwxr-xr-x", "0/0", when))
         self.assertEqual(found["./etc/config/ntm"], ("-rw-------", "0/0", when))
         self.assertEqual(found["./etc/ntm/"], ("drwx------", "0/0", when))
         self.assertEqual(found["./"], ("drwxr-xr-x", "0/0", when))
         self.assertEqual(member(data, "./lib/upgrade/keep.d/ntm-gateway"), b"/etc/ntm/\n")
         with open(f"{self.at}/programs/ntm-gateway", "rb") as program:
-            self.assertEqual(member(data, "./usr/sbin/ntm-gateway"), program.read())
+            self.assertEqual(member(data, "./usr/bin/ntm-gateway"), program.read())
 
     def test_ipk_tells_opkg_what_it_is(self):
         data, control = self.ipk("ntm-gateway")
@@ -176,7 +176,7 @@ class Packages(unittest.TestCase):
         _, data, _ = self.apk("ntm-gateway")
         at = "lib/apk/packages/ntm-gateway"
         listed = member(data, f"{at}.list").decode().splitlines()
-        self.assertLessEqual({"/etc/init.d/ntm-gateway", "/etc/uci-defaults/ntm", "/etc/config/ntm"}, set(listed))
+        self.assertLessEqual({"/etc/init.d/ntm-gateway", "/etc/uci-defaults/80_ntm-gateway", "/etc/config/ntm"}, set(listed))
         self.assertEqual(member(data, f"{at}.conffiles"), b"/etc/config/ntm\n/etc/ntm/\n")
         settings = hashlib.sha256(member(data, "etc/config/ntm")).hexdigest()
         self.assertEqual(member(data, f"{at}.conffiles_static").decode(), f"/etc/config/ntm {settings}\n")
@@ -207,7 +207,20 @@ class Packages(unittest.TestCase):
         told = {name: self.run_script(member(known, name)) for name in (".post-install", ".post-upgrade", ".pre-deinstall")}
         self.assertEqual(told[".post-install"], ["add_group_and_user [ntm-gateway] [] ", "default_postinst [ntm-gateway] [] "])
         self.assertEqual(told[".post-upgrade"], ["add_group_and_user [ntm-gateway] [1] ", "default_postinst [ntm-gateway] [1] "])
-        self.assertEqual(told[".pre-deinstall"], ["default_prerm [ntm-gateway] [] "])
+        self.assertEqual(told[".pre-deinstall"][0], "default_prerm [ntm-gateway] [] ")
+
+    def test_a_packages_own_command_is_run_before_it_goes_but_not_on_upgrades(self):
+        _, known = self.ipk("ntm-proto", "all")
+        by_opkg = member(known, "./prerm-pkg")
+        known, _, _ = self.apk("ntm-proto")
+        by_apk = member(known, ".pre-deinstall").split(b"default_prerm\n")[1]
+        for script in (by_opkg, by_apk):
+            said = script.replace(b"/usr/lib/ntm/remove", b"echo remove")
+            self.assertEqual(self.run_script(said, IPKG_INSTROOT=""), ["remove proto"])
+            self.assertEqual(self.run_script(said, IPKG_INSTROOT="", PKG_UPGRADE="1"), [])
+            self.assertEqual(self.run_script(said), [])
+        _, known = self.ipk("ntm-dc")
+        self.assertNotIn("./prerm-pkg", [line[3] for line in listing(known)])
 
     def test_the_same_sources_give_the_same_bytes(self):
         with tempfile.TemporaryDirectory() as other:
@@ -252,7 +265,7 @@ class Packages(unittest.TestCase):
         with tempfile.TemporaryDirectory() as root:
             command = ["apk", "--root", root, "--initdb", "--allow-untrusted", "--no-network", "--no-scripts", "--arch", ARCH, "add"]
             subprocess.run([*command, f"{self.out}/ntm-dc-{self.version}.apk"], check=True, capture_output=True)
-            with open(f"{root}/usr/sbin/ntm-dc", "rb") as ours, open(f"{self.at}/programs/ntm-dc", "rb") as theirs:
+            with open(f"{root}/usr/bin/ntm-dc", "rb") as ours, open(f"{self.at}/programs/ntm-dc", "rb") as theirs:
                 self.assertEqual(ours.read(), theirs.read())
 
     @unittest.skipUnless(shutil.which("opkg"), "opkg is not installed: the packages were only read, not installed by it")
@@ -261,7 +274,7 @@ class Packages(unittest.TestCase):
             command = ["opkg", "--offline-root", root, "--add-arch", f"{ARCH}:1", "--add-dest", "root:/", "install"]
             package = f"{self.out}/ntm-dc_{self.version}_{ARCH}.ipk"
             subprocess.run([*command, package], check=True, capture_output=True, env={**os.environ, "IPKG_NO_SCRIPT": "1"})
-            with open(f"{root}/usr/sbin/ntm-dc", "rb") as ours, open(f"{self.at}/programs/ntm-dc", "rb") as theirs:
+            with open(f"{root}/usr/bin/ntm-dc", "rb") as ours, open(f"{self.at}/programs/ntm-dc", "rb") as theirs:
                 self.assertEqual(ours.read(), theirs.read())
 
 

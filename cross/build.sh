@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # build.sh TARGET [CARGO_ARGUMENT...]: release programs for a router's CPU, static, with symbols, in target/cross/TARGET/release.
 #
-# NTM_CROSS=test  their tests instead, which cargo runs or (with --no-run) names
+# NTM_CROSS=test  their tests instead, which cargo runs or (with --no-run) names: of the same code as the programs, so that
+#                 the first panic is the end
 #
 # Installs what that takes: a Rust with its library's source (a distribution's, since rustup's has none for some of these
 # CPUs), and a C compiler for all CPUs from the Python packages. Without arguments: which targets there are.
@@ -38,7 +39,7 @@ if [ ! -x "$tools/bin/cargo-zigbuild" ]; then
 fi
 
 cargo=(/usr/bin/cargo zigbuild)
-[ "${NTM_CROSS:-build}" != test ] || cargo=("$tools/bin/cargo-zigbuild" test)
+[ "${NTM_CROSS:-build}" != test ] || cargo=("$tools/bin/cargo-zigbuild" test -Zpanic-abort-tests)
 # With symbols: what each crate costs is read from them.
 PATH=$tools/bin:$PATH CARGO=/usr/bin/cargo RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="$FLAGS_ALL ${FLAGS[$target]:-}" \
     CARGO_PROFILE_RELEASE_STRIP=none CARGO_ZIGBUILD_CACHE_DIR="$OUT/zigbuild" \

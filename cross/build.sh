@@ -27,7 +27,7 @@ packages=()
 command -v "${BINUTILS[$target]/x86-64/x86_64}-strip" >/dev/null || packages+=("binutils-${BINUTILS[$target]}")
 if [ ${#packages[@]} -gt 0 ]; then
     as_root apt-get update -q >&2
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${packages[@]}" >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "${packages[@]}" >&2
 fi
 
 zig=${ZIG[$target]:-$ZIG_ELSE}

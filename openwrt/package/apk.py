@@ -36,8 +36,8 @@ def build(package, release, arch):
     members = [*package.members, *own_lists(package)]
     data = gzip(tar(with_parents(members), release.time, checksums=True))
     scripts = {
-        ".post-install": POST_INSTALL.format(name=package.name, upgrade=""),
-        ".post-upgrade": POST_INSTALL.format(name=package.name, upgrade="export PKG_UPGRADE=1\n"),
+        ".post-install": POST_INSTALL.format(name=package.name, upgrade="") + package.after_install,
+        ".post-upgrade": POST_INSTALL.format(name=package.name, upgrade="export PKG_UPGRADE=1\n") + package.after_install,
         ".pre-deinstall": PRE_DEINSTALL.format(name=package.name) + package.before_removal,
     }
     known = pkginfo(package, release, arch, sum(len(member.data or b"") for member in members), hashlib.sha256(data).hexdigest())

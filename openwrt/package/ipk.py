@@ -31,9 +31,10 @@ def build(package, release, arch):
         Member("/postinst", 0o755, POSTINST.encode()),
         Member("/prerm", 0o755, PRERM.encode()),
     ]
-    if package.before_removal:
-        # default_prerm runs it.
-        known.append(Member("/prerm-pkg", 0o755, f"#!/bin/sh\n{package.before_removal}".encode()))
+    # What is the package's own, default_postinst and default_prerm run.
+    for name, text in (("/postinst-pkg", package.after_install), ("/prerm-pkg", package.before_removal)):
+        if text:
+            known.append(Member(name, 0o755, f"#!/bin/sh\n{text}".encode()))
     if package.conffiles:
         known.append(Member("/conffiles", 0o644, "".join(f"{path}\n" for path in package.conffiles).encode()))
     parts = [

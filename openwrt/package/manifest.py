@@ -4,6 +4,7 @@
     Architecture: cpu                         of one CPU, or `all`
     Depends: kmod-tun, nftables-json
     Before-Removal: /usr/lib/ntm/remove       a command; not on upgrades, nor where an image is made
+    After-Install: killall -HUP rpcd          on upgrades, too
 
     # SOURCE                 DEST                     MODE
     program:ntm-gateway      /usr/sbin/ntm-gateway    755
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 
 from archive import Member
 
-FIELDS = {"Section", "Architecture", "Depends", "Provides", "Require-User", "Description", "Before-Removal"}
+FIELDS = {"Section", "Architecture", "Depends", "Provides", "Require-User", "Description", "After-Install", "Before-Removal"}
 MUST = {"Section", "Architecture", "Description"}
 
 
@@ -40,6 +41,13 @@ class Package:
     @property
     def depends(self):
         return [name.strip() for name in self.fields.get("Depends", "").split(",") if name.strip()]
+
+    @property
+    def after_install(self):
+        """The package's own part of the script that runs once it is there, after a line that names the shell."""
+        if command := self.fields.get("After-Install"):
+            return f'[ -n "${{IPKG_INSTROOT}}" ] || {command}\nexit 0\n'
+        return ""
 
     @property
     def before_removal(self):

@@ -60,11 +60,18 @@ class Feed(unittest.TestCase):
             self.assertEqual(sorted(package.depends), sorted(names), name)
             self.assertEqual(package.of_one_cpu, "PKGARCH:=all" not in definition(self.makefile, name, ""), name)
 
-    def test_the_same_is_done_before_removal(self):
+    def test_the_pages_want_the_same_packages(self):
+        with open(f"{SOURCES}/openwrt/luci/luci-app-ntm/Makefile", encoding="utf-8") as file:
+            wanted = re.search(r"^LUCI_DEPENDS:=(.*)", file.read(), re.MULTILINE)[1]
+        package = manifest.read(f"{HERE}/luci-app-ntm.manifest", SOURCES, None)
+        self.assertEqual(sorted(package.depends), sorted(re.findall(r"\+(\S+)", wanted)))
+
+    def test_the_same_is_done_after_installing_and_before_removal(self):
         for name, package in self.each():
             text = definition(self.makefile, name, "/prerm").replace("$$", "$")
             self.assertEqual(package.before_removal and f"#!/bin/sh\n{package.before_removal}", text, name)
-            self.assertEqual(definition(self.makefile, name, "/postinst"), "", name)
+            text = definition(self.makefile, name, "/postinst").replace("$$", "$")
+            self.assertEqual(package.after_install and f"#!/bin/sh\n{package.after_install}", text, name)
 
     def test_the_version_is_the_same(self):
         said = dict(re.findall(r"^PKG_(VERSION|RELEASE):=(.*)", self.makefile, re.MULTILINE))

@@ -209,6 +209,16 @@ class Packages(unittest.TestCase):
         self.assertEqual(told[".post-upgrade"], ["add_group_and_user [ntm-gateway] [1] ", "default_postinst [ntm-gateway] [1] "])
         self.assertEqual(told[".pre-deinstall"][0], "default_prerm [ntm-gateway] [] ")
 
+    def test_a_packages_own_command_is_run_once_it_is_there(self):
+        _, known = self.ipk("luci-app-ntm", "all")
+        scripts = [member(known, "./postinst-pkg")]
+        known, _, _ = self.apk("luci-app-ntm")
+        scripts += [member(known, name).split(b"default_postinst\n")[1] for name in (".post-install", ".post-upgrade")]
+        for script in scripts:
+            said = script.replace(b"killall -HUP rpcd 2>/dev/null", b"echo told rpcd")
+            self.assertEqual(self.run_script(said, IPKG_INSTROOT=""), ["told rpcd"])
+            self.assertEqual(self.run_script(said), [])
+
     def test_a_packages_own_command_is_run_before_it_goes_but_not_on_upgrades(self):
         _, known = self.ipk("ntm-proto", "all")
         by_opkg = member(known, "./prerm-pkg")

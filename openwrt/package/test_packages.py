@@ -1,101 +1,20 @@
-"""The packages of all manifests, made of sources that stand for the real ones, and read by other means than made."""
+"""The packages of all manifests, read by other means than they are made by."""
 import glob
 import hashlib
 import io
-import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import unittest
-import unittest.mock
-import zlib
 
 import release
-
-HERE = os.path.dirname(os.path.realpath(__file__))
-ARCH = "mips_24kc"
-TIME = "1700000000"
+from made import ARCH, HERE, Made, listing, member, pack
 
 
-def lay_out(at):
-    """Something for each source that a manifest names, and the programs."""
-    for path in glob.glob(f"{HERE}/*.manifest"):
-        with open(path, encoding="utf-8") as lines:
-            sources = re.findall(r"^([^\s#]+) +/\S* +\d+", lines.read(), re.MULTILINE)
-        for source in sources:
-            if source == "-":
-                continue
-            if source.startswith("program:"):
-                place = f"{at}/programs/{source.removeprefix('program:')}"
-            elif source.endswith("/"):
-                place = f"{at}/sources/{source}usr/share/{'x' * 120}/page.js"
-            else:
-                place = f"{at}/sources/{source}"
-            os.makedirs(os.path.dirname(place), exist_ok=True)
-            with open(place, "w", encoding="utf-8") as file:
-                file.write(f"what {source} has\n" * 99)
-
-
-def pack(at, out, *names, arch=ARCH, epoch=TIME):
-    command = [sys.executable, f"{HERE}/pack.py", arch, "--programs", f"{at}/programs", "--out", out, "--sources", f"{at}/sources", *names]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "SOURCE_DATE_EPOCH": epoch}, check=False)
-
-
-def streams(content):
-    """The gzip streams of a file, unpacked, each with its packed bytes."""
-    found = []
-    while content:
-        one = zlib.decompressobj(31)
-        data = one.decompress(content)
-        found.append((data, content[: len(content) - len(one.unused_data)]))
-        content = one.unused_data
-    return found
-
-
-def listing(archive):
-    """What GNU tar says of an archive: mode, owner, time and name of each member, in order."""
-    command = ["tar", "-tvf", "-", "--numeric-owner", "--full-time", "--utc"]
-    lines = subprocess.run(command, input=archive, capture_output=True, check=True).stdout.decode().splitlines()
-    return [(words[0], words[1], " ".join(words[3:5]), words[5]) for words in map(str.split, lines)]
-
-
-def member(archive, name):
-    return subprocess.run(["tar", "-xOf", "-", name], input=archive, capture_output=True, check=True).stdout
-
-
-class Packages(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.folder.cleanup)
-        cls.at = cls.folder.name
-        lay_out(cls.at)
-        cls.out = f"{cls.at}/out"
-        done = pack(cls.at, cls.out)
-        assert done.returncode == 0, done.stderr
-        cls.said = {line["package"]: line for line in map(json.loads, done.stdout.splitlines())}
-        with unittest.mock.patch.dict(os.environ, SOURCE_DATE_EPOCH=TIME):
-            cls.version = release.of(os.path.dirname(os.path.dirname(HERE))).version
-
-    def content(self, name):
-        with open(f"{self.out}/{name}", "rb") as file:
-            return file.read()
-
-    def ipk(self, name, arch=ARCH):
-        [(outer, _)] = streams(self.content(f"{name}_{self.version}_{arch}.ipk"))
-        self.assertEqual([line[3] for line in listing(outer)], ["./debian-binary", "./data.tar.gz", "./control.tar.gz"])
-        self.assertEqual(member(outer, "./debian-binary"), b"2.0\n")
-        [(data, _)], [(control, _)] = (streams(member(outer, f"./{part}.tar.gz")) for part in ("data", "control"))
-        return data, control
-
-    def apk(self, name):
-        (control, _), (data, packed) = streams(self.content(f"{name}-{self.version}.apk"))
-        return control, data, packed
-
+class Packages(Made):
     def test_every_manifest_gives_both_forms(self):
         names = {os.path.basename(path).removesuffix(".manifest") for path in glob.glob(f"{HERE}/*.manifest")}
         self.assertEqual(self.said.keys(), names)
@@ -183,54 +102,6 @@ class Packages(unittest.TestCase):
         installed = {"/" + name for mode, _, _, name in listing(data) if mode.startswith("-")}
         self.assertEqual(installed - set(listed), {f"/{at}.list", f"/{at}.conffiles", f"/{at}.conffiles_static"})
         self.assertLessEqual(set(listed), installed)
-
-    def run_script(self, script, **environment):
-        """What the script called of the functions that stand in OpenWrt's place, with what it told them."""
-        root = tempfile.mkdtemp(dir=self.at)
-        os.makedirs(f"{root}/lib")
-        with open(f"{root}/lib/functions.sh", "w", encoding="utf-8") as functions:
-            for name in ("default_postinst", "default_prerm", "add_group_and_user"):
-                functions.write(f'{name}() {{ echo "{name} [$pkgname] [$PKG_UPGRADE] $*"; }}\n')
-        environment = {"PATH": os.environ["PATH"], "IPKG_INSTROOT": root, **environment}
-        command = ["sh", "-eu", "-c", 'script=$1; shift; set +eu; . "$script"', "pkg.sh"]
-        path = f"{root}/script"
-        with open(path, "wb") as file:
-            file.write(script)
-        return subprocess.run([*command, path], capture_output=True, text=True, env=environment, check=True).stdout.splitlines()
-
-    def test_scripts_leave_all_to_openwrt(self):
-        _, known = self.ipk("ntm-gateway")
-        self.assertEqual([line.split()[0] for line in self.run_script(member(known, "./postinst"))], ["default_postinst"])
-        self.assertEqual([line.split()[0] for line in self.run_script(member(known, "./prerm"))], ["default_prerm"])
-        self.assertEqual(self.run_script(member(known, "./postinst"), IPKG_NO_SCRIPT="1"), [])
-        known, _, _ = self.apk("ntm-gateway")
-        told = {name: self.run_script(member(known, name)) for name in (".post-install", ".post-upgrade", ".pre-deinstall")}
-        self.assertEqual(told[".post-install"], ["add_group_and_user [ntm-gateway] [] ", "default_postinst [ntm-gateway] [] "])
-        self.assertEqual(told[".post-upgrade"], ["add_group_and_user [ntm-gateway] [1] ", "default_postinst [ntm-gateway] [1] "])
-        self.assertEqual(told[".pre-deinstall"][0], "default_prerm [ntm-gateway] [] ")
-
-    def test_a_packages_own_command_is_run_once_it_is_there(self):
-        _, known = self.ipk("luci-app-ntm", "all")
-        scripts = [member(known, "./postinst-pkg")]
-        known, _, _ = self.apk("luci-app-ntm")
-        scripts += [member(known, name).split(b"default_postinst\n")[1] for name in (".post-install", ".post-upgrade")]
-        for script in scripts:
-            said = script.replace(b"killall -HUP rpcd 2>/dev/null", b"echo told rpcd")
-            self.assertEqual(self.run_script(said, IPKG_INSTROOT=""), ["told rpcd"])
-            self.assertEqual(self.run_script(said), [])
-
-    def test_a_packages_own_command_is_run_before_it_goes_but_not_on_upgrades(self):
-        _, known = self.ipk("ntm-proto", "all")
-        by_opkg = member(known, "./prerm-pkg")
-        known, _, _ = self.apk("ntm-proto")
-        by_apk = member(known, ".pre-deinstall").split(b"default_prerm\n")[1]
-        for script in (by_opkg, by_apk):
-            said = script.replace(b"/usr/lib/ntm/remove", b"echo remove")
-            self.assertEqual(self.run_script(said, IPKG_INSTROOT=""), ["remove proto"])
-            self.assertEqual(self.run_script(said, IPKG_INSTROOT="", PKG_UPGRADE="1"), [])
-            self.assertEqual(self.run_script(said), [])
-        _, known = self.ipk("ntm-dc")
-        self.assertNotIn("./prerm-pkg", [line[3] for line in listing(known)])
 
     def test_the_same_sources_give_the_same_bytes(self):
         with tempfile.TemporaryDirectory() as other:

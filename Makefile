@@ -81,7 +81,7 @@ packages: ## the packages for every router CPU, and a table of their sizes (minu
 	@cross/package.sh
 
 test-package: ## what packs the packages (seconds; builds nothing)
-	@/usr/bin/python3 -B -m unittest discover -s openwrt/package
+	@/usr/bin/python3 -B -m unittest discover -v -s openwrt/package
 
 cross-test: ## [T='TARGET...'] the daemons' versions and the wire's unit tests on each router CPU, under QEMU (minutes for each CPU)
 	@cross/run.sh $(T)

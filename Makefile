@@ -70,8 +70,21 @@ build: ## the daemons, release
 	@qemu-tests/bootstrap.sh
 	$(CARGO) build --release $(PACKAGES) --bins
 
-size: ## [T='TARGET...'] what the gateway takes on each router CPU, by crate, and its budget (minutes for each CPU)
+size: ## [T='TARGET...'] what each program takes on each router CPU, by crate, and its budget (minutes for each CPU)
 	@cross/size.sh $(T)
+
+package: ## ARCH=NAME, as OpenWrt calls the CPU (mips_24kc): an .ipk and an .apk of each package in dist/NAME
+	@test -n "$(ARCH)" || { . cross/targets.sh; echo "for which? make package ARCH=NAME, NAME one of: $$ARCHES" >&2; exit 2; }
+	@cross/package.sh $(ARCH)
+
+packages: ## the packages for every router CPU, and a table of their sizes (minutes for each CPU)
+	@cross/package.sh
+
+test-package: ## what packs the packages (seconds; builds nothing)
+	@/usr/bin/python3 -B -m unittest discover -v -s openwrt/package
+
+cross-test: ## [T='TARGET...'] the daemons' versions and the wire's unit tests on each router CPU, under QEMU (minutes for each CPU)
+	@cross/run.sh $(T)
 
 check: ## format, lints, licences, documentation: all without a warning
 	@qemu-tests/bootstrap.sh
@@ -114,4 +127,4 @@ clean: ## removes what was built, and worlds left over
 	$(CARGO) clean
 	rm -rf qemu-tests/out
 
-.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size check fuzz bench-datapath bench-scale bench-idle bench-cold bench-memory bench-icount clean
+.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size package packages test-package cross-test check fuzz bench-datapath bench-scale bench-idle bench-cold bench-memory bench-icount clean

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # build.sh TARGET [CARGO_ARGUMENT...]: release programs for a router's CPU, static, with symbols, in target/cross/TARGET/release.
 #
+# NTM_CROSS=test  their tests instead, which cargo runs or (with --no-run) names: of the same code as the programs, so that
+#                 the first panic is the end
+#
 # Installs what that takes: a Rust with its library's source (a distribution's, since rustup's has none for some of these
 # CPUs), and a C compiler for all CPUs from the Python packages. Without arguments: which targets there are.
 set -euo pipefail
@@ -24,7 +27,7 @@ packages=()
 command -v "${BINUTILS[$target]/x86-64/x86_64}-strip" >/dev/null || packages+=("binutils-${BINUTILS[$target]}")
 if [ ${#packages[@]} -gt 0 ]; then
     as_root apt-get update -q >&2
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${packages[@]}" >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "${packages[@]}" >&2
 fi
 
 zig=${ZIG[$target]:-$ZIG_ELSE}
@@ -35,7 +38,9 @@ if [ ! -x "$tools/bin/cargo-zigbuild" ]; then
     "$tools/bin/pip" install --quiet "ziglang==$zig" cargo-zigbuild >&2
 fi
 
+cargo=(/usr/bin/cargo zigbuild)
+[ "${NTM_CROSS:-build}" != test ] || cargo=("$tools/bin/cargo-zigbuild" test -Zpanic-abort-tests)
 # With symbols: what each crate costs is read from them.
-PATH=$tools/bin:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="$FLAGS_ALL ${FLAGS[$target]:-}" \
+PATH=$tools/bin:$PATH CARGO=/usr/bin/cargo RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="$FLAGS_ALL ${FLAGS[$target]:-}" \
     CARGO_PROFILE_RELEASE_STRIP=none CARGO_ZIGBUILD_CACHE_DIR="$OUT/zigbuild" \
-    /usr/bin/cargo zigbuild --release -Zbuild-std=std,panic_abort --target "$target" --target-dir "$OUT" "$@"
+    "${cargo[@]}" --release -Zbuild-std=std,panic_abort --target "$target" --target-dir "$OUT" "$@"

@@ -63,6 +63,11 @@ bench: ## [P='NAME...'] [NTM_ROUNDS=5]: throughput, cost and round trips of the 
 	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
 	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/bench.sh $(P)
 
+qemu-image: ## [ARCH=x86_64] a router's disk with our daemons, for qemu: dist/qemu/router-ARCH.qcow2 (NTM_BIN_DIR, or the release build)
+	@qemu-tests/bootstrap.sh --qemu
+	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
+	@qemu-tests/machine/image.sh $(ARCH)
+
 daemons: ## the daemons as the scenarios run them (development build)
 	@$(CARGO) build --quiet $$(test -n "$${NTM_BIN_DIR:-}" || echo $(PACKAGES)) -p ntm-link --bins
 

@@ -5,6 +5,7 @@
 #   bootstrap.sh --peers   also what `make moves` compares with, as far as this distribution has it
 #   bootstrap.sh --load    also what makes load
 #   bootstrap.sh --bench   also what `make bench` measures with and compares with, the latter partly from crates
+#   bootstrap.sh --qemu    also what the routers in qemu are made with and run in
 #   bootstrap.sh --cargo   prints the cargo to use, with its RUSTC when that has another name
 set -euo pipefail
 export LC_ALL=C
@@ -55,6 +56,23 @@ install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >&2
 }
 
+# From this release's backports, with lists of our own: what this machine takes its packages from stays as it is.
+install_backport() { # PACKAGE
+    local at mirror release
+    release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+    # shellcheck disable=SC2016 # apt's own
+    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null | head -n 1)
+    [ -n "$mirror" ] && [ -n "$release" ] || return 1
+    at=$(mktemp -d)
+    mkdir -p "$at/lists/partial"
+    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s main\n' \
+        "$mirror $release" "$mirror $release-backports" >"$at/sources.list"
+    set -- "$1" -o Dir::Etc::sourcelist="$at/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists="$at/lists"
+    as_root apt-get "${@:2}" update -q >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get "${@:2}" install -y -q --no-install-recommends -t "$release-backports" "$1" >&2
+    rm -rf "$at"
+}
+
 missing=()
 want() { command -v "$1" >/dev/null || missing+=("$2"); }
 want ip iproute2
@@ -95,6 +113,17 @@ if [ "${1:-}" = --bench ]; then
     for peer in wireguard-go:wireguard-go wg:wireguard-tools nebula:nebula tincd:tinc openvpn:openvpn; do
         command -v "${peer%:*}" >/dev/null || (install "${peer#*:}") || echo "no ${peer%:*} here: it is not compared with" >&2
     done
+fi
+
+if [ "${1:-}" = --qemu ]; then
+    missing=()
+    want qemu-img qemu-utils
+    want cpio cpio
+    want mke2fs e2fsprogs
+    command -v depmod >/dev/null || busybox --list 2>/dev/null | grep -qx depmod || missing+=(kmod)
+    [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
+    # A qemu-utils from backports wants its qemu from there, too.
+    command -v qemu-system-x86_64 >/dev/null || (install qemu-system-x86) || install_backport qemu-system-x86
 fi
 
 if ! find_cargo >/dev/null; then

@@ -68,6 +68,14 @@ qemu-image: ## [ARCH=x86_64] a router's disk with our daemons, for qemu: dist/qe
 	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
 	@qemu-tests/machine/image.sh $(ARCH)
 
+qemu-test: qemu-image ## [NTM_ACTS='NAME...'] two such routers in qemu, without KVM: story, WAN change, upgrade, crash, clock, power cut
+	@qemu-tests/bootstrap.sh
+	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/machine/test.sh
+
+bench-qemu: qemu-image ## [NTM_REPEATS=5] [NTM_LOSS=1%] the car's change of network in such routers, ours beside the kernel's WireGuard
+	@qemu-tests/bootstrap.sh
+	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/machine/bench.sh
+
 daemons: ## the daemons as the scenarios run them (development build)
 	@$(CARGO) build --quiet $$(test -n "$${NTM_BIN_DIR:-}" || echo $(PACKAGES)) -p ntm-link --bins
 

@@ -49,10 +49,10 @@ programs() {
         "${glibc[@]}" "$BIN/ntm-gateway=/usr/sbin/ntm-gateway"
     # The applets of this BusyBox, by its own list; it may be another CPU's, so it is not asked.
     local applet
-    for applet in $(cat "$HERE/applets"); do
+    while read -r applet; do
         [ -e "$root/bin/$applet" ] || [ -e "$root/sbin/$applet" ] || [ -e "$root/usr/sbin/$applet" ] ||
             ln -s busybox "$root/bin/$applet"
-    done
+    done <"$HERE/applets"
     for applet in init poweroff reboot halt modprobe; do ln -s /bin/busybox "$root/sbin/$applet"; done
     for applet in awk env; do ln -s /bin/busybox "$root/usr/bin/$applet"; done
     # tc finds netem's tables of delays there, if asked for one.

@@ -14,6 +14,7 @@
 
 REPEATS=${NTM_REPEATS:-5}
 # WireGuard carries LANs by their own addresses.
+# shellcheck disable=SC2154 # a key
 LAN4[b]=192.168.2
 
 play() {
@@ -49,8 +50,8 @@ wireguard_instead() {
     local s h key
     declare -A public=()
     for s in a b; do
-        guest_does "$s" 'service ntm stop; uci set ntm.gateway.enabled=0; uci commit'
-        guest_does "$s" "uci add_list firewall.@zone[2].device=wg0; uci commit; service firewall restart; nft insert rule inet fw4 input udp dport 51820 accept"
+        guest_does "$s" 'service ntm-gateway stop; uci set ntm.gateway.enabled=0; uci commit'
+        guest_does "$s" "uci add_list firewall.ntm.device=wg0; uci commit; service firewall restart; nft insert rule inet fw4 input udp dport 51820 accept"
         key=$(guest_does "$s" 'umask 077; wg genkey >/tmp/wg.key; wg pubkey </tmp/wg.key')
         public[$s]=$key
         guest_does "$s" 'ip link add wg0 type wireguard && wg set wg0 private-key /tmp/wg.key listen-port 51820 && ip link set wg0 mtu 1420 up'

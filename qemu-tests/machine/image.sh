@@ -46,7 +46,7 @@ programs() {
     done
     "$HERE/elf.py" "$root" "$TREE" "$TREE/bin/busybox=/bin/busybox" "$(tree_bin dnsmasq)=/usr/sbin/dnsmasq" \
         "$(tree_bin nft)=/usr/sbin/nft" "$(tree_bin ip)=/sbin/ip" "$(tree_bin tc)=/sbin/tc" "$(tree_bin wg)=/usr/bin/wg" \
-        "${glibc[@]}" "$BIN/ntm-gateway=/usr/sbin/ntm-gateway"
+        "${glibc[@]}" "$BIN/ntm-gateway=/usr/bin/ntm-gateway"
     # The applets of this BusyBox, by its own list; it may be another CPU's, so it is not asked.
     local applet
     while read -r applet; do
@@ -77,12 +77,12 @@ modules() {
 }
 index() { if command -v depmod >/dev/null; then depmod -b "$1" "$2"; else (cd "$1" && busybox depmod -b "$1" "$2"); fi; }
 
-# What is ours: the package's files, or as long as there are none the few that do without UCI.
+# What is ours: the package's files, where the tree has them and the daemon reads UCI; else the few that do without.
 ours() {
-    local files=$TOP/openwrt/net/ntm/files
-    if [ -d "$files" ] && [ -z "${NTM_TOML:-}" ]; then
-        echo "the package's files are not installed by this image yet" >&2
-        exit 1
+    local package=$TOP/openwrt/net/ntm
+    if [ -z "${NTM_TOML:-}" ] && [ -d "$package" ] && grep -aqF -- '/etc/config/ntm' "$BIN/ntm-gateway"; then
+        package_files "$package"
+        echo uci >"$root/etc/ntm-settings"
     else
         cp -r "$HERE"/toml/. "$root/"
         echo toml >"$root/etc/ntm-settings"
@@ -90,6 +90,24 @@ ours() {
         sed -i "s/option leasetime/option ignore '1'\n\toption leasetime/" "$root/etc/config/dhcp"
     fi
     mkdir -m 700 "$root/etc/ntm"
+}
+
+# package_files DIR: as the Makefile there says, line by line, for the gateway.
+package_files() {
+    local how from to words
+    # shellcheck disable=SC2016 # make's, not ours
+    words=$(sed -n '/^define Package\/ntm-gateway\/install/,/^endef/{
+        s/^\t$(INSTALL_\([A-Z]*\)) \.\/\(files[^ ]*\) $(1)\([^ ]*\)$/\1 \2 \3/p
+    }' "$1/Makefile")
+    [ -n "$words" ] || {
+        echo "$1/Makefile installs nothing that is understood here" >&2
+        exit 1
+    }
+    while read -r how from to; do
+        mkdir -p "$root/$(dirname "$to")"
+        cp "$1/$from" "$root/$to"
+        [ "$how" != BIN ] || chmod 755 "$root/$to"
+    done <<<"$words"
 }
 
 enabled() {

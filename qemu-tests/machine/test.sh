@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The router in qemu: two guests, car and home, with a kernel of their own, in our world. The last line is one JSON object.
 #
-# In this order, under one traffic from the WAN change on: boot in 1970, enrolment, the story, a WAN change, an upgrade,
-# kill -9 of the daemon, the clock put forward by years, a power cut, a clean stop. NTM_ACTS plays only some of the faults.
+# In this order, under one traffic from the WAN change on: boot in 1970, enrolment, the story, a WAN change, a pulled
+# cable, an upgrade, kill -9 of the daemon, the clock put forward by years, a power cut, a clean stop. NTM_ACTS plays only some of the faults.
 . "$(dirname "$0")/../lib.sh"
 . "$QT/lib/story.sh"
 . "$QT/lib/uplinks.sh"
@@ -16,6 +16,7 @@ play() {
     inet_up
     dc_up
     rs_up
+    leaks_watched
     site_up a 'nat nat'
     site_up b 'nat'
     boots
@@ -24,9 +25,10 @@ play() {
     # shellcheck disable=SC2119 # its options are for others
     traffic_up
     local act
-    for act in ${NTM_ACTS:-wan_change upgrade crash clock power_loss}; do "$act"; done
+    for act in ${NTM_ACTS:-wan_change cable_pulled upgrade crash clock power_loss}; do "$act"; done
     traffic_ends
     clean_stop
+    no_leaks
 }
 
 scenario qemu "$@"

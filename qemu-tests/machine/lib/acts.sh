@@ -87,17 +87,34 @@ E
 uci commit network'
 }
 
+# The cable in use is pulled, with another WAN that waits; nobody tells the router but its own port.
+cable_pulled() {
+    guest_does a "cat >/tmp/join <<E
+$(join_words a 0 200 | sed 's/wan0/eth1/')
+E
+ip -batch /tmp/join"
+    # The waiting way is found and measured.
+    sleep 5
+    event cable_pulled cable a 1 out
+    event cable_back cable a 1 in
+    guest_does a "cat >/tmp/leave <<E
+$(leave_words a 0 | sed 's/wan0/eth1/')
+E
+ip -batch /tmp/leave"
+}
+
 # A new program over the net, put in place as a package does, and the service restarted.
 upgrade() {
     local old pid
-    old=$(guest a 'md5sum </usr/sbin/ntm-gateway')
+    old=$(guest a 'md5sum </usr/bin/ntm-gateway')
     # Another file of the same program, unless there is a newer one to go to.
     cp "${NTM_NEW_BIN:-$BIN/ntm-gateway}" "$OUT/www/ntm-gateway"
     [ -n "${NTM_NEW_BIN:-}" ] || printf 'another build' >>"$OUT/www/ntm-gateway"
-    guest_does a "wget -q -O /usr/sbin/.ntm-new http://$WWW4/ntm-gateway && chmod 755 /usr/sbin/.ntm-new && mv /usr/sbin/.ntm-new /usr/sbin/ntm-gateway && sync"
-    event upgrade guest_does a 'service ntm restart'
+    guest_does a "wget -q -O /usr/bin/.ntm-new http://$WWW4/ntm-gateway && chmod 755 /usr/bin/.ntm-new && mv /usr/bin/.ntm-new /usr/bin/ntm-gateway && sync"
+    event upgrade guest_does a 'service ntm-gateway restart'
     pid=$(daemon_pid_in a)
     [ "$(guest a "md5sum </proc/$pid/exe")" = "$(md5sum <"$OUT/www/ntm-gateway")" ] || fail "the old program still runs"
+    figure upgrade_in_the_guest "$("$PYTHON" "$MACHINE/restart.py" "$OUT/car-console.log")"
     [ "$(guest a "md5sum </proc/$pid/exe")" != "$old" ] || fail "the new program is the old one"
 }
 
@@ -113,6 +130,7 @@ crash() {
     wait_until 30 "the ordinary pings have ended" grep -q 'packets transmitted' "$OUT/ordinary.log"
     lost=$(sed -n 's/.* \([0-9]*\)% packet loss.*/\1/p' "$OUT/ordinary.log")
     [ "$lost" = 0 ] || fail "the laptop's ordinary way out lost $lost% while our daemon was dead"
+    figure crash_in_the_guest "$("$PYTHON" "$MACHINE/restart.py" "$OUT/car-console.log")"
     now=$(traces a)
     [ "$was" = "$now" ] || fail "after kill -9 the router is not what it was: $(diff <(echo "$was") <(echo "$now") | grep '^[<>]' | xargs)"
     say "crash: the laptop's ordinary way out lost nothing; the router's tables are what they were"
@@ -159,7 +177,7 @@ traffic_ends() {
 clean_stop() {
     local s now
     for s in a b; do
-        guest_does "$s" 'service ntm stop'
+        guest_does "$s" 'service ntm-gateway stop'
         now=$(traces "$s")
         [ "$now" = "${BEFORE[$s]}" ] ||
             fail "a clean stop leaves on ${GATEWAY[$s]}: $(diff <(echo "${BEFORE[$s]}") <(echo "$now") | grep '^[<>]' | xargs)"

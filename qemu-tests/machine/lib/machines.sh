@@ -106,7 +106,7 @@ gw() { # SIDE COMMAND...
     guest "$s" ntm-gateway "$@" --dir /etc/ntm
 }
 
-daemon_pid_in() { guest "$1" 'cat /var/run/procd/ntm/have/*/.pid'; }
+daemon_pid_in() { guest "$1" 'cat /var/run/procd/ntm-gateway/have/*/.pid'; }
 
 # wan_settings SIDE NETWORK N: the router's logical network gets what uplink N has for it; in UCI, for the next boot, too.
 wan_settings() {
@@ -145,6 +145,10 @@ upstream = [\"$DNS4\"]
 level = \"${NTM_LOG:-info}\"
 E"
         ;;
+    uci)
+        # As OpenWrt is: dnsmasq serves the LAN, and the gateway follows its leases.
+        guest_does "$1" "uci set ntm.gateway.dhcp=follow; uci set ntm.gateway.log_level=${NTM_LOG:-info}; uci commit ntm"
+        ;;
     *) fail "this image's settings are of a kind that is not known here" ;;
     esac
 }
@@ -163,4 +167,30 @@ traces() {
     guest_does "$1" 'nft list tables | sort; ip rule; ip -6 rule; ls /sys/class/net
         { echo; ip -o route show table all; ip -o -6 route show table all; } | grep -vE "dev (eth|br-lan|lo)|^(ff00|multicast|anycast)"' |
         sed 's/ *$//' | sort -u
+}
+
+# cable SIDE N in|out: the plug of uplink N's cable, in the guest's own port: its kernel sees the carrier.
+cable() {
+    local up=true
+    [ "$3" = in ] || up=false
+    "$PYTHON" "$MACHINE/qmp.py" "$OUT/${GATEWAY[$1]}.qmp" set_link "name=nic-wan$2" "up=$up" >/dev/null || fail "qemu: set_link wan$2"
+}
+
+# --- what must not leave -------------------------------------------------------
+
+# Virtual addresses have no business outside, also where no daemon of ours runs: the Internet counts them.
+leaks_watched() {
+    on inet nft -f - <<E
+table ip leaks {
+    chain seen {
+        type filter hook prerouting priority -300;
+        ip daddr 198.18.0.0/15 counter
+    }
+}
+E
+}
+no_leaks() {
+    local seen; seen=$(on inet nft list table ip leaks | sed -n 's/.*counter packets \([0-9]*\) .*/\1/p')
+    [ "$seen" = 0 ] || fail "$seen packets to virtual addresses left by a WAN, in clear"
+    figure leaked_packets 0
 }

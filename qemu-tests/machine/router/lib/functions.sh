@@ -6,7 +6,7 @@ config_load() {
     local kind section option value
     CONFIG_SECTIONS=
     for section in $(set | sed -n 's/^\(CONFIG__[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$section"; done
-    [ -r "/etc/config/$1" ] || return 1
+    [ -r "${UCI_CONFIG_DIR:-/etc/config}/$1" ] || return 1
     # A here-document: variables that a pipe's end sets are lost.
     while IFS='	' read -r kind section option value; do
         case $kind in
@@ -22,7 +22,7 @@ config_load() {
             ;;
         esac
     done <<EOT
-$(/usr/libexec/uci-parse <"/etc/config/$1")
+$(/usr/libexec/uci-parse <"${UCI_CONFIG_DIR:-/etc/config}/$1")
 EOT
 }
 

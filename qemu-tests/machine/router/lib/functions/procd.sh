@@ -146,8 +146,14 @@ procd_add_reload_data_trigger() { :; }
 procd_open_validate() { :; }
 procd_close_validate() { :; }
 procd_add_validation() { :; }
-procd_open_data() { :; }
+# Of a service's data only the firewall's rules are kept, each as its words on one line; the firewall looks for them.
+procd_open_data() { PROCD_RULE=; }
 procd_close_data() { :; }
+json_add_array() { :; }
+json_close_array() { :; }
+json_add_object() { PROCD_RULE=; }
+json_add_string() { PROCD_RULE="$PROCD_RULE $1=$2"; }
+json_close_object() { [ -z "$PROCD_RULE" ] || echo "$PROCD_RULE" >>"$PROCD_AT/data"; }
 # Here is no ujail; scripts find no /sbin/ujail and do without.
 procd_add_jail() { :; }
 procd_add_jail_mount() { :; }

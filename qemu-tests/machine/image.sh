@@ -2,7 +2,8 @@
 # image.sh [ARCH]: a router's disk, kernel and initramfs: dist/qemu/router-ARCH.{qcow2,kernel,initrd}. ARCH is this machine's.
 #
 # The daemons come from NTM_BIN_DIR, or from target/release. Where the tree has OpenWrt's package (openwrt/net/ntm/files),
-# its files are what the router has of ours; else the few in machine/toml.
+# its files are what the router has of ours (NTM_PACKAGE: of another tree); else the few in machine/toml (also with NTM_TOML=1).
+# NTM_IMAGE_DIR: where to.
 set -euo pipefail
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
@@ -14,6 +15,7 @@ DIST=$TOP/dist/qemu
 TREE=$DIST/fetched/$ARCH/tree
 BIN=${NTM_BIN_DIR:-${CARGO_TARGET_DIR:-$TOP/target}/release}
 OVERLAY_MB=64
+IMAGES=${NTM_IMAGE_DIR:-$DIST}
 
 [ -x "$BIN/ntm-gateway" ] || {
     echo "$BIN/ntm-gateway is missing: make build first, or set NTM_BIN_DIR" >&2
@@ -79,8 +81,8 @@ index() { if command -v depmod >/dev/null; then depmod -b "$1" "$2"; else (cd "$
 
 # What is ours: the package's files, where the tree has them and the daemon reads UCI; else the few that do without.
 ours() {
-    local package=$TOP/openwrt/net/ntm
-    if [ -z "${NTM_TOML:-}" ] && [ -d "$package" ] && grep -aqF -- '/etc/config/ntm' "$BIN/ntm-gateway"; then
+    local package=${NTM_PACKAGE:-$TOP/openwrt/net/ntm}
+    if [ -z "${NTM_TOML:-}" ] && [ -d "$package" ] && { [ -n "${NTM_PACKAGE:-}" ] || grep -aqF -- '/etc/config/ntm' "$BIN/ntm-gateway"; }; then
         package_files "$package"
         echo uci >"$root/etc/ntm-settings"
     else
@@ -152,8 +154,8 @@ ours
 enabled
 initramfs
 disk
-cp "$TREE"/boot/vmlinuz-* "$DIST/router-$ARCH.kernel"
-mv "$work/initrd" "$DIST/router-$ARCH.initrd"
-mv "$work/qcow2" "$DIST/router-$ARCH.qcow2"
-"$BIN/ntm-gateway" --version >"$DIST/router-$ARCH.version" 2>/dev/null || true
-ls -sh "$DIST/router-$ARCH".* >&2
+cp "$TREE"/boot/vmlinuz-* "$IMAGES/router-$ARCH.kernel"
+mv "$work/initrd" "$IMAGES/router-$ARCH.initrd"
+mv "$work/qcow2" "$IMAGES/router-$ARCH.qcow2"
+"$BIN/ntm-gateway" --version >"$IMAGES/router-$ARCH.version" 2>/dev/null || true
+ls -sh "$IMAGES/router-$ARCH".* >&2

@@ -130,7 +130,7 @@ procd_send_signal() { # SERVICE [INSTANCE] [SIGNAL]
 }
 
 # Triggers: `config NAME` and `interface NAME` lines, and what is run; reload_config and the network look through them.
-procd_trigger() { printf '%s\n' "$*" >>"$PROCD/$name/triggers"; }
+procd_trigger() { printf '%s\n' "$*" >>"$PROCD/$PROCD_SERVICE/triggers"; }
 procd_open_trigger() { :; }
 procd_close_trigger() { :; }
 procd_add_reload_trigger() {

@@ -56,7 +56,8 @@ install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >&2
 }
 
-# From this release's backports, with lists of our own: what this machine takes its packages from stays as it is.
+# A qemu from this release's backports, with lists and preferences of our own: what this machine takes its packages from
+# stays as it is, and nothing else that is installed here goes to another version.
 install_backport() { # PACKAGE
     local at mirror release
     release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
@@ -67,9 +68,12 @@ install_backport() { # PACKAGE
     mkdir -p "$at/lists/partial"
     printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s main\n' \
         "$mirror $release" "$mirror $release-backports" >"$at/sources.list"
-    set -- "$1" -o Dir::Etc::sourcelist="$at/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists="$at/lists"
+    printf 'Package: %s\nPin: release n=%s-backports\nPin-Priority: 990\n\n' 'qemu-system-* seabios' "$release" >"$at/preferences"
+    printf 'Package: *\nPin: release n=%s-backports\nPin-Priority: -1\n' "$release" >>"$at/preferences"
+    set -- "$1" -o Dir::Etc::sourcelist="$at/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists="$at/lists" \
+        -o Dir::Etc::preferences="$at/preferences" -o Dir::Etc::preferencesparts=/dev/null
     as_root apt-get "${@:2}" update -q >&2
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get "${@:2}" install -y -q --no-install-recommends -t "$release-backports" "$1" >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get "${@:2}" install -y -q --no-install-recommends "$1" >&2
     rm -rf "$at"
 }
 
@@ -123,7 +127,11 @@ if [ "${1:-}" = --qemu ]; then
     command -v depmod >/dev/null || busybox --list 2>/dev/null | grep -qx depmod || missing+=(kmod)
     [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
     # A qemu-utils from backports wants its qemu from there, too.
-    command -v qemu-system-x86_64 >/dev/null || (install qemu-system-x86) || install_backport qemu-system-x86
+    case ${ARCH:-$(uname -m)} in
+    aarch64) needs=qemu-system-aarch64 package=qemu-system-arm ;;
+    *) needs=qemu-system-x86_64 package=qemu-system-x86 ;;
+    esac
+    command -v "$needs" >/dev/null || (install "$package") || install_backport "$package"
 fi
 
 if ! find_cargo >/dev/null; then

@@ -68,7 +68,7 @@ qemu-image: ## [ARCH=x86_64] a router's disk with our daemons, for qemu: dist/qe
 	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
 	@qemu-tests/machine/image.sh $(ARCH)
 
-qemu-test: qemu-image ## [NTM_ACTS='NAME...'] two such routers in qemu, without KVM: story, WAN change, upgrade, crash, clock, power cut
+qemu-test: qemu-image ## [NTM_ACTS='NAME...'] two such routers in qemu, without KVM: story, moves, upgrade, crash, clock, power cut (5 minutes)
 	@qemu-tests/bootstrap.sh
 	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/machine/test.sh
 
@@ -95,7 +95,8 @@ check: ## format, lints, licences, documentation: all without a warning
 	else echo '!!! SKIPPED: cargo deny is not installed, so licences, bans and sources were NOT checked !!!' >&2; fi
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
 	@for f in .ci/run fuzz/run.sh fuzz/rustc-wrapper $$(find qemu-tests cross -name '*.sh'); do bash -n $$f; done
-	@if command -v shellcheck >/dev/null; then shellcheck -x $$(find qemu-tests cross -name '*.sh') .ci/run fuzz/run.sh fuzz/rustc-wrapper; \
+	@if command -v shellcheck >/dev/null; then qemu-tests/machine/shellcheck.sh && \
+	  shellcheck -x $$(find qemu-tests cross -name '*.sh') .ci/run fuzz/run.sh fuzz/rustc-wrapper; \
 	else echo 'shellcheck is not installed: scripts were only parsed' >&2; fi
 
 fuzz: ## TARGET=NAME SECONDS=N RUNS=N: coverage-guided search for inputs that break something, and a table

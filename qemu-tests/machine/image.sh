@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # image.sh [ARCH]: a router's disk, kernel and initramfs: dist/qemu/router-ARCH.{qcow2,kernel,initrd}. ARCH is this machine's.
 #
-# The daemons come from NTM_BIN_DIR, or from target/release. Where the tree has OpenWrt's package (openwrt/net/ntm/files),
+# The daemon comes from NTM_ROUTER_BIN_DIR; else from NTM_BIN_DIR or target/release, or for another CPU than this machine's from
+# where cross/build.sh puts it. Where the tree has OpenWrt's package (openwrt/net/ntm/files),
 # its files are what the router has of ours (NTM_PACKAGE: of another tree); else the few in machine/toml (also with NTM_TOML=1).
 # NTM_IMAGE_DIR: where to.
 set -euo pipefail
@@ -13,12 +14,15 @@ TOP=$(cd "$HERE/../.." && pwd)
 ARCH=${1:-$(uname -m)}
 DIST=$TOP/dist/qemu
 TREE=$DIST/fetched/$ARCH/tree
-BIN=${NTM_BIN_DIR:-${CARGO_TARGET_DIR:-$TOP/target}/release}
+TARGET=${CARGO_TARGET_DIR:-$TOP/target}
+BIN=${NTM_BIN_DIR:-$TARGET/release}
+[ "$ARCH" = "$(uname -m)" ] || BIN=$TARGET/cross/$ARCH-unknown-linux-musl/release
+BIN=${NTM_ROUTER_BIN_DIR:-$BIN}
 OVERLAY_MB=64
 IMAGES=${NTM_IMAGE_DIR:-$DIST}
 
 [ -x "$BIN/ntm-gateway" ] || {
-    echo "$BIN/ntm-gateway is missing: make build first, or set NTM_BIN_DIR" >&2
+    echo "$BIN/ntm-gateway is missing: make build or cross/build.sh first, or set NTM_BIN_DIR or NTM_ROUTER_BIN_DIR" >&2
     exit 1
 }
 "$HERE/fetch.sh" "$ARCH"
@@ -157,5 +161,5 @@ disk
 cp "$TREE"/boot/vmlinuz-* "$IMAGES/router-$ARCH.kernel"
 mv "$work/initrd" "$IMAGES/router-$ARCH.initrd"
 mv "$work/qcow2" "$IMAGES/router-$ARCH.qcow2"
-"$BIN/ntm-gateway" --version >"$IMAGES/router-$ARCH.version" 2>/dev/null || true
+cp "$BIN/ntm-gateway" "$IMAGES/router-$ARCH.daemon"
 ls -sh "$IMAGES/router-$ARCH".* >&2

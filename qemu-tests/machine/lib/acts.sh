@@ -108,8 +108,12 @@ upgrade() {
     local old pid
     old=$(guest a 'md5sum </usr/bin/ntm-gateway')
     # Another file of the same program, unless there is a newer one to go to.
-    cp "${NTM_NEW_BIN:-$BIN/ntm-gateway}" "$OUT/www/ntm-gateway"
-    [ -n "${NTM_NEW_BIN:-}" ] || printf 'another build' >>"$OUT/www/ntm-gateway"
+    if [ -n "${NTM_NEW_BIN:-}" ]; then
+        cp "$NTM_NEW_BIN" "$OUT/www/ntm-gateway"
+    else
+        cp "$DIST/router-$ARCH.daemon" "$OUT/www/ntm-gateway"
+        printf 'another build' >>"$OUT/www/ntm-gateway"
+    fi
     guest_does a "wget -q -O /usr/bin/.ntm-new http://$WWW4/ntm-gateway && chmod 755 /usr/bin/.ntm-new && mv /usr/bin/.ntm-new /usr/bin/ntm-gateway && sync"
     event upgrade guest_does a 'service ntm-gateway restart'
     pid=$(daemon_pid_in a)

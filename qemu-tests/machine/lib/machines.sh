@@ -9,7 +9,10 @@
 
 MACHINE=$QT/machine
 DIST=$TOP/dist/qemu
-ARCH=${ARCH:-x86_64}
+ARCH=${ARCH:-$(uname -m)}
+# The machine and the console of each CPU.
+declare -A MACHINE_OF=([x86_64]='-cpu max' [aarch64]='-machine virt -cpu cortex-a53')
+declare -A CONSOLE_OF=([x86_64]=ttyS0 [aarch64]=ttyAMA0)
 declare -A UPLINKS=() # how many each side has
 # What a slow machine under an emulator needs; a real router is up in half of it.
 BOOT_S=${NTM_BOOT_S:-180}
@@ -20,7 +23,8 @@ need_machines() {
     fi
     echo '!!! SKIPPED: OWRT_ROOT is not set, so REAL OPENWRT WAS NOT TESTED: uci, procd, netifd and fw4 are our stand-ins !!!' >&2
     figure real_openwrt '"skipped"'
-    command -v qemu-system-x86_64 >/dev/null || fail "qemu-system-x86_64 is missing: qemu-tests/bootstrap.sh --qemu"
+    [ -n "${CONSOLE_OF[$ARCH]:-}" ] || fail "no machine for ARCH=$ARCH; there are: ${!CONSOLE_OF[*]}"
+    command -v "qemu-system-$ARCH" >/dev/null || fail "qemu-system-$ARCH is missing: ARCH=$ARCH qemu-tests/bootstrap.sh --qemu"
     [ -s "$DIST/router-$ARCH.qcow2" ] || fail "no image: make qemu-image first"
     # The coordinator and the relay run on this machine.
     need_binaries
@@ -66,9 +70,10 @@ machine_on() {
     done
     rm -f "$OUT/$name.agent" "$OUT/$name.qmp"
     # Before what looks on, as all that runs in the world.
-    FIRST="nice -n ${NTM_NICE:--5}" background "$name-machine" "gw-$s" "qemu-system-x86_64" -accel tcg -cpu max -m 192 \
+    # shellcheck disable=SC2086 # words
+    FIRST="nice -n ${NTM_NICE:--5}" background "$name-machine" "gw-$s" "qemu-system-$ARCH" ${MACHINE_OF[$ARCH]} -accel tcg -m 192 \
         -nodefaults -display none -no-reboot -rtc base=1970-01-01T00:00:00 \
-        -kernel "$DIST/router-$ARCH.kernel" -initrd "$DIST/router-$ARCH.initrd" -append "console=ttyS0 quiet" \
+        -kernel "$DIST/router-$ARCH.kernel" -initrd "$DIST/router-$ARCH.initrd" -append "console=${CONSOLE_OF[$ARCH]} quiet" \
         -drive "file=$OUT/$name.qcow2,if=virtio,format=qcow2" -device virtio-rng-pci \
         -chardev "file,id=console,path=$OUT/$name-console.log,append=on" -serial chardev:console \
         -device virtio-serial-pci -chardev "socket,id=agent,path=$OUT/$name.agent,server=on,wait=off" -device virtconsole,chardev=agent \

@@ -82,7 +82,7 @@ machine_on() {
 
 machine_booted() { # SIDE
     local name=${GATEWAY[$1]} end=$(($(now_ms) + BOOT_S * 1000))
-    until guest "$1" true 2>/dev/null; do
+    until GUEST_S=5 guest "$1" true 2>/dev/null; do
         [ "$(now_ms)" -lt "$end" ] || fail "$name does not boot: $(tail -n 3 "$OUT/$name-console.log")"
         kill -0 "$(cat "$OUT/$name-machine.pid")" 2>/dev/null || fail "$name's qemu ended: $(tail -n 3 "$OUT/$name-machine.log")"
         sleep 0.5

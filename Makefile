@@ -63,6 +63,19 @@ bench: ## [P='NAME...'] [NTM_ROUNDS=5]: throughput, cost and round trips of the 
 	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
 	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/bench.sh $(P)
 
+qemu-image: ## [ARCH=x86_64] a router's disk with our daemons, for qemu: dist/qemu/router-ARCH.qcow2 (NTM_BIN_DIR, or the release build)
+	@qemu-tests/bootstrap.sh --qemu
+	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
+	@qemu-tests/machine/image.sh $(ARCH)
+
+qemu-test: qemu-image ## [NTM_ACTS='NAME...'] two such routers in qemu, without KVM: story, moves, upgrade, crash, clock, power cut (5 minutes)
+	@qemu-tests/bootstrap.sh
+	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/machine/test.sh
+
+bench-qemu: qemu-image ## [NTM_REPEATS=5] [NTM_LOSS=1%] the car's change of network in such routers, ours beside the kernel's WireGuard
+	@qemu-tests/bootstrap.sh
+	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/machine/bench.sh
+
 daemons: ## the daemons as the scenarios run them (development build)
 	@$(CARGO) build --quiet $$(test -n "$${NTM_BIN_DIR:-}" || echo $(PACKAGES)) -p ntm-link --bins
 
@@ -95,7 +108,8 @@ check: ## format, lints, licences, documentation: all without a warning
 	else echo '!!! SKIPPED: cargo deny is not installed, so licences, bans and sources were NOT checked !!!' >&2; fi
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
 	@for f in .ci/run fuzz/run.sh fuzz/rustc-wrapper $$(find qemu-tests cross -name '*.sh'); do bash -n $$f; done
-	@if command -v shellcheck >/dev/null; then shellcheck -x $$(find qemu-tests cross -name '*.sh') .ci/run fuzz/run.sh fuzz/rustc-wrapper; \
+	@if command -v shellcheck >/dev/null; then qemu-tests/machine/shellcheck.sh && \
+	  shellcheck -x $$(find qemu-tests cross -name '*.sh') .ci/run fuzz/run.sh fuzz/rustc-wrapper; \
 	else echo 'shellcheck is not installed: scripts were only parsed' >&2; fi
 
 fuzz: ## TARGET=NAME SECONDS=N RUNS=N: coverage-guided search for inputs that break something, and a table

@@ -5,6 +5,7 @@
 #   bootstrap.sh --peers   also what `make moves` compares with, as far as this distribution has it
 #   bootstrap.sh --load    also what makes load
 #   bootstrap.sh --bench   also what `make bench` measures with and compares with, the latter partly from crates
+#   bootstrap.sh --qemu    also what the routers in qemu are made with and run in
 #   bootstrap.sh --cargo   prints the cargo to use, with its RUSTC when that has another name
 set -euo pipefail
 export LC_ALL=C
@@ -55,6 +56,27 @@ install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >&2
 }
 
+# A qemu from this release's backports, with lists and preferences of our own: what this machine takes its packages from
+# stays as it is, and nothing else that is installed here goes to another version.
+install_backport() { # PACKAGE
+    local at mirror release
+    release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+    # shellcheck disable=SC2016 # apt's own
+    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null | head -n 1)
+    [ -n "$mirror" ] && [ -n "$release" ] || return 1
+    at=$(mktemp -d)
+    mkdir -p "$at/lists/partial"
+    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s main\n' \
+        "$mirror $release" "$mirror $release-backports" >"$at/sources.list"
+    printf 'Package: %s\nPin: release n=%s-backports\nPin-Priority: 990\n\n' 'qemu-system-* seabios' "$release" >"$at/preferences"
+    printf 'Package: *\nPin: release n=%s-backports\nPin-Priority: -1\n' "$release" >>"$at/preferences"
+    set -- "$1" -o Dir::Etc::sourcelist="$at/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists="$at/lists" \
+        -o Dir::Etc::preferences="$at/preferences" -o Dir::Etc::preferencesparts=/dev/null
+    as_root apt-get "${@:2}" update -q >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get "${@:2}" install -y -q --no-install-recommends "$1" >&2
+    rm -rf "$at"
+}
+
 missing=()
 want() { command -v "$1" >/dev/null || missing+=("$2"); }
 want ip iproute2
@@ -96,6 +118,21 @@ if [ "${1:-}" = --bench ]; then
     for peer in wireguard-go:wireguard-go wg:wireguard-tools nebula:nebula tincd:tinc openvpn:openvpn; do
         command -v "${peer%:*}" >/dev/null || (install "${peer#*:}") || echo "no ${peer%:*} here: it is not compared with" >&2
     done
+fi
+
+if [ "${1:-}" = --qemu ]; then
+    missing=()
+    want qemu-img qemu-utils
+    want cpio cpio
+    want mke2fs e2fsprogs
+    command -v depmod >/dev/null || busybox --list 2>/dev/null | grep -qx depmod || missing+=(kmod)
+    [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
+    # A qemu-utils from backports wants its qemu from there, too.
+    case ${ARCH:-$(uname -m)} in
+    aarch64) needs=qemu-system-aarch64 package=qemu-system-arm ;;
+    *) needs=qemu-system-x86_64 package=qemu-system-x86 ;;
+    esac
+    command -v "$needs" >/dev/null || (install "$package") || install_backport "$package"
 fi
 
 if ! find_cargo >/dev/null; then

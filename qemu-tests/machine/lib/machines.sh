@@ -1,0 +1,201 @@
+# shellcheck shell=bash
+# Routers in qemu in the worlds of lib.sh: namespace gw-SIDE is where the machine's cables end.
+#
+#   hosts ---- lan0 (bridge) ---- tap-lan ==== eth0 \
+#   box-S-0 -- wan0 -- brwan0 --- tap-wan0 === eth1  > the guest, its own kernel
+#   box-S-1 -- wan1 -- brwan1 --- tap-wan1 === eth2 /
+#
+# Sourced after lib.sh, lib/uplinks.sh and lib/moves.sh; what these do in the router's namespace is done in the guest.
+
+MACHINE=$QT/machine
+DIST=$TOP/dist/qemu
+ARCH=${ARCH:-$(uname -m)}
+# The machine and the console of each CPU.
+declare -A MACHINE_OF=([x86_64]='-cpu max' [aarch64]='-machine virt -cpu cortex-a53')
+declare -A CONSOLE_OF=([x86_64]=ttyS0 [aarch64]=ttyAMA0)
+declare -A UPLINKS=() # how many each side has
+# What a slow machine under an emulator needs; a real router is up in half of it.
+BOOT_S=${NTM_BOOT_S:-180}
+
+need_machines() {
+    if [ -n "${OWRT_ROOT:-}" ]; then
+        fail "OWRT_ROOT=$OWRT_ROOT: real OpenWrt in the routers is not written yet, so nothing is played"
+    fi
+    echo '!!! SKIPPED: OWRT_ROOT is not set, so REAL OPENWRT WAS NOT TESTED: uci, procd, netifd and fw4 are our stand-ins !!!' >&2
+    figure real_openwrt '"skipped"'
+    [ -n "${CONSOLE_OF[$ARCH]:-}" ] || fail "no machine for ARCH=$ARCH; there are: ${!CONSOLE_OF[*]}"
+    command -v "qemu-system-$ARCH" >/dev/null || fail "qemu-system-$ARCH is missing: ARCH=$ARCH qemu-tests/bootstrap.sh --qemu"
+    [ -s "$DIST/router-$ARCH.qcow2" ] || fail "no image: make qemu-image first"
+    # The coordinator and the relay run on this machine.
+    need_binaries
+}
+
+# The cables are plain: the guests' netem gives delay and loss.
+link_emulated() { link "$1" "$2" "$3" "$4"; }
+provider_known() { :; }
+
+# site_up SIDE KINDS: the side's uplinks and the place where its machine's cables end.
+site_up() {
+    local s=$1 kind n=0
+    ns_add "gw-$s"
+    tune "gw-$s" net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+    bridge "gw-$s" lan0
+    tap "$s" lan lan0
+    for kind in $2; do
+        uplink_up "$s" "$n" "$kind"
+        bridge "gw-$s" "brwan$n"
+        on "gw-$s" ip link set "wan$n" master "brwan$n"
+        tap "$s" "wan$n" "brwan$n"
+        n=$((n + 1))
+    done
+    UPLINKS[$s]=$n
+}
+
+tap() { # SIDE NAME BRIDGE
+    on "gw-$1" ip tuntap add dev "tap-$2" mode tap
+    on "gw-$1" ip link set "tap-$2" master "$3" up
+}
+
+# --- power -------------------------------------------------------------------
+
+# machine_on SIDE: begins to boot; its disk is a layer over the image, new the first time. The clock says 1970, always.
+machine_on() {
+    local s=$1 name=${GATEWAY[$1]} nics=() n=0 net
+    [ -e "$OUT/$name.qcow2" ] ||
+        qemu-img create -q -f qcow2 -b "$(realpath "$DIST/router-$ARCH.qcow2")" -F qcow2 "$OUT/$name.qcow2"
+    for net in lan $(seq -f wan%g 0 $((UPLINKS[$s] - 1))); do
+        nics+=(-netdev "tap,id=$net,ifname=tap-$net,script=no,downscript=no"
+            -device "virtio-net-pci,netdev=$net,id=nic-$net,romfile=,mac=52:54:00:00:0$((16#$s - 9)):0$n")
+        n=$((n + 1))
+    done
+    rm -f "$OUT/$name.agent" "$OUT/$name.qmp"
+    # Before what looks on, as all that runs in the world.
+    # shellcheck disable=SC2086 # words
+    FIRST="nice -n ${NTM_NICE:--5}" background "$name-machine" "gw-$s" "qemu-system-$ARCH" ${MACHINE_OF[$ARCH]} -accel tcg -m 192 \
+        -nodefaults -display none -no-reboot -rtc base=1970-01-01T00:00:00 \
+        -kernel "$DIST/router-$ARCH.kernel" -initrd "$DIST/router-$ARCH.initrd" -append "console=${CONSOLE_OF[$ARCH]} quiet" \
+        -drive "file=$OUT/$name.qcow2,if=virtio,format=qcow2" -device virtio-rng-pci \
+        -chardev "file,id=console,path=$OUT/$name-console.log,append=on" -serial chardev:console \
+        -device virtio-serial-pci -chardev "socket,id=agent,path=$OUT/$name.agent,server=on,wait=off" -device virtconsole,chardev=agent \
+        -qmp "unix:$OUT/$name.qmp,server=on,wait=off" "${nics[@]}"
+}
+
+machine_booted() { # SIDE
+    local name=${GATEWAY[$1]} end=$(($(now_ms) + BOOT_S * 1000))
+    until GUEST_S=5 guest "$1" true 2>/dev/null; do
+        [ "$(now_ms)" -lt "$end" ] || fail "$name does not boot: $(tail -n 3 "$OUT/$name-console.log")"
+        kill -0 "$(cat "$OUT/$name-machine.pid")" 2>/dev/null || fail "$name's qemu ended: $(tail -n 3 "$OUT/$name-machine.log")"
+        sleep 0.5
+    done
+}
+
+# power_cut SIDE: nothing is written any more, nobody says goodbye.
+power_cut() {
+    kill -KILL "$(cat "$OUT/${GATEWAY[$1]}-machine.pid")"
+    wait_until 5 "gw-$1's taps are free" machine_is_off "$1"
+}
+machine_is_off() { ! kill -0 "$(cat "$OUT/${GATEWAY[$1]}-machine.pid")"; }
+
+# --- inside ------------------------------------------------------------------
+
+# guest SIDE LINE | COMMAND ARG...: there, by its own shell; output and exit status are ours. GUEST_S seconds at most.
+guest() { "$PYTHON" "$MACHINE/tell.py" "$OUT/${GATEWAY[$1]}.agent" "${GUEST_S:-60}" "${@:2}"; }
+
+# guest_does SIDE LINE: likewise, and it must succeed.
+guest_does() { guest "$@" || fail "${GATEWAY[$1]}: $2"; }
+
+# Takes the place of the one for daemons in namespaces; so identity, vip4, tunnel... ask the guest.
+gw() { # SIDE COMMAND...
+    local s=$1
+    shift
+    guest "$s" ntm-gateway "$@" --dir /etc/ntm
+}
+
+daemon_pid_in() { guest "$1" 'cat /var/run/procd/ntm-gateway/have/*/.pid'; }
+
+# wan_settings SIDE NETWORK N: the router's logical network gets what uplink N has for it; in UCI, for the next boot, too.
+wan_settings() {
+    local s=$1 net=$2 n=$3
+    guest_does "$s" "uci -q batch <<E
+set network.$net.proto=static
+set network.$net.ipaddr=$(up_router4 "$s" "$n")/$(up_len4 "$s" "$n")
+set network.$net.gateway=$(up_gate4 "$s" "$n")
+set network.$net.metric=$((100 + n))
+set network.$net.dns=$DNS4
+E"
+}
+
+# delay SIDE MS [LOSS]: one way, for what leaves the router by any WAN.
+delay() {
+    local n
+    for ((n = 1; n <= UPLINKS[$1]; n++)); do
+        guest_does "$1" "tc qdisc replace dev eth$n root netem limit 20000 delay $2ms ${3:+loss $3}"
+    done
+}
+
+# --- our daemon ----------------------------------------------------------------
+
+# The one place that knows how the router's settings are made. The image says which it wants (/etc/ntm-settings).
+settings() { # SIDE
+    case $(guest "$1" 'cat /etc/ntm-settings') in
+    toml)
+        guest_does "$1" "cat >/etc/ntm/ntm-gateway.toml <<E
+[lan]
+interface = \"br-lan\"
+address = \"${LAN4[$1]}.1/24\"
+dhcp = \"server\"
+[dns]
+upstream = [\"$DNS4\"]
+[log]
+level = \"${NTM_LOG:-info}\"
+E"
+        ;;
+    uci)
+        # As OpenWrt is: dnsmasq serves the LAN, and the gateway follows its leases.
+        guest_does "$1" "uci set ntm.gateway.dhcp=follow; uci set ntm.gateway.log_level=${NTM_LOG:-info}; uci commit ntm"
+        ;;
+    *) fail "this image's settings are of a kind that is not known here" ;;
+    esac
+}
+
+machine_enrol() { # SIDE
+    local code name=${GATEWAY[$1]}
+    code=$(dc gateway-code "$name" --account demo 2>>"$OUT/$name.log" | tail -n 1) || fail "ntm-dc gateway-code $name"
+    guest_does "$1" "ntm-gateway enrol $code --dir /etc/ntm >/tmp/enrol.log 2>&1 || { cat /tmp/enrol.log >&2; false; }"
+}
+
+# By its settings alone: as a user of uci or LuCI would.
+machine_enable() { guest_does "$1" "uci set ntm.gateway.enabled=1 && uci commit ntm && reload_config"; }
+
+# traces SIDE: what a daemon leaves in a kernel: tables, rules, routes, interfaces; without the WANs, which move.
+traces() {
+    guest_does "$1" 'nft list tables | sort; ip rule; ip -6 rule; ls /sys/class/net
+        { echo; ip -o route show table all; ip -o -6 route show table all; } | grep -vE "dev (eth|br-lan|lo)|^(ff00|multicast|anycast)"' |
+        sed 's/ *$//' | sort -u
+}
+
+# cable SIDE N in|out: the plug of uplink N's cable, in the guest's own port: its kernel sees the carrier.
+cable() {
+    local up=true
+    [ "$3" = in ] || up=false
+    "$PYTHON" "$MACHINE/qmp.py" "$OUT/${GATEWAY[$1]}.qmp" set_link "name=nic-wan$2" "up=$up" >/dev/null || fail "qemu: set_link wan$2"
+}
+
+# --- what must not leave -------------------------------------------------------
+
+# Virtual addresses have no business outside, also where no daemon of ours runs: the Internet counts them.
+leaks_watched() {
+    on inet nft -f - <<E
+table ip leaks {
+    chain seen {
+        type filter hook prerouting priority -300;
+        ip daddr 198.18.0.0/15 counter
+    }
+}
+E
+}
+no_leaks() {
+    local seen; seen=$(on inet nft list table ip leaks | sed -n 's/.*counter packets \([0-9]*\) .*/\1/p')
+    [ "$seen" = 0 ] || fail "$seen packets to virtual addresses left by a WAN, in clear"
+    figure leaked_packets 0
+}

@@ -22,9 +22,9 @@ demo-play:
 	@if [ -x $(TARGET)/release/ntm-gateway ] && [ -z "$${NTM_BIN_DIR:-}" ]; \
 	then export NTM_BIN_DIR="$$(realpath $(TARGET))/release"; fi; exec qemu-tests/demo.sh
 
-test: ## unit tests, in-process worlds, namespace scenarios
+test: ## unit tests, in-process worlds, the feed and its packages, namespace scenarios
 	@qemu-tests/bootstrap.sh
-	@$(MAKE) --no-print-directory test-rust scenarios
+	@$(MAKE) --no-print-directory test-rust test-openwrt test-package scenarios
 
 test-rust:
 	$(CARGO) test --workspace --lib --bins --tests
@@ -93,6 +93,9 @@ package: ## ARCH=NAME, as OpenWrt calls the CPU (mips_24kc): an .ipk and an .apk
 packages: ## the packages for every router CPU, and a table of their sizes (minutes for each CPU)
 	@cross/package.sh
 
+test-openwrt: ## the feed: init scripts on BusyBox and stand-ins, LuCI's pages, the Makefiles (a minute; builds nothing)
+	@openwrt/tests/run.sh
+
 test-package: ## what packs the packages (seconds; builds nothing)
 	@/usr/bin/python3 -B -m unittest discover -v -s openwrt/package
 
@@ -107,9 +110,9 @@ check: ## format, lints, licences, documentation: all without a warning
 	then $(CARGO) deny check licenses bans sources; \
 	else echo '!!! SKIPPED: cargo deny is not installed, so licences, bans and sources were NOT checked !!!' >&2; fi
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items
-	@for f in .ci/run fuzz/run.sh fuzz/rustc-wrapper $$(find qemu-tests cross -name '*.sh'); do bash -n $$f; done
+	@for f in .ci/run fuzz/run.sh fuzz/rustc-wrapper $$(find qemu-tests cross openwrt/tests -name '*.sh' -not -path '*/machine/router/*' -not -path '*/mocks/*'); do bash -n $$f; done
 	@if command -v shellcheck >/dev/null; then qemu-tests/machine/shellcheck.sh && \
-	  shellcheck -x $$(find qemu-tests cross -name '*.sh') .ci/run fuzz/run.sh fuzz/rustc-wrapper; \
+	  shellcheck -x $$(find qemu-tests cross -name '*.sh' -not -path '*/machine/*') .ci/run fuzz/run.sh fuzz/rustc-wrapper; \
 	else echo 'shellcheck is not installed: scripts were only parsed' >&2; fi
 
 fuzz: ## TARGET=NAME SECONDS=N RUNS=N: coverage-guided search for inputs that break something, and a table
@@ -141,4 +144,4 @@ clean: ## removes what was built, and worlds left over
 	$(CARGO) clean
 	rm -rf qemu-tests/out
 
-.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size package packages test-package cross-test check fuzz bench-datapath bench-scale bench-idle bench-cold bench-memory bench-icount clean
+.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size qemu-image qemu-test bench-qemu package packages test-openwrt test-package cross-test check fuzz bench-datapath bench-scale bench-idle bench-cold bench-memory bench-icount clean

@@ -89,6 +89,7 @@ want conntrack conntrack
 command -v udhcpc >/dev/null || busybox --list 2>/dev/null | grep -qx udhcpc || missing+=(udhcpc)
 want dig "$(apt-cache show bind9-dnsutils >/dev/null 2>&1 && echo bind9-dnsutils || echo dnsutils)"
 want python3 python3
+want busybox busybox
 want faketime faketime
 want dnsmasq dnsmasq-base
 want gcc gcc

@@ -65,7 +65,7 @@ event() {
     sleep "$APART_S"
     EVENTS+=("$name")
     echo "${#EVENTS[@]} $before $before $(clock_us) $(clock_us)" >>"$OUT/marks"
-    say "$name: $(tool moves repeat "$OUT" "${#EVENTS[@]}") path $(tunnel a path || true)"
+    say "$name: $(tool moves repeat "$OUT" "${#EVENTS[@]}") path $(tunnel a path 2>/dev/null || true)"
 }
 
 # guest_switch SIDE FROM TO: the router is told at once, as when netifd does it, that it left an uplink for another.

@@ -19,7 +19,8 @@ use nftables::types::{NfChainType, NfHook};
 use ntm_gateway::config::Config;
 use ntm_proto::id::VirtualPrefixes;
 use std::net::IpAddr;
-use tracing::{info, warn};
+use std::path::Path;
+use tracing::{debug, info, warn};
 use words::{
     chain, clamp, equals, is_syn, meta, other_than, payload, prefix, rule, set, table, text,
 };
@@ -32,6 +33,18 @@ const SRCNAT: i32 = 100;
 
 /// Whether the kernel forwards IPv4 packets: 1 or 0.
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+
+/// What nft reads when it is told to read `-`, which OpenWrt does not have.
+const STDIN: &str = "/dev/stdin";
+
+fn make_stdin() {
+    if Path::new(STDIN).symlink_metadata().is_ok() {
+        return;
+    }
+    if let Err(error) = std::os::unix::fs::symlink("/proc/self/fd/0", STDIN) {
+        debug!("there is no {STDIN}, and none can be made: {error}");
+    }
+}
 
 /// The table. It goes with this value.
 pub(crate) struct Firewall {
@@ -66,6 +79,7 @@ impl Drop for Firewall {
 }
 
 fn run(rules: &Nftables<'_>) -> Result<()> {
+    make_stdin();
     match apply_ruleset(rules) {
         Ok(()) => Ok(()),
         Err(NftablesError::NftExecution { inner, .. }) => {

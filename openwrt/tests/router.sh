@@ -55,6 +55,7 @@ base() {
     install -m 755 "$TESTS"/mocks/ntm-gateway "$BASE/usr/bin/"
     # Before BusyBox' own in PATH.
     install -m 755 "$TESTS"/mocks/service "$BASE/usr/sbin/ifup"
+    install -m 755 "$TESTS"/mocks/service "$BASE/usr/sbin/ip"
     for applet in dnsmasq firewall network; do
         install -m 755 "$TESTS"/mocks/service "$BASE/etc/init.d/$applet"
     done

@@ -10,7 +10,7 @@ use std::time::Duration;
 const DEFAULT_LEASE: Duration = Duration::from_secs(12 * 3600);
 const MAX_STATIC: usize = 256;
 /// Where OpenWrt's dnsmasq and odhcpd keep their leases.
-const LEASES: [&str; 2] = ["/tmp/dhcp.leases", "/tmp/hosts/odhcpd"];
+const LEASE_FILES: [&str; 2] = ["/tmp/dhcp.leases", "/tmp/hosts/odhcpd"];
 
 /// The network of the devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Lan {
     /// Who gives the addresses.
     pub dhcp: Leases,
     /// Files with the leases of the server that is followed.
-    pub leases: Vec<String>,
+    pub lease_files: Vec<String>,
     /// Whether a device's address is good from its own hardware address alone. Off where a repeater speaks for others.
     pub bind_addresses: bool,
     /// Devices with a fixed address. Without DHCP they are the devices we know.
@@ -117,7 +117,7 @@ impl Lan {
             interface,
             net,
             dhcp,
-            leases: read_leases(section)?,
+            lease_files: read_lease_files(section)?,
             bind_addresses,
             fixed,
         })
@@ -125,20 +125,20 @@ impl Lan {
 }
 
 /// Absolute paths.
-fn read_leases(section: &Section<'_>) -> Result<Vec<String>, ConfigError> {
+fn read_lease_files(section: &Section<'_>) -> Result<Vec<String>, ConfigError> {
     let mut files = Vec::new();
     for value in section.list("leases", 4)? {
         let text = value.text()?;
         if !text.starts_with('/') || text.len() > 200 || text.contains('\0') {
             return Err(value.fault(format!(
                 "{text:?} is no file; write its whole path, like {:?}",
-                LEASES[0]
+                LEASE_FILES[0]
             )));
         }
         files.push(text.to_owned());
     }
     if files.is_empty() {
-        files = LEASES.map(str::to_owned).into();
+        files = LEASE_FILES.map(str::to_owned).into();
     }
     Ok(files)
 }

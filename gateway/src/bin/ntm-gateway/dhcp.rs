@@ -172,19 +172,15 @@ impl LanDhcp {
                 }
                 Output::Probe(address) => self.pinger.ping(address),
                 Output::LeaseChanged(lease) => {
-                    debug!(address = %lease.address, "a device is on the LAN");
-                    self.residents.seen(lease.mac, lease.address);
                     let device = LanDevice {
                         mac: lease.mac,
                         address: lease.address,
                         hostname: lease.hostname,
                     };
-                    gateway.device_seen(device, now);
+                    self.residents.arrive(device, gateway, now);
                 }
                 Output::LeaseEnded(lease) => {
-                    debug!(address = %lease.address, "a device left the LAN");
-                    self.residents.gone(lease.mac);
-                    gateway.device_gone(lease.mac, now);
+                    self.residents.leave(lease.mac, gateway, now);
                 }
                 Output::Save => {
                     if !self.save(now) {

@@ -10,7 +10,8 @@ use ntm_gateway::config::{Config, StaticLease};
 use ntm_gateway::{Gateway, LanDevice, Limits};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
@@ -46,7 +47,7 @@ impl Follow {
         Ok(Self {
             follower,
             fixed: lan.fixed.clone(),
-            files: lan.leases.iter().map(PathBuf::from).collect(),
+            files: lan.lease_files.iter().map(PathBuf::from).collect(),
             watch: Watch::open().context("the kernel does not watch files (inotify)")?,
             due: Some(now),
             residents,
@@ -77,57 +78,50 @@ impl Follow {
                 debug!(%error, "{} is not watched", file.display());
             }
         }
-        let texts: Vec<String> = self
-            .files
-            .clone()
-            .iter()
-            .map(|file| self.read(file))
-            .collect();
-        let changes = self.follower.update(texts.iter().map(String::as_str));
-        for change in changes {
+        let Some(texts) = self.read() else { return };
+        for change in self.follower.update(texts.iter().map(String::as_str)) {
             match change {
+                Change::Seen(found) if self.is_fixed(found.mac, Some(found.address)) => {}
                 Change::Seen(found) => {
-                    let is_fixed =
-                        |it: &StaticLease| it.mac == found.mac || it.address == found.address;
-                    if self.fixed.iter().any(is_fixed) {
-                        continue;
-                    }
-                    debug!(address = %found.address, "a device is on the LAN");
-                    self.residents.seen(found.mac, found.address);
                     let device = LanDevice {
                         mac: found.mac,
                         address: found.address,
                         hostname: found.hostname,
                     };
-                    gateway.device_seen(device, now);
+                    self.residents.arrive(device, gateway, now);
                 }
-                Change::Gone(mac) if self.fixed.iter().any(|it| it.mac == mac) => {}
-                Change::Gone(mac) => {
-                    debug!("a device left the LAN");
-                    self.residents.gone(mac);
-                    gateway.device_gone(mac, now);
-                }
+                Change::Gone(mac) if self.is_fixed(mac, None) => {}
+                Change::Gone(mac) => self.residents.leave(mac, gateway, now),
             }
         }
     }
 
-    /// A file that is not there has nobody in it.
-    fn read(&mut self, path: &Path) -> String {
-        let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut bytes));
-        match read {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
+    fn is_fixed(&self, mac: [u8; 6], address: Option<Ipv4Addr>) -> bool {
+        let is_it = |it: &StaticLease| it.mac == mac || Some(it.address) == address;
+        self.fixed.iter().any(is_it)
+    }
+
+    /// All of them, or nothing: who is in one that cannot be read has not left. One that is not there has nobody in it.
+    fn read(&mut self) -> Option<Vec<String>> {
+        let mut texts = Vec::new();
+        for path in &self.files {
+            let mut bytes = Vec::new();
+            let read = File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut bytes));
+            if let Err(error) = read
+                && error.kind() != ErrorKind::NotFound
+            {
                 if !self.failing {
+                    let file = path.display();
                     warn!(
-                        "cannot read {}: {error}; who has an address is not known",
-                        path.display()
+                        "cannot read {file}: {error}; until it works, who comes and leaves is not known"
                     );
                 }
                 self.failing = true;
+                return None;
             }
-            Ok(_) => self.failing = false,
-            Err(_) => {}
+            texts.push(String::from_utf8_lossy(&bytes).into_owned());
         }
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.failing = false;
+        Some(texts)
     }
 }

@@ -8,6 +8,7 @@
 use crate::netlink::Netlink;
 use crate::nft;
 use ntm_gateway::config::Config;
+use ntm_gateway::{Gateway, LanDevice};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
@@ -44,8 +45,22 @@ impl Residents {
         (Self { list }, handle)
     }
 
+    /// A device came, or has another address or name: for the machine, too.
+    pub(crate) fn arrive(&self, device: LanDevice, gateway: &mut Gateway, now: Instant) {
+        debug!(address = %device.address, "a device is on the LAN");
+        self.seen(device.mac, device.address);
+        gateway.device_seen(device, now);
+    }
+
+    /// A device left: for the machine, too.
+    pub(crate) fn leave(&self, mac: [u8; 6], gateway: &mut Gateway, now: Instant) {
+        debug!("a device left the LAN");
+        self.gone(mac);
+        gateway.device_gone(mac, now);
+    }
+
     /// The device with this hardware address has this address, and no other has.
-    pub(crate) fn seen(&self, mac: [u8; 6], address: Ipv4Addr) {
+    fn seen(&self, mac: [u8; 6], address: Ipv4Addr) {
         self.list.send_if_modified(|list| {
             let before = list.len();
             list.retain(|other, theirs| *other == mac || *theirs != address);
@@ -54,7 +69,7 @@ impl Residents {
     }
 
     /// The device left.
-    pub(crate) fn gone(&self, mac: [u8; 6]) {
+    fn gone(&self, mac: [u8; 6]) {
         self.list
             .send_if_modified(|list| list.remove(&mac).is_some());
     }

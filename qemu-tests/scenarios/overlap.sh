@@ -89,14 +89,14 @@ everyone_asks() {
     wait "${pids[@]}" || true
     got=$(tool pairs sum "${files[@]}") || fail "${1//_/ }: $got"
     say "${1//_/ }: $got"
-    [ "$(json - "d['sent_again']" <<<"$got")" = 0 ] || for s in a b c; do
+    [ "$(json - "d['lost'] + d['late']" <<<"$got")" = 0 ] || for s in a b c; do
         say "$s: refused $(gw "$s" status --json | json - "d['rejects']"), the TUN interface dropped $(
             on "gw-$s" cat /sys/class/net/ntm0/statistics/tx_dropped)"
     done
-    # First packets wait for the way; on a busy machine a few may wait longer than a second.
-    json - "d['sent_again'] <= d['pairs'] / 10" <<<"$got" >/dev/null || fail "first packets were lost: $got"
+    # First packets wait for the way: on a busy machine longer than a second, but they are not lost.
+    json - "d['lost'] <= d['pairs'] / 50" <<<"$got" >/dev/null || fail "first packets were lost: $got"
     local k
-    for k in pairs slowest_lookup_ms slowest_answer_ms sent_again; do figure "$1.$k" "$(json - "d['$k']" <<<"$got")"; done
+    for k in pairs slowest_lookup_ms slowest_answer_ms late lost; do figure "$1.$k" "$(json - "d['$k']" <<<"$got")"; done
 }
 
 # What a daemon has allocated is bounded; the pages of its program, which a development build has many of, do not count.

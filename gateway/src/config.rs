@@ -81,10 +81,28 @@ pub struct Tunnel {
     pub interface: String,
     /// Whether AES-256-GCM may seal traffic, where both ends' processors have instructions for it.
     pub aes: bool,
+    /// Our place among others who steer packets on this machine.
+    pub steering: Steering,
     /// What of the kernel's help with many packets at once is used, where it has it.
     pub offload: Offloads,
     /// What each tunnel may keep, and for how long; the rest is not for people to set.
     pub limits: Limits,
+}
+
+/// What is ours of the kernel's routing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steering {
+    /// The table with the route to virtual addresses.
+    pub table: u16,
+    /// The highest byte of our datagrams' mark (`SO_MARK`); others use the lower three.
+    pub mark_byte: u8,
+}
+
+impl Steering {
+    /// The mark of our datagrams.
+    pub fn mark(self) -> u32 {
+        u32::from(self.mark_byte) << 24
+    }
 }
 
 /// Help with many packets at once, each for itself: none changes what is sent or delivered.
@@ -222,6 +240,8 @@ fn read_tunnel(section: &Section<'_>, lan: &Lan) -> Result<Tunnel, ConfigError> 
     section.only(&[
         "interface",
         "mtu",
+        "table",
+        "mark",
         "aes",
         "offload",
         "memory",
@@ -250,11 +270,26 @@ fn read_tunnel(section: &Section<'_>, lan: &Lan) -> Result<Tunnel, ConfigError> 
     Ok(Tunnel {
         interface: name,
         aes: aes.transpose()?.unwrap_or(true),
+        steering: read_steering(section)?,
         offload: read_offloads(section)?,
         limits: Limits {
             mtu,
             ..read_limits(section)?
         },
+    })
+}
+
+/// Above the kernel's own tables, and none is the mark that others' packets have.
+fn read_steering(section: &Section<'_>) -> Result<Steering, ConfigError> {
+    let table = section.get("table");
+    let table = table.map(|value| value.number(256, u16::MAX)).transpose()?;
+    let mark = section.get("mark");
+    let mark = mark.map(|value| value.number(1, 255)).transpose()?;
+    Ok(Steering {
+        table: table.unwrap_or(UDP_PORT),
+        mark_byte: mark
+            .and_then(|byte| u8::try_from(byte).ok())
+            .unwrap_or(0x4e),
     })
 }
 

@@ -136,7 +136,7 @@ frames() {
 # Only virtual addresses lead into the tunnel, by any table, and no rule is about the LAN.
 no_lan_in_tunnel() { # SIDE
     local got
-    on "gw-$1" ip -4 route show dev ntm0 | grep -q '^198\.18\.0\.0/15' || fail "gw-$1 has no route for virtual addresses: $(on "gw-$1" ip -4 route)"
+    on "gw-$1" ip -4 route show table 4750 dev ntm0 | grep -q '^198\.18\.0\.0/15' || fail "gw-$1 has no route for virtual addresses: $(on "gw-$1" ip -4 route)"
     got=$(on "gw-$1" ip -4 route show table all | grep 'dev ntm0' | grep -vE '(^| )198\.1[89]\.') || true
     [ -z "$got" ] || fail "gw-$1 has these routes into the tunnel: $got"
     got=$(on "gw-$1" ip -4 rule | grep -F '192.168.') || true

@@ -28,7 +28,7 @@ pub struct Network {
 }
 
 /// What `config gateway` may have: the option, and the section and key it is in the other file.
-const OPTIONS: [(&str, &str, &str); 19] = [
+const OPTIONS: [(&str, &str, &str); 21] = [
     ("dhcp", "lan", "dhcp"),
     ("range", "lan", "range"),
     ("lease_time", "lan", "lease_time"),
@@ -40,6 +40,8 @@ const OPTIONS: [(&str, &str, &str); 19] = [
     ("dns_port", "dns", "port"),
     ("interface", "tunnel", "interface"),
     ("mtu", "tunnel", "mtu"),
+    ("table", "tunnel", "table"),
+    ("mark", "tunnel", "mark"),
     ("aes", "tunnel", "aes"),
     ("offload", "tunnel", "offload"),
     ("memory", "tunnel", "memory"),

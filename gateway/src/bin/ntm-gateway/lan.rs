@@ -45,6 +45,11 @@ impl Residents {
         (Self { list }, handle)
     }
 
+    /// For whoever makes the firewall forget them.
+    pub(crate) fn retell(&self) -> Retell {
+        Retell(self.list.clone())
+    }
+
     /// A device came, or has another address or name: for the machine, too.
     pub(crate) fn arrive(&self, device: LanDevice, gateway: &mut Gateway, now: Instant) {
         debug!(address = %device.address, "a device is on the LAN");
@@ -72,6 +77,15 @@ impl Residents {
     fn gone(&self, mac: [u8; 6]) {
         self.list
             .send_if_modified(|list| list.remove(&mac).is_some());
+    }
+}
+
+/// Has the firewall told who is there, again.
+pub(crate) struct Retell(watch::Sender<List>);
+
+impl Retell {
+    pub(crate) fn all(&self) {
+        self.0.send_modify(|_| {});
     }
 }
 

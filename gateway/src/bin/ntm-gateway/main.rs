@@ -20,6 +20,7 @@ mod ping;
 mod probe;
 mod processor;
 mod question;
+mod routing;
 mod settings;
 mod shell;
 mod start;

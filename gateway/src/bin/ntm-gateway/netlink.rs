@@ -1,9 +1,9 @@
 //! The kernel's interfaces, addresses and routes: asked for, set, watched.
 
+use crate::routing;
 use crate::wan::{Address, DefaultRoute, Link, Snapshot};
 use anyhow::{Context, Result};
 use futures_util::TryStreamExt;
-use ipnet::Ipv4Net;
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::RouteNetlinkMessage;
@@ -12,19 +12,29 @@ use rtnetlink::packet_route::address::{
 };
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourState};
-use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteScope, RouteType};
+use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteType};
 use rtnetlink::{Error, Handle, MulticastGroup, RouteMessageBuilder, new_multicast_connection};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tokio::sync::mpsc;
 
 /// What a change of makes us look again.
-const GROUPS: [MulticastGroup; 5] = [
+const GROUPS: [MulticastGroup; 7] = [
     MulticastGroup::Link,
     MulticastGroup::Ipv4Ifaddr,
     MulticastGroup::Ipv6Ifaddr,
     MulticastGroup::Ipv4Route,
     MulticastGroup::Ipv6Route,
+    MulticastGroup::Ipv4Rule,
+    MulticastGroup::Ipv6Rule,
 ];
+
+/// Each gets one item when something has changed since the last was taken.
+pub(crate) struct Changes {
+    /// What WANs are made of.
+    pub(crate) wans: mpsc::Receiver<()>,
+    /// Our rules and routes may have been removed.
+    pub(crate) routing: mpsc::Receiver<()>,
+}
 
 /// A connection to the kernel.
 #[derive(Clone)]
@@ -33,22 +43,30 @@ pub(crate) struct Netlink {
 }
 
 impl Netlink {
-    /// Connects. The receiver gets one item when something that WANs are made of has changed since the last was taken.
-    pub(crate) fn open() -> Result<(Self, mpsc::Receiver<()>)> {
+    /// Connects.
+    pub(crate) fn open() -> Result<(Self, Changes)> {
         let (connection, handle, mut messages) =
             new_multicast_connection(&GROUPS).context("cannot open netlink")?;
         tokio::spawn(connection);
-        let (changed, changes) = mpsc::channel(1);
+        let (changed, wans) = mpsc::channel(1);
+        let (lost, routing) = mpsc::channel(1);
         tokio::spawn(async move {
             // An overrun comes as a message, too: whatever it is, look again.
             while let Ok((message, _)) = messages.recv().await {
+                // Full means that somebody will look anyway.
                 if concerns_wans(&message.payload) {
-                    // Full means that somebody will look anyway.
                     let _ = changed.try_send(());
+                }
+                if routing::may_lack(&message.payload) {
+                    let _ = lost.try_send(());
                 }
             }
         });
-        Ok((Self { handle }, changes))
+        Ok((Self { handle }, Changes { wans, routing }))
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     pub(crate) async fn add_address(&self, index: u32, address: Ipv4Addr) -> Result<(), Error> {
@@ -58,21 +76,6 @@ impl Netlink {
             .replace()
             .execute()
             .await
-    }
-
-    pub(crate) async fn add_route(
-        &self,
-        index: u32,
-        range: Ipv4Net,
-        source: Ipv4Addr,
-    ) -> Result<(), Error> {
-        let route = RouteMessageBuilder::<Ipv4Addr>::new()
-            .destination_prefix(range.network(), range.prefix_len())
-            .output_interface(index)
-            .scope(RouteScope::Link)
-            .pref_source(source)
-            .build();
-        self.handle.route().add(route).replace().execute().await
     }
 
     /// Says where an address of the LAN is: for good, or only until the kernel asks anew.
@@ -151,15 +154,18 @@ impl Netlink {
     }
 }
 
-/// Routes to single networks and hosts come and go with every address, and lead nowhere else.
+/// Routes to single networks and hosts come and go with every address, and lead nowhere else; rules make no WAN.
 fn concerns_wans(payload: &NetlinkPayload<RouteNetlinkMessage>) -> bool {
-    if let NetlinkPayload::InnerMessage(
-        RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route),
-    ) = payload
-    {
+    let NetlinkPayload::InnerMessage(message) = payload else {
+        return true;
+    };
+    if let RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route) = message {
         return route.header.destination_prefix_length == 0;
     }
-    true
+    !matches!(
+        message,
+        RouteNetlinkMessage::NewRule(_) | RouteNetlinkMessage::DelRule(_)
+    )
 }
 
 fn link(message: &LinkMessage) -> Option<Link> {

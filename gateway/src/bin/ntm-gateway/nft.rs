@@ -1,14 +1,17 @@
 //! The nftables table `inet ntm`: virtual addresses stay inside the tunnel, segments fit it, and, where we are the
 //! router, LAN devices go out by NAT.
 //!
-//! The table is ours alone: replaced in one transaction at start, deleted at a clean stop, and it never touches
-//! another. After a crash it stays, and goes on keeping virtual addresses off the WANs.
+//! The table is ours alone: replaced in one transaction at start, deleted at a clean stop, put back when somebody
+//! takes it away, and it never touches another. After a crash it stays, and goes on keeping virtual addresses off the
+//! WANs.
 
 mod devices;
+mod watch;
 mod words;
 
 pub(crate) use devices::bind;
 
+use crate::lan::Retell;
 use anyhow::{Context, Result, bail};
 use nftables::batch::Batch;
 use nftables::expr::{CT, Expression, MetaKey, NamedExpression};
@@ -20,7 +23,11 @@ use ntm_gateway::config::Config;
 use ntm_proto::id::VirtualPrefixes;
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
+use watch::Watch;
 use words::{
     chain, clamp, equals, is_syn, meta, other_than, payload, prefix, rule, set, table, text,
 };
@@ -30,6 +37,9 @@ const TABLE: &str = "ntm";
 const MANGLE: i32 = -150;
 /// The priority called `srcnat`.
 const SRCNAT: i32 = 100;
+
+/// The least pause between two times of putting the table back: somebody may be as stubborn as we are.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Whether the kernel forwards IPv4 packets: 1 or 0.
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
@@ -50,6 +60,7 @@ fn make_stdin() {
 pub(crate) struct Firewall {
     /// The kernel forwards because we said so.
     enabled_forwarding: bool,
+    keeper: Option<JoinHandle<()>>,
 }
 
 impl Firewall {
@@ -58,12 +69,47 @@ impl Firewall {
         run(&ruleset(config, prefixes))?;
         Ok(Self {
             enabled_forwarding: enable_forwarding(),
+            keeper: None,
         })
+    }
+
+    /// From now on puts the table back when somebody takes it away, and has its devices told again.
+    pub(crate) fn keep(&mut self, config: &Config, prefixes: VirtualPrefixes, residents: Retell) {
+        let rules = ruleset(config, prefixes);
+        match Watch::open() {
+            Ok(watch) => self.keeper = Some(tokio::spawn(keep(watch, rules, residents))),
+            Err(error) => {
+                warn!("nobody will see it if the table inet {TABLE} is removed: {error:#}")
+            }
+        }
+    }
+}
+
+async fn keep(mut watch: Watch, rules: Nftables<'static>, residents: Retell) {
+    let mut is_new = true;
+    while let Ok(()) = watch.lost().await {
+        let rules = rules.clone();
+        match spawn_blocking(move || run(&rules)).await {
+            Ok(Ok(())) if is_new => {
+                is_new = false;
+                warn!(
+                    "another program removed the table inet {TABLE}, or part of it; it is put back whenever that happens"
+                );
+            }
+            Ok(Ok(())) => debug!("the table inet {TABLE} is back"),
+            Ok(Err(error)) => warn!("the table inet {TABLE} is gone: {error:#}"),
+            Err(_) => return,
+        }
+        residents.all();
+        sleep(LEAST_PAUSE).await;
     }
 }
 
 impl Drop for Firewall {
     fn drop(&mut self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.abort();
+        }
         // Before the table goes: without its rules this machine forwards only if it did before us.
         if self.enabled_forwarding
             && let Err(error) = std::fs::write(FORWARDING, "0")

@@ -10,10 +10,11 @@ use crate::netlink::Netlink;
 use crate::nft::Firewall;
 use crate::processor;
 use crate::question::CHANNEL;
+use crate::routing::Routing;
 use crate::settings::Settings;
 use crate::shell::{Shell, Ways};
 use crate::tun::Tun;
-use crate::udp::{LanSide, Sockets};
+use crate::udp::{LanSide, SocketOptions, Sockets};
 use crate::wan::{self, Reasons};
 use anyhow::{Context, Result, bail, ensure};
 use ntm_enrolment::state::{self, Node};
@@ -137,9 +138,19 @@ async fn serve(
         Instant::now(),
     );
     let (netlink, changes) = Netlink::open()?;
-    let firewall = Firewall::apply(config, node.prefixes)?;
-    let tun = Tun::open(&config.tunnel, vip4, node.prefixes.v4, &netlink).await?;
+    let mut firewall = Firewall::apply(config, node.prefixes)?;
+    let tun = Tun::open(&config.tunnel, vip4, &netlink).await?;
+    let virtual_range = (node.prefixes.v4, vip4);
+    let routing = Routing::set(
+        &config.tunnel,
+        &tun,
+        virtual_range,
+        &netlink,
+        changes.routing,
+    );
+    let routing = routing.await?;
     let (residents, keeper) = Residents::start(config, netlink.clone());
+    firewall.keep(config, node.prefixes, residents.retell());
     let now = Instant::now();
     if !matches!(config.lan.dhcp, Leases::Server(_)) {
         for device in listed_devices(config) {
@@ -165,7 +176,10 @@ async fn serve(
     let dns = DnsServer::start(config, zone, questions, trusted)?;
     let (lists, wans) = mpsc::channel(4);
     let (hint, hints) = mpsc::channel(1);
-    let reasons = Reasons { changes, hints };
+    let reasons = Reasons {
+        changes: changes.wans,
+        hints,
+    };
     tokio::spawn(wan::watch(config.clone(), netlink, reasons, lists));
     info!("{} runs with the virtual address {vip4}", node.name);
 
@@ -173,18 +187,18 @@ async fn serve(
         interface: config.lan.interface.clone(),
         net: config.lan.net,
     };
-    let ways = Ways::new(Sockets::new(
-        config.wan.port,
-        lan,
-        config.tunnel.offload,
-        hint,
-    ));
+    let options = SocketOptions {
+        offload: config.tunnel.offload,
+        mark: config.tunnel.steering.mark(),
+    };
+    let ways = Ways::new(Sockets::new(config.wan.port, lan, options, hint));
     let ended = Shell::new(gateway, tun, ways, devices, asked, wans, domains)
         .run(&mut stop)
         .await;
 
     // The TUN and its routes went with the shell; what remains is what others would see.
     drop((dns, control));
+    routing.remove().await;
     if timeout(PATIENCE, keeper).await.is_err() {
         debug!("the neighbour table keeps its entries");
     }

@@ -4,7 +4,6 @@ mod virtio;
 
 use crate::netlink::Netlink;
 use anyhow::{Context, Result, bail};
-use ipnet::Ipv4Net;
 use ntm_gateway::Offload;
 use ntm_gateway::coalesce::{Joined, MOST_PARTS};
 use ntm_gateway::config::Tunnel;
@@ -27,6 +26,7 @@ pub(crate) const LONGEST: usize = virtio::LENGTH + 65_535;
 /// The interface. It and its routes vanish with this value.
 pub(crate) struct Tun {
     device: AsyncDevice,
+    index: u32,
 }
 
 /// Of what the kernel takes and gives many packets in one piece.
@@ -41,13 +41,8 @@ pub(crate) enum Joins {
 }
 
 impl Tun {
-    /// Makes the interface, gives it the gateway's own virtual address, and routes the virtual range into it.
-    pub(crate) async fn open(
-        config: &Tunnel,
-        vip4: Ipv4Addr,
-        range: Ipv4Net,
-        netlink: &Netlink,
-    ) -> Result<Self> {
+    /// Makes the interface, and gives it the gateway's own virtual address.
+    pub(crate) async fn open(config: &Tunnel, vip4: Ipv4Addr, netlink: &Netlink) -> Result<Self> {
         let device = create(config).await?;
         let index = device
             .if_index()
@@ -61,13 +56,14 @@ impl Tun {
             .add_address(index, vip4)
             .await
             .with_context(|| format!("cannot give {} the address {vip4}", config.interface))?;
-        netlink
-            .add_route(index, range, vip4)
-            .await
-            .with_context(|| format!("cannot route {range} into {}", config.interface))?;
-        let tun = Self { device };
+        let tun = Self { device, index };
         debug!(joins = ?tun.joins(), "many packets at once, to the kernel and from it");
         Ok(tun)
+    }
+
+    /// What the kernel calls it.
+    pub(crate) fn index(&self) -> u32 {
+        self.index
     }
 
     pub(crate) fn poll_readable(&self, cx: &mut task::Context<'_>) -> Poll<io::Result<()>> {

@@ -68,7 +68,7 @@ struct WanKey {
 pub(crate) struct Sockets {
     port: u16,
     lan: LanSide,
-    offload: Offloads,
+    options: SocketOptions,
     bound: Vec<Bound>,
     /// The numbers of the WANs by name; a WAN keeps its number while it is there.
     numbers: BTreeMap<String, u8>,
@@ -81,11 +81,16 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    pub(crate) fn new(port: u16, lan: LanSide, offload: Offloads, hint: mpsc::Sender<()>) -> Self {
+    pub(crate) fn new(
+        port: u16,
+        lan: LanSide,
+        options: SocketOptions,
+        hint: mpsc::Sender<()>,
+    ) -> Self {
         Self {
             port,
             lan,
-            offload,
+            options,
             hint,
             bound: Vec::new(),
             numbers: BTreeMap::new(),
@@ -124,7 +129,7 @@ impl Sockets {
                 let port = if role == Role::Main { self.port } else { 0 };
                 let bound = match old.iter().position(fits) {
                     Some(at) => Ok(old.swap_remove(at)),
-                    None => open(&key, SocketAddr::new(address, port), role, self.offload),
+                    None => open(&key, SocketAddr::new(address, port), role, self.options),
                 };
                 match bound {
                     Ok(bound) if role == Role::Spare => {
@@ -180,7 +185,7 @@ impl Sockets {
                 self.bound.push(old.swap_remove(at));
                 continue;
             }
-            match open(&lan, main, Role::Inner, self.offload) {
+            match open(&lan, main, Role::Inner, self.options) {
                 Ok(bound) if bound.local == main => self.bound.push(bound),
                 Ok(_) => {}
                 Err(error) => debug!(%error, %main, "no socket on the LAN"),
@@ -323,6 +328,14 @@ fn index_of(interface: &str) -> u32 {
     text.trim().parse().unwrap_or(0)
 }
 
+/// What all sockets have in common.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct SocketOptions {
+    pub(crate) offload: Offloads,
+    /// The mark of what they send (`SO_MARK`).
+    pub(crate) mark: u32,
+}
+
 /// Where a socket that sends from anywhere is bound.
 pub(crate) const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
@@ -341,7 +354,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_on_the_lan_is_heard_and_answered_by_the_lan() {
         let net = "127.0.5.0/24";
-        let mut sockets = Sockets::new(0, lan(net), Offloads::default(), mpsc::channel(1).0);
+        let mut sockets = Sockets::new(0, lan(net), SocketOptions::default(), mpsc::channel(1).0);
         // Nothing of the loopback's own traffic gets to a socket that is tied to another interface.
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let lo = WanKey {
@@ -350,7 +363,7 @@ mod tests {
         };
         sockets
             .bound
-            .push(open(&lo, address, Role::Inner, Offloads::default()).unwrap());
+            .push(open(&lo, address, Role::Inner, SocketOptions::default()).unwrap());
         let local = sockets.bound[0].local;
         let peer = std::net::UdpSocket::bind("127.0.5.1:0").unwrap();
         peer.set_nonblocking(true).unwrap();
@@ -368,7 +381,7 @@ mod tests {
         let mut sockets = Sockets::new(
             0,
             lan("192.168.1.0/24"),
-            Offloads::default(),
+            SocketOptions::default(),
             mpsc::channel(1).0,
         );
         let mut list = [WanInterface {
@@ -394,7 +407,7 @@ mod tests {
         let mut sockets = Sockets::new(
             0,
             lan("192.168.1.0/24"),
-            Offloads::default(),
+            SocketOptions::default(),
             mpsc::channel(1).0,
         );
         let wan = |index, name: &str, last| WanInterface {
@@ -418,7 +431,7 @@ mod tests {
     #[tokio::test]
     async fn a_wan_that_does_not_take_a_datagram_is_looked_at() {
         let (hint, mut hints) = mpsc::channel(1);
-        let mut sockets = Sockets::new(0, lan("192.168.1.0/24"), Offloads::default(), hint);
+        let mut sockets = Sockets::new(0, lan("192.168.1.0/24"), SocketOptions::default(), hint);
         // Not tied to an interface: what is tied to the loopback reaches everything by it.
         let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         socket.set_nonblocking(true).unwrap();

@@ -82,8 +82,7 @@ impl Ways {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::udp::LanSide;
-    use ntm_gateway::config::Offloads;
+    use crate::udp::{LanSide, SocketOptions};
     use std::net::Ipv4Addr;
     use tokio::sync::mpsc;
 
@@ -95,7 +94,7 @@ mod tests {
         Ways::new(Sockets::new(
             0,
             lan,
-            Offloads::default(),
+            SocketOptions::default(),
             mpsc::channel(1).0,
         ))
     }

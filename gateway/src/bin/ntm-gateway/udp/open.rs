@@ -1,20 +1,19 @@
 //! Sockets as they are made: what they are bound to, and what may become of their datagrams.
 
-use super::{BUFFER, Bound, Role, WanKey};
+use super::{BUFFER, Bound, Role, SocketOptions, WanKey};
 use anyhow::Result;
-use ntm_gateway::config::Offloads;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::UdpSocket;
-use tracing::info;
+use tracing::{debug, info};
 
 /// Binds a socket of this role to an address of the WAN.
 pub(super) fn open(
     wan: &WanKey,
     address: SocketAddr,
     role: Role,
-    offload: Offloads,
+    options: SocketOptions,
 ) -> Result<Bound> {
     let domain = if address.is_ipv4() {
         Domain::IPV4
@@ -28,6 +27,10 @@ pub(super) fn open(
         udp_trains::may_be_cut(SockRef::from(&socket), true, true);
     }
     socket.bind_device(Some(wan.name.as_bytes()))?;
+    // By this our datagrams are known to whoever else steers packets here.
+    if let Err(error) = socket.set_mark(options.mark) {
+        debug!(%error, "datagrams leave without our mark");
+    }
     // One that only measures needs none.
     if role != Role::Spare {
         udp_trains::reserve(SockRef::from(&socket), BUFFER);
@@ -43,7 +46,7 @@ pub(super) fn open(
         );
         socket.bind(&SocketAddr::new(address.ip(), 0).into())?;
     }
-    if offload.receive && role != Role::Spare {
+    if options.offload.receive && role != Role::Spare {
         udp_trains::join(SockRef::from(&socket), true);
     }
     let socket = UdpSocket::from_std(socket.into())?;
@@ -52,7 +55,7 @@ pub(super) fn open(
         wan: wan.clone(),
         local,
         role,
-        cuts: offload.send && udp_trains::cuts(SockRef::from(&socket)),
+        cuts: options.offload.send && udp_trains::cuts(SockRef::from(&socket)),
         socket,
     })
 }

@@ -5,19 +5,40 @@
 //! odhcpd    # br-lan 02005e000001 ipv4 laptop 1763812345 c0a80175 32 192.168.1.117/32
 //! ```
 //!
-//! Both drop a lease from their file when it ends, so the times in it, which are the wall clock's, are not looked at: a
-//! router boots in 1970. What a line says is a device's own word, and a name that is no label is none.
+//! A lease that is not there any more is a suspicion, no proof. The files lie in tmpfs, so a router that boots has none,
+//! while its devices behind a switch see nothing of that and ask for nothing for hours; both servers end leases by the
+//! wall clock, which in a router leaps from 1970 to now; and dnsmasq writes its file anew in place, so that a reader may
+//! find half of it. So a device without a lease is asked (ARP), and stays as long as it answers; and who was there is
+//! remembered beyond the end of the process.
+//!
+//! What a line says is a device's own word, and a name that is no label is none. The times in it are not looked at.
 
-use crate::config::{Mac, is_device};
-use crate::hostname::from_hostname;
+mod line;
+#[cfg(test)]
+mod tests;
+
+use crate::config::Mac;
 use ntm_proto::id::Label;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 
-/// Longest line that can be a lease: its client id may have 255 bytes in hexadecimal digits.
-const LONGEST: usize = 1200;
+/// How long an answer may take, and how many are waited for before a device has left.
+const ANSWER: Duration = Duration::from_millis(500);
+const QUESTIONS: u32 = 3;
+/// How often one that answers is asked again.
+const CARE: Duration = Duration::from_secs(60);
+/// The pause until one that has left is asked again, doubled each time, and how often: for a quarter of an hour.
+const ABSENT: Duration = Duration::from_secs(1);
+const ABSENT_QUESTIONS: u32 = 10;
+/// Most questions at a time, and the pause until the next so many.
+const BURST: usize = 32;
+const BETWEEN_BURSTS: Duration = Duration::from_millis(100);
+/// From a change until the list is saved, and from one saving to the next: flash wears out.
+const SAVED_AFTER: Duration = Duration::from_secs(30);
+const BETWEEN_SAVES: Duration = Duration::from_secs(2 * 3600);
 
-/// A device with a lease of another server's.
+/// A device whose address another server gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Followed {
     /// Its hardware address.
@@ -28,22 +49,48 @@ pub struct Followed {
     pub hostname: Option<Label>,
 }
 
-/// What became of a device.
+/// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It is there, or its address or name is another one.
+pub enum FollowOutput {
+    /// The device is there, or its address or name is another one.
     Seen(Followed),
-    /// It has no lease any more.
+    /// It is not there any more.
     Gone(Mac),
+    /// Ask who has the address (RFC 826), and tell [`Follower::handle_answer`].
+    Ask(Ipv4Addr),
+    /// Write [`Follower::export`] where [`Follower::import`] finds it the next time.
+    Save,
 }
 
-/// Who had a lease when the files were last read.
+/// Who is there, and who was.
 #[derive(Debug)]
 pub struct Follower {
     own: Ipv4Addr,
     prefix_len: u8,
     most: usize,
-    devices: BTreeMap<Mac, Followed>,
+    devices: BTreeMap<Mac, (Followed, State)>,
+    outputs: VecDeque<FollowOutput>,
+    saved: Option<Instant>,
+    save_due: Option<Instant>,
+}
+
+/// What is known of a device.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// It has a lease.
+    Leased,
+    /// It has none. It has not answered the last `asked` questions; the next is due.
+    Doubtful {
+        present: bool,
+        asked: u32,
+        due: Instant,
+    },
+}
+
+impl State {
+    fn is_present(self) -> bool {
+        matches!(self, Self::Leased | Self::Doubtful { present: true, .. })
+    }
 }
 
 impl Follower {
@@ -54,175 +101,207 @@ impl Follower {
             prefix_len,
             most,
             devices: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            saved: None,
+            save_due: None,
         }
     }
 
-    /// What changed since the last time, now that the files have these texts: who left first, since another may have its
-    /// address.
-    pub fn update<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) -> Vec<Change> {
-        let mut devices: BTreeMap<Mac, Followed> = BTreeMap::new();
-        let lines = texts.into_iter().flat_map(str::lines);
-        for found in lines.filter_map(parse).filter(|it| self.is_here(it)) {
-            // The newest line of an address is at the end.
-            devices.retain(|_, other| other.address != found.address);
-            if devices.len() < self.most || devices.contains_key(&found.mac) {
-                devices.insert(found.mac, found);
+    /// Those of an earlier run: they are asked whether they are there.
+    pub fn import(&mut self, text: &str, now: Instant) {
+        let found = text.lines().filter_map(line::parse_own);
+        for device in found.filter(|it| is_here(self.own, self.prefix_len, it.address)) {
+            let is_taken = self
+                .devices
+                .values()
+                .any(|(it, _)| it.address == device.address);
+            if self.devices.len() < self.most && !is_taken {
+                let state = State::Doubtful {
+                    present: false,
+                    asked: 0,
+                    due: now,
+                };
+                self.devices.entry(device.mac).or_insert((device, state));
             }
         }
-        let gone = self
-            .devices
-            .keys()
-            .filter(|mac| !devices.contains_key(*mac));
-        let mut changes: Vec<Change> = gone.map(|mac| Change::Gone(*mac)).collect();
-        let news = devices
-            .values()
-            .filter(|it| self.devices.get(&it.mac) != Some(it));
-        changes.extend(news.cloned().map(Change::Seen));
-        self.devices = devices;
-        changes
     }
 
-    fn is_here(&self, found: &Followed) -> bool {
-        let hosts = u32::MAX.checked_shr(self.prefix_len.into()).unwrap_or(0);
-        let (address, own) = (u32::from(found.address), u32::from(self.own));
-        let host = address & hosts;
-        address & !hosts == own & !hosts && address != own && host != 0 && host != hosts
+    /// All devices, as [`Self::import`] reads them.
+    pub fn export(&self) -> String {
+        let devices = self.devices.values();
+        devices.map(|(device, _)| line::to_own(device)).collect()
     }
-}
 
-/// A line of either file.
-fn parse(line: &str) -> Option<Followed> {
-    if line.len() > LONGEST {
-        return None;
+    /// Whether somebody is missing in, or too much in, what was saved last.
+    pub fn is_unsaved(&self) -> bool {
+        self.save_due.is_some()
     }
-    let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let (mac, address, name) = match words[..] {
-        ["#", _, mac, "ipv4", name, _, _, "32", address] => {
-            (mac, address.strip_suffix("/32")?, name)
+
+    /// Whether every device has a lease, so that nobody is asked.
+    pub fn is_certain(&self) -> bool {
+        let mut states = self.devices.values().map(|(_, state)| state);
+        states.all(|state| matches!(state, State::Leased))
+    }
+
+    /// The files have these texts now.
+    pub fn update<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>, now: Instant) {
+        let mut leases: BTreeMap<Mac, Followed> = BTreeMap::new();
+        let lines = texts.into_iter().flat_map(str::lines);
+        for found in lines.filter_map(line::parse_lease) {
+            if !is_here(self.own, self.prefix_len, found.address) {
+                continue;
+            }
+            // The newest line of an address is at the end.
+            leases.retain(|_, other| other.address != found.address);
+            if leases.len() < self.most || leases.contains_key(&found.mac) {
+                leases.insert(found.mac, found);
+            }
         }
-        ["#", ..] => return None,
-        [until, mac, address, name, _] if until.parse::<u64>().is_ok() => (mac, address, name),
-        _ => return None,
-    };
-    Some(Followed {
-        mac: parse_mac(mac)?,
-        address: address.parse().ok()?,
-        hostname: from_hostname(name.as_bytes()),
-    })
-}
-
-/// With colons, as dnsmasq writes Ethernet's, or without.
-fn parse_mac(text: &str) -> Option<Mac> {
-    let digits: Vec<u8> = text.bytes().filter(|&byte| byte != b':').collect();
-    let are_digits = digits.iter().all(u8::is_ascii_hexdigit);
-    let is_mac = are_digits && digits.len() == 12 && (text.len() == 12 || text.len() == 17);
-    let mut mac = [0; 6];
-    for (byte, pair) in mac.iter_mut().zip(digits.chunks_exact(2)) {
-        let pair = std::str::from_utf8(pair).ok()?;
-        *byte = u8::from_str_radix(pair, 16).ok()?;
-    }
-    (is_mac && is_device(mac)).then_some(mac)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn follower() -> Follower {
-        Follower::new(Ipv4Addr::new(192, 168, 1, 1), 24, 4)
+        self.make_room(&leases, now);
+        for (mac, (_, state)) in &mut self.devices {
+            if matches!(state, State::Leased) && !leases.contains_key(mac) {
+                *state = State::Doubtful {
+                    present: true,
+                    asked: 0,
+                    due: now,
+                };
+            }
+        }
+        for (mac, found) in leases {
+            let old = self.devices.insert(mac, (found.clone(), State::Leased));
+            let is_known = old.as_ref().is_some_and(|(device, _)| *device == found);
+            if !is_known {
+                self.save_soon(now);
+            }
+            if !is_known || old.is_some_and(|(_, state)| !state.is_present()) {
+                self.outputs.push_back(FollowOutput::Seen(found));
+            }
+        }
     }
 
-    fn line(last: u8, address: &str, name: &str) -> String {
-        format!(
-            "1763812345 02:00:5e:00:00:{last:02x} {address} {name} 01:02:00:5e:00:00:{last:02x}\n"
-        )
-    }
-
-    fn seen(last: u8, address: &str, name: Option<&str>) -> Change {
-        Change::Seen(Followed {
-            mac: [2, 0, 0x5e, 0, 0, last],
-            address: address.parse().unwrap(),
-            hostname: name.map(|name| Label::parse(name).unwrap()),
-        })
-    }
-
-    #[test]
-    fn leases_come_change_and_go() {
-        let mut follower = follower();
-        let both = line(1, "192.168.1.10", "Laptop") + &line(2, "192.168.1.11", "*");
-        assert_eq!(
-            follower.update([both.as_str()]),
-            [
-                seen(1, "192.168.1.10", Some("laptop")),
-                seen(2, "192.168.1.11", None)
-            ]
-        );
-        assert_eq!(follower.update([both.as_str()]), []);
-        // The first left, and the second has its address.
-        let one = line(2, "192.168.1.10", "phone");
-        assert_eq!(
-            follower.update([one.as_str()]),
-            [
-                Change::Gone([2, 0, 0x5e, 0, 0, 1]),
-                seen(2, "192.168.1.10", Some("phone"))
-            ]
-        );
-        assert_eq!(follower.update([]), [Change::Gone([2, 0, 0x5e, 0, 0, 2])]);
-    }
-
-    #[test]
-    fn both_servers_files_are_read() {
-        let odhcpd = "# br-lan 02005e000003 ipv4 tv 1763812345 c0a80114 32 192.168.1.20/32\n\
-                      # br-lan 00010001deadbeef 1234 tv 1763812345 64 64 2001:db8::1/64\n192.168.1.20 tv.lan\n";
-        let mut follower = follower();
-        let dnsmasq = line(1, "192.168.1.10", "laptop");
-        assert_eq!(
-            follower.update([dnsmasq.as_str(), odhcpd]),
-            [
-                seen(1, "192.168.1.10", Some("laptop")),
-                seen(3, "192.168.1.20", Some("tv"))
-            ]
-        );
-    }
-
-    #[test]
-    fn what_is_no_lease_of_this_lan_is_passed_over() {
-        let lines = [
-            "duid 00:01:00:01:de:ad:be:ef",
-            "1763812345 6 2001:db8::5 laptop 00:01",
-            "1763812345 02:00:5e:00:00:01 192.168.2.10 laptop *",
-            "1763812345 02:00:5e:00:00:01 192.168.1.1 laptop *",
-            "1763812345 02:00:5e:00:00:01 192.168.1.0 laptop *",
-            "1763812345 02:00:5e:00:00:01 192.168.1.255 laptop *",
-            "1763812345 01:00:5e:00:00:01 192.168.1.10 multicast *",
-            "1763812345 00:00:00:00:00:00 192.168.1.10 nobody *",
-            "1763812345 02:00:5e:00:00:+1 192.168.1.10 sign *",
-            "1763812345 02005e00000 192.168.1.10 short *",
-            "soon 02:00:5e:00:00:01 192.168.1.10 laptop *",
-            "# br-lan 02005e000003 ipv4 tv 1763812345 c0a80114 32 192.168.1.20/24",
-            "#",
-            "",
-        ];
-        assert_eq!(follower().update(lines), []);
-        let long = format!("1 02:00:5e:00:00:01 192.168.1.10 a {}", "f".repeat(LONGEST));
-        assert_eq!(follower().update([long.as_str()]), []);
-        let odd = line(1, "192.168.1.10", "<script>") + &line(2, "192.168.1.11", "localhost");
-        assert_eq!(
-            follower().update([odd.as_str()]),
-            [seen(1, "192.168.1.10", None), seen(2, "192.168.1.11", None)]
-        );
-    }
-
-    #[test]
-    fn an_address_has_one_device_and_there_are_so_many_at_most() {
-        let twice = line(1, "192.168.1.10", "old") + &line(2, "192.168.1.10", "new");
-        assert_eq!(
-            follower().update([twice.as_str()]),
-            [seen(2, "192.168.1.10", Some("new"))]
-        );
-        let many: String = (1..200)
-            .map(|n| line(n, &format!("192.168.1.{}", n + 1), "x"))
+    /// Whoever has no lease goes if its address is another's now, or if there are too many; the absent first.
+    fn make_room(&mut self, leases: &BTreeMap<Mac, Followed>, now: Instant) {
+        let is_taken = |device: &Followed| leases.values().any(|it| it.address == device.address);
+        let others = || {
+            self.devices
+                .iter()
+                .filter(|(mac, _)| !leases.contains_key(*mac))
+        };
+        let mut leaving: Vec<Mac> = others()
+            .filter(|(_, (device, _))| is_taken(device))
+            .map(|(mac, _)| *mac)
             .collect();
-        assert_eq!(follower().update([many.as_str()]).len(), 4);
+        let mut rest: Vec<(bool, Mac)> = others()
+            .filter(|(mac, _)| !leaving.contains(mac))
+            .map(|(mac, (_, state))| (state.is_present(), *mac))
+            .collect();
+        rest.sort_unstable();
+        let excess = (leases.len() + rest.len()).saturating_sub(self.most);
+        leaving.extend(rest.into_iter().take(excess).map(|(_, mac)| mac));
+        for mac in leaving {
+            self.forget(mac, now);
+        }
     }
+
+    fn forget(&mut self, mac: Mac, now: Instant) {
+        if let Some((_, state)) = self.devices.remove(&mac) {
+            if state.is_present() {
+                self.outputs.push_back(FollowOutput::Gone(mac));
+            }
+            self.save_soon(now);
+        }
+    }
+
+    /// This hardware says that it has this address. What nobody asked for counts as well: it is the same word.
+    pub fn handle_answer(&mut self, mac: Mac, address: Ipv4Addr, now: Instant) {
+        let Some((device, state)) = self.devices.get_mut(&mac) else {
+            return;
+        };
+        if matches!(state, State::Leased) || device.address != address {
+            return;
+        }
+        if !state.is_present() {
+            self.outputs.push_back(FollowOutput::Seen(device.clone()));
+        }
+        *state = State::Doubtful {
+            present: true,
+            asked: 0,
+            due: now + CARE,
+        };
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let due = self.devices.values().filter_map(|(_, state)| match state {
+            State::Leased => None,
+            State::Doubtful { due, .. } => Some(*due),
+        });
+        due.chain(self.save_due).min()
+    }
+
+    /// Asks who is to be asked, and lets those go that do not answer.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let (mut room, mut forgotten) = (BURST, Vec::new());
+        for (mac, (device, state)) in &mut self.devices {
+            let State::Doubtful {
+                present,
+                asked,
+                due,
+            } = state
+            else {
+                continue;
+            };
+            if *due > now {
+                continue;
+            }
+            if *present && *asked == QUESTIONS {
+                self.outputs.push_back(FollowOutput::Gone(*mac));
+                (*present, *asked, *due) = (false, 0, now + ABSENT);
+                continue;
+            }
+            if !*present && *asked == ABSENT_QUESTIONS {
+                forgotten.push(*mac);
+                continue;
+            }
+            if room == 0 {
+                *due = now + BETWEEN_BURSTS;
+                continue;
+            }
+            room -= 1;
+            self.outputs.push_back(FollowOutput::Ask(device.address));
+            *due = now
+                + if *present {
+                    ANSWER
+                } else {
+                    ABSENT * (1 << *asked)
+                };
+            *asked += 1;
+        }
+        for mac in forgotten {
+            self.forget(mac, now);
+        }
+        if self.save_due.is_some_and(|due| due <= now) {
+            (self.save_due, self.saved) = (None, Some(now));
+            self.outputs.push_back(FollowOutput::Save);
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<FollowOutput> {
+        self.outputs.pop_front()
+    }
+
+    fn save_soon(&mut self, now: Instant) {
+        let earliest = self.saved.map_or(now, |saved| saved + BETWEEN_SAVES);
+        self.save_due
+            .get_or_insert((now + SAVED_AFTER).max(earliest));
+    }
+}
+
+/// Whether a host of the LAN, other than the router itself, can have the address.
+fn is_here(own: Ipv4Addr, prefix_len: u8, address: Ipv4Addr) -> bool {
+    let hosts = u32::MAX.checked_shr(prefix_len.into()).unwrap_or(0);
+    let (address, own) = (u32::from(address), u32::from(own));
+    let host = address & hosts;
+    address & !hosts == own & !hosts && address != own && host != 0 && host != hosts
 }

@@ -52,7 +52,7 @@ pub use config::{
     Config, ConfigError, MAX_LEASE_TIME, MAX_LEASES, MIN_LEASE_TIME, Mac, StaticLease,
 };
 pub use file::{IMPORT_GRACE, Imported};
-pub use follow::{Change, Followed, Follower};
+pub use follow::{FollowOutput, Followed, Follower};
 pub use fresh::{BURST as NEW_AT_ONCE, PAUSE as NEW_AFTER};
 pub use lease::Lease;
 pub use leaving::LINGER;

@@ -26,6 +26,7 @@ play() {
     first_words camera laptop
     other_names
     comes_and_goes
+    leases_lost
     wrong_settings
     new_settings
     clean_stop
@@ -102,6 +103,24 @@ comes_and_goes() {
     [ "$(vip4 laptop)" = "$before" ] || fail "laptop had $before and has $(vip4 laptop)"
     first_words laptop camera
     say "devices come, go and change their address"
+}
+# The clock leaps, and dnsmasq ends all leases; or the router boots, and tmpfs is empty. The devices see nothing of it.
+leases_lost() {
+    local before; before=$(vip4 laptop)
+    kill -KILL "$(cat "$OUT/dnsmasq.pid")"
+    background pings laptop ping -qi 0.1 -c 40 -W 2 "$(vip4 camera)"
+    sleep 1
+    : >"$OUT/dhcp.leases"
+    wait_until 10 "the pings have ended" grep -q 'packets transmitted' "$OUT/pings.log"
+    grep -q ' 0% packet loss' "$OUT/pings.log" || fail "with its lease the laptop lost its packets: $(tail -n 2 "$OUT/pings.log")"
+    # The list of devices is written half a minute after the last came.
+    wait_until 40 "the devices are remembered" grep -q "${MAC[laptop]}" "$OUT/car/followed"
+    daemon_kill car
+    wait_until 20 "laptop reaches camera though it has no lease" on laptop ping -qc 1 -W 1 "$(vip4 camera)"
+    [ "$(vip4 laptop)" = "$before" ] || fail "laptop had $before and has $(vip4 laptop)"
+    dnsmasq_up
+    first_words laptop camera
+    say "leases are lost, devices are not"
 }
 lease_gone() { ! grep -q "${MAC[$1]}" "$OUT/dhcp.leases"; }
 has_address() { [ "$(lan_address "$1")" = "$2" ]; }

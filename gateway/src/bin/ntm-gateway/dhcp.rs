@@ -65,7 +65,8 @@ impl Devices {
     pub(crate) fn stop(&mut self, now: Instant) {
         match self {
             Self::Served(dhcp) => dhcp.stop(now),
-            Self::Followed(_) | Self::Listed(_) => {}
+            Self::Followed(follow) => follow.stop(),
+            Self::Listed(_) => {}
         }
     }
 }

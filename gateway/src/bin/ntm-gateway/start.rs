@@ -163,7 +163,7 @@ async fn serve(
             let dhcp = LanDhcp::start(config, dhcp, own, domain, dir, residents, now)?;
             Devices::Served(Box::new(dhcp))
         }
-        Leases::Follow => Devices::Followed(Box::new(Follow::start(config, residents, now)?)),
+        Leases::Follow => Devices::Followed(Box::new(Follow::start(config, dir, residents, now)?)),
         Leases::Off => Devices::Listed(residents),
     };
     let zone = Zone {

@@ -43,11 +43,15 @@ impl Watch {
         for folder in file.ancestors().skip(1) {
             match &result {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Ok(()) | Err(_) => break,
+                Ok(()) | Err(_) => return result,
             }
             result = self.add_path(folder, FOLDER);
         }
-        result
+        // It may have come before its folder was watched.
+        match self.add_path(file, FILE) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => result,
+            added => added,
+        }
     }
 
     fn add_path(&self, path: &Path, events: u32) -> io::Result<()> {

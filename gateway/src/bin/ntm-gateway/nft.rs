@@ -83,6 +83,15 @@ impl Firewall {
             }
         }
     }
+
+    /// Whoever takes the table away from now on may.
+    pub(crate) async fn unkeep(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.abort();
+            // What it held is let go of: its end, not its result.
+            drop(keeper.await);
+        }
+    }
 }
 
 async fn keep(mut watch: Watch, rules: Nftables<'static>, residents: Retell) {
@@ -107,9 +116,6 @@ async fn keep(mut watch: Watch, rules: Nftables<'static>, residents: Retell) {
 
 impl Drop for Firewall {
     fn drop(&mut self) {
-        if let Some(keeper) = &self.keeper {
-            keeper.abort();
-        }
         // Before the table goes: without its rules this machine forwards only if it did before us.
         if self.enabled_forwarding
             && let Err(error) = std::fs::write(FORWARDING, "0")

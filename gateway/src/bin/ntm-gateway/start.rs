@@ -198,6 +198,7 @@ async fn serve(
 
     // The TUN and its routes went with the shell; what remains is what others would see.
     drop((dns, control));
+    firewall.unkeep().await;
     routing.remove().await;
     if timeout(PATIENCE, keeper).await.is_err() {
         debug!("the neighbour table keeps its entries");

@@ -91,6 +91,7 @@ want dig "$(apt-cache show bind9-dnsutils >/dev/null 2>&1 && echo bind9-dnsutils
 want python3 python3
 want busybox busybox
 want faketime faketime
+want strace strace
 want dnsmasq dnsmasq-base
 want gcc gcc
 want make make

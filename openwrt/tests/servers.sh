@@ -17,6 +17,7 @@ for server in dc relay; do
     touch "$R/etc/$name/node.toml" "$R/etc/$name/ntm-dc.toml" "$R/etc/$name/ntm-relay.toml"
     on /etc/init.d/$name start
     has $p "command [/usr/bin/$name] [run] [--dir] [/etc/$name]"
+    has $p "file [/etc/$name/$name.toml] [/usr/bin/$name]"
     has $p 'respawn [3600] [1] [0]'
     has $p 'json_add_string [dest_port] [4750]'
     has $p "trigger config [$name]"

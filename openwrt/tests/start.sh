@@ -29,13 +29,21 @@ has_not $p 'wan='
 has $p 'respawn [3600] [1] [0]'
 has $p 'limits [nofile=65536 65536]'
 has $p 'stderr [1]'
-has $p 'file [/var/run/ntm/ntm]'
+has $p 'file [/var/run/ntm/ntm] [/usr/bin/ntm-gateway]'
 has $p 'trigger interface [lan]'
 has $p 'json_add_string [dest_port] [4750]'
 has_not $p 'jail'
 same "$(cat "$R/etc/config/ntm")" "$(cat "$R/tmp/run/ntm/ntm")" 'settings in force'
 gateway start
 restarted_not
+
+# --- apk's upgrade replaces programs and calls start: what runs is the new one then
+echo '# newer' >>"$R/usr/bin/ntm-gateway"
+gateway start
+restarted
+echo '# newer' >>"$R/usr/lib/ntm/names"
+gateway start
+restarted
 
 # --- WANs, in a list of sections; their addresses are not told, and a change of them restarts nothing
 router plain
@@ -99,7 +107,7 @@ router plain
 printf 'ELF import environment variable' >"$R/sbin.ujail"
 mkdir -p "$R/sbin" && mv "$R/sbin.ujail" "$R/sbin/ujail" && chmod +x "$R/sbin/ujail"
 gateway start
-has $p 'jail [ntm-gateway] [log] [sysfs]'
+has $p 'jail [ntm-gateway] [log] [procfs] [sysfs]'
 has $p 'capabilities [/etc/capabilities/ntm-gateway.json]'
 has $p 'no_new_privs [1]'
 has $p 'env [PATH=/usr/sbin:/usr/bin:/sbin:/bin]'

@@ -70,6 +70,7 @@ ntm-gateway/etc/uci-defaults/80_ntm-gateway 755
 ntm-gateway/usr/bin/ntm-gateway 755
 ntm-gateway/usr/lib/ntm/names 755
 ntm-gateway/usr/lib/ntm/remove 755
+ntm-gateway/usr/lib/ntm/settings 644
 ntm-proto/etc/hotplug.d/net/80-ntm 644
 ntm-proto/etc/uci-defaults/81_ntm-proto 755
 ntm-proto/lib/netifd/proto/ntm.sh 755

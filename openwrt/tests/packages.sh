@@ -83,4 +83,12 @@ package PKG_UPGRADE=1 sh -c "$default_postinst"
 runs
 restarted
 has_not tmp/calls 'ip: route del'
+
+# --- in an image that is being built, on a machine that has none of our files, services are enabled
+router plain
+mkdir -p "$R/image/usr/lib"
+mv "$R/usr/lib/ntm" "$R/image/usr/lib/"
+# shellcheck disable=SC2016 # for the inner shell
+package IPKG_INSTROOT=/image sh -c 'for s in $SERVICES; do $s enable; done'
+same "$(cd "$R/etc/rc.d" && echo S*)" 'S19ntm-guard S95ntm-gateway' 'what is started at boot'
 passed

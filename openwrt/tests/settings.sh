@@ -2,7 +2,7 @@
 # A change takes effect; one that is wrong is named in the log and changes nothing, whatever happens then.
 . "$(dirname "$0")/router.sh"
 p=tmp/procd/ntm-gateway
-in_force=tmp/run/ntm/ntm
+in_force=tmp/run/ntm/in_force
 
 # --- wrong from the beginning: nothing to run by
 router plain
@@ -65,13 +65,25 @@ runs_not
 # --- what is set but not committed is not in force
 router plain
 gateway start
+before=$(cat "$R/$p" "$R/$in_force")
 on uci set ntm.gateway.port=4810
+on uci set ntm.gateway.dns_port=5400
+on uci set ntm.gateway.dhcp=off
+on uci set ntm.gateway.lan=guest
 gateway reload
 restarted_not
+same "$(cat "$R/$p" "$R/$in_force")" "$before" 'what procd is told after a change that is not committed'
+on uci set ntm.gateway.enabled=0
+gateway restart
+same "$(cat "$R/$p" "$R/$in_force")" "$before" 'what procd is told when it is not committed that we are off'
+on uci set ntm.gateway.enabled=1
+on uci set ntm.gateway.lan=lan
 on uci commit ntm
 gateway reload
 restarted
 has $in_force "	option port '4810'"
+has $p 'json_add_string [dest_port] [4810]'
+has_not $p 'instance [names]'
 
 # --- nothing is written but to tmpfs
 router plain

@@ -23,17 +23,17 @@ router plain
 gateway start
 runs
 p=tmp/procd/ntm-gateway
-has $p 'command [/usr/bin/ntm-gateway] [run] [--dir] [/etc/ntm] [--uci] [/var/run/ntm/ntm]'
+has $p 'command [/usr/bin/ntm-gateway] [run] [--dir] [/etc/ntm] [--uci] [/var/run/ntm/in_force]'
 has $p 'command [--network] [lan=br-lan,192.168.1.1/24]'
 has_not $p 'wan='
 has $p 'respawn [3600] [1] [0]'
 has $p 'limits [nofile=65536 65536]'
 has $p 'stderr [1]'
-has $p 'file [/var/run/ntm/ntm] [/usr/bin/ntm-gateway]'
+has $p 'file [/var/run/ntm/in_force] [/usr/bin/ntm-gateway]'
 has $p 'trigger interface [lan]'
 has $p 'json_add_string [dest_port] [4750]'
 has_not $p 'jail'
-same "$(cat "$R/etc/config/ntm")" "$(cat "$R/tmp/run/ntm/ntm")" 'settings in force'
+same "$(cat "$R/etc/config/ntm")" "$(cat "$R/tmp/run/ntm/in_force")" 'settings in force'
 gateway start
 restarted_not
 

@@ -2,8 +2,8 @@
 # The gateway's settings, from what is written to what is in force, and what netifd knows of the networks that they name.
 # Sourced by init scripts.
 #
-# Settings that pass `ntm-gateway check` are copied to tmpfs, and the daemon runs by the copy. So what is written to
-# /etc/config/ntm later and is wrong does no harm, not even when the daemon is started again after a crash.
+# What is written is copied to tmpfs, and what passes `ntm-gateway check` there is what the daemon runs by. So what is
+# written to /etc/config/ntm later and is wrong does no harm, not even when the daemon is started again after a crash.
 #
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # others read the variables, and config_get sets some
@@ -13,8 +13,10 @@ PROG=/usr/bin/ntm-gateway
 DIR=/etc/ntm
 WRITTEN=/etc/config/ntm
 RUN=/var/run/ntm
-# Named like the package, so that UCI reads it when told to look in RUN.
-IN_FORCE=$RUN/ntm
+# What is written, as it was when we looked, and what the daemon runs by. Not named like the package: to that one, in
+# whatever directory, libuci adds what is set and not committed.
+CANDIDATE=$RUN/candidate
+IN_FORCE=$RUN/in_force
 
 say() {
 	local text
@@ -37,10 +39,16 @@ is_port() {
 	[ "$1" -le 65535 ]
 }
 
+# Looks at what is written.
+look() {
+	mkdir -p "$RUN"
+	cp "$WRITTEN" "$CANDIDATE" 2>/dev/null || rm -f "$CANDIDATE"
+}
+
 # What UCI cannot read says nothing, also not that we shall stop.
 is_enabled() {
-	uci -q show ntm >/dev/null || return 0
-	case "$(uci -q get 'ntm.@gateway[0].enabled')" in
+	uci -q -c "$RUN" show candidate >/dev/null || return 0
+	case "$(uci -q -c "$RUN" get 'candidate.@gateway[0].enabled')" in
 	1 | on | true | yes | enabled) return 0 ;;
 	esac
 	return 1
@@ -83,18 +91,18 @@ note_gateway() {
 	GATEWAY=${GATEWAY:-$1}
 }
 
-# Loads the settings that lie in the directory $1. Loading does not forget what was loaded before: once in a shell.
+# Loads the settings called $1. Loading does not forget what was loaded before: once in a shell.
 load() {
-	UCI_CONFIG_DIR=$1
-	config_load ntm
+	UCI_CONFIG_DIR=$RUN
+	config_load "$1"
 	unset UCI_CONFIG_DIR
 	GATEWAY=
 	config_foreach note_gateway gateway
 }
 
-# The networks that the settings in the directory $1 name, and what is known of them; 1: UCI cannot read them.
+# The networks that the settings called $1 name, and what is known of them; 1: UCI cannot read them.
 networks_of() (
-	uci -q -c "$1" show ntm >/dev/null || return 1
+	uci -q -c "$RUN" show "$1" >/dev/null || return 1
 	load "$1"
 	config_get lan "$GATEWAY" lan lan
 	{
@@ -116,29 +124,31 @@ find_networks() {
 	done
 }
 
-# Whether the daemon would run by what is written; says why not.
+# Whether the daemon would run by what is written; says why not, and where that is written.
 is_right() {
 	local network fault
 	set --
 	for network in $NETWORKS; do
 		set -- "$@" --network "$network"
 	done
-	fault=$("$PROG" check --dir "$DIR" --uci "$WRITTEN" "$@" 2>&1) && return 0
+	fault=$("$PROG" check --dir "$DIR" --uci "$CANDIDATE" "$@" 2>&1) && return 0
+	case "$fault" in
+	*"$CANDIDATE"*) fault=${fault%%"$CANDIDATE"*}$WRITTEN${fault#*"$CANDIDATE"} ;;
+	esac
 	say "${fault:-$WRITTEN is refused, and no reason was given}" err
 	return 1
 }
 
 # Loads the settings to run by and finds their networks; 1: there are none yet.
 take_settings() {
-	mkdir -p "$RUN"
-	if ! find_networks /etc/config; then
+	if ! find_networks candidate; then
 		say "$WRITTEN cannot be read: \`uci show ntm\` says where it breaks off" err
 	elif ! lan_is_there; then
 		say "the LAN, network $LAN, has no address: it is not up yet, or none has that name" warn
 	elif is_right; then
 		remember
 		put_in_force || return 1
-		load "$RUN"
+		load in_force
 		return 0
 	fi
 	if [ ! -e "$IN_FORCE" ]; then
@@ -146,14 +156,14 @@ take_settings() {
 		return 1
 	fi
 	say 'the settings from before stay in force' warn
-	find_networks "$RUN" || return 1
-	load "$RUN"
+	find_networks in_force || return 1
+	load in_force
 	remember
 }
 
 # Whether the LAN has a device and an address. What is no name is left to the daemon's check.
 lan_is_there() {
-	LAN=$(uci -q get 'ntm.@gateway[0].lan')
+	LAN=$(uci -q -c "$RUN" get 'candidate.@gateway[0].lan')
 	LAN=${LAN:-lan}
 	is_network_name "$LAN" || return 0
 	case "$NETWORKS" in
@@ -164,8 +174,8 @@ lan_is_there() {
 
 # The file is another one only if it says something else: the jail has its hands on this one.
 put_in_force() {
-	cmp -s "$WRITTEN" "$IN_FORCE" && return 0
-	cp "$WRITTEN" "$IN_FORCE.new" && mv "$IN_FORCE.new" "$IN_FORCE"
+	cmp -s "$CANDIDATE" "$IN_FORCE" && return 0
+	cp "$CANDIDATE" "$IN_FORCE.new" && mv "$IN_FORCE.new" "$IN_FORCE"
 }
 
 remember() {

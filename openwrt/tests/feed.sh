@@ -64,6 +64,7 @@ ntm-dc/etc/init.d/ntm-dc 755
 ntm-dc/usr/bin/ntm-dc 755
 ntm-gateway/etc/capabilities/ntm-gateway.json 644
 ntm-gateway/etc/config/ntm 600
+ntm-gateway/etc/hotplug.d/iface/80-ntm-guard 644
 ntm-gateway/etc/init.d/ntm-gateway 755
 ntm-gateway/etc/init.d/ntm-guard 755
 ntm-gateway/etc/uci-defaults/80_ntm-gateway 755

@@ -66,7 +66,7 @@ unpack() {
     local kind file place
     while read -r kind file place; do
         case "$place:${1#plain}" in
-            */ | /lib/netifd/*: | /etc/hotplug.d/*: | *_ntm-proto:) ;;
+            */ | /lib/netifd/*: | /etc/hotplug.d/net/*: | *_ntm-proto:) ;;
             *) install -D -m "${MODE[$kind]}" "$FILES/$file" "$R$place" ;;
         esac
     done < <(installed)

@@ -39,16 +39,16 @@ is_port() {
 	[ "$1" -le 65535 ]
 }
 
-# Looks at what is written.
+# Looks at what is written, and calls it $1.
 look() {
 	mkdir -p "$RUN"
-	cp "$WRITTEN" "$CANDIDATE" 2>/dev/null || rm -f "$CANDIDATE"
+	cp "$WRITTEN" "$RUN/$1" 2>/dev/null || rm -f "$RUN/$1"
 }
 
-# What UCI cannot read says nothing, also not that we shall stop.
+# Whether the settings called $1 say that the gateway runs. What UCI cannot read says nothing, also not that we shall stop.
 is_enabled() {
-	uci -q -c "$RUN" show candidate >/dev/null || return 0
-	case "$(uci -q -c "$RUN" get 'candidate.@gateway[0].enabled')" in
+	uci -q -c "$RUN" show "$1" >/dev/null || return 0
+	case "$(uci -q -c "$RUN" get "$1.@gateway[0].enabled")" in
 	1 | on | true | yes | enabled) return 0 ;;
 	esac
 	return 1

@@ -70,16 +70,30 @@ network lan br-lan 192.168.7.1/24
 gateway reload
 restarted
 
-# --- a WAN that was never up is left out, and waited for
+# --- WANs that were never up are waited for, and the gateway runs meanwhile; it is said once, for it may be a typing error
 router plain
 settings "	option enabled '1'" 'config wan' "	option network 'modem'"
 gateway start
 runs
+logged 'netifd knows their devices: modem;'
 has_not $p modem=
 has $p 'trigger interface [modem]'
+gateway reload
+has_not tmp/log 'modem'
 echo physdev=wwan9 >"$R/tmp/netifd/modem"
 gateway reload
+restarted
 has $p 'command [--network] [modem=wwan9]'
+has_not tmp/log 'modem'
+
+# --- a WAN that is off, or named by its device
+router plain
+settings "	option enabled '1'" 'config wan' "	option network 'modem'" "	option enabled '0'" 'config wan' "	option device 'usb0'" \
+    "	option network 'wwan'"
+gateway start
+has_not $p 'trigger interface [modem]'
+has_not $p 'wwan'
+has_not tmp/log 'modem'
 
 # --- a LAN that is not up yet
 router plain

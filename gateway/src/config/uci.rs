@@ -69,7 +69,10 @@ impl Config {
             networks,
         };
         let root = source.root(&blocks).map_err(fault)?;
-        Self::read(&Document::of_uci(file, root))
+        let mut config = Self::read(&Document::of_uci(file, root))?;
+        // Also while netifd knows none of them: their devices come later, and others are no WANs meanwhile.
+        config.wan.only_listed |= source.chooses_wans(&blocks).map_err(fault)?;
+        Ok(config)
     }
 }
 
@@ -176,8 +179,7 @@ impl File<'_> {
 
     /// The interfaces of the WANs, and of those that cost money.
     fn wans(&self, blocks: &[Block]) -> Result<(Vec<Item>, Vec<Item>), syntax::Fault> {
-        let (mut interfaces, mut metered, mut missing) = (Vec::new(), Vec::new(), Vec::new());
-        let mut first = None;
+        let (mut interfaces, mut metered) = (Vec::new(), Vec::new());
         for block in blocks.iter().filter(|block| block.kind == "wan") {
             let section = called(block, blocks);
             if let Some(odd) = block
@@ -187,23 +189,15 @@ impl File<'_> {
             {
                 return Err(unknown(&section, odd, &WAN));
             }
-            let switch = |key, usual| match block.options.iter().find(|it| it.key == key) {
-                Some(setting) => self.switch(&section, setting),
-                None => Ok(usual),
-            };
-            let (is_enabled, costs) = (switch("enabled", true)?, switch("metered", false)?);
-            if !is_enabled {
+            let costs = self.is_on(&section, block, "metered", false)?;
+            if !self.is_on(&section, block, "enabled", true)? {
                 continue;
             }
-            first.get_or_insert(block.line);
             let (setting, device) = match (block.get("device"), block.get("network")) {
                 (Some(device), _) => (device, Some(self.text(&section, device)?)),
                 (None, Some(network)) => {
                     let name = self.text(&section, network)?;
                     let known = self.networks.iter().find(|it| it.name == name);
-                    if known.is_none() {
-                        missing.push(format!("{name:?}"));
-                    }
                     (network, known.map(|it| it.device.clone()))
                 }
                 (None, None) => {
@@ -215,23 +209,24 @@ impl File<'_> {
                     ));
                 }
             };
+            // As if it were down: netifd will say when it has a device.
             let Some(device) = device else { continue };
             interfaces.push(given(setting.line, &section, &setting.key, &device));
             if costs {
                 metered.push(given(setting.line, &section, &setting.key, &device));
             }
         }
-        match first {
-            // An empty list would be every interface there is.
-            Some(line) if interfaces.is_empty() => Err((
-                line,
-                format!(
-                    "netifd has none of these WANs: {}; see `ubus list network.interface.*`",
-                    missing.join(", ")
-                ),
-            )),
-            _ => Ok((interfaces, metered)),
+        Ok((interfaces, metered))
+    }
+
+    /// Whether the file says which ways out there are.
+    fn chooses_wans(&self, blocks: &[Block]) -> Result<bool, syntax::Fault> {
+        for block in blocks.iter().filter(|block| block.kind == "wan") {
+            if self.is_on(&called(block, blocks), block, "enabled", true)? {
+                return Ok(true);
+            }
         }
+        Ok(false)
     }
 
     fn text(&self, section: &str, setting: &Setting) -> Result<String, syntax::Fault> {
@@ -240,7 +235,17 @@ impl File<'_> {
         text.map_err(|fault| (fault.line, fault.message))
     }
 
-    fn switch(&self, section: &str, setting: &Setting) -> Result<bool, syntax::Fault> {
+    /// A switch of `block`, or what it is if that does not say.
+    fn is_on(
+        &self,
+        section: &str,
+        block: &Block,
+        key: &str,
+        usual: bool,
+    ) -> Result<bool, syntax::Fault> {
+        let Some(setting) = block.get(key) else {
+            return Ok(usual);
+        };
         let item = item(section, setting);
         let is_on = Value::of_uci(self.name, &item).boolean();
         is_on.map_err(|fault| (fault.line, fault.message))

@@ -106,7 +106,6 @@ fn a_fault_names_section_option_and_what_is_right() {
         "/etc/config/ntm:7: section \"@wan[1]\", option \"networks\" is unknown; did you mean \"network\"?"
     );
     assert!(fault("config wan 'w'\n").contains("section \"w\": option \"network\" is missing"));
-    assert!(fault("config wan\n\toption network wan9\n").contains("none of these WANs: \"wan9\""));
     assert!(
         fault("config wan\n\toption device br-lan\n")
             .contains("section \"@wan[0]\", option \"device\": \"br-lan\" is the LAN's")
@@ -136,9 +135,22 @@ fn a_fault_names_section_option_and_what_is_right() {
 
 #[test]
 fn without_wan_sections_every_way_out_is_taken() {
-    assert!(parse(MINIMAL).unwrap().wan.interfaces.is_empty());
     let off = format!("{MINIMAL}config wan\n\toption network wan\n\toption enabled 0\n");
-    assert!(parse(&off).unwrap().wan.interfaces.is_empty());
+    for text in [MINIMAL, &off] {
+        let wan = parse(text).unwrap().wan;
+        assert!(wan.interfaces.is_empty() && !wan.only_listed);
+    }
+}
+
+#[test]
+fn wans_that_netifd_does_not_know_are_down_and_no_others_take_their_place() {
+    let unknown = "config wan\n\toption network wan9\n\toption metered 1\n";
+    let wan = parse(&format!("{MINIMAL}{unknown}")).unwrap().wan;
+    assert!(wan.interfaces.is_empty() && wan.metered.is_empty() && wan.only_listed);
+    let known = "config wan\n\toption network wan\n";
+    let wan = parse(&format!("{MINIMAL}{unknown}{known}")).unwrap().wan;
+    assert_eq!(wan.interfaces, ["eth1"]);
+    assert!(wan.only_listed);
 }
 
 #[test]

@@ -80,9 +80,13 @@ print_network() {
 	[ -z "$told" ] || echo "$told"
 }
 
+# A section that names a device, or is off, needs nothing of netifd's.
 print_wan() {
-	local name
+	local name device on
 	config_get name "$1" network
+	config_get device "$1" device
+	config_get_bool on "$1" enabled 1
+	[ -z "$device" ] && [ "$on" -eq 1 ] || return 0
 	# The daemon's check names what is wrong with it.
 	is_network_name "$name" && print_network "$name"
 }
@@ -147,6 +151,7 @@ take_settings() {
 		say "the LAN, network $LAN, has no address: it is not up yet, or none has that name" warn
 	elif is_right; then
 		remember
+		tell_unknown
 		put_in_force || return 1
 		load in_force
 		return 0
@@ -159,6 +164,20 @@ take_settings() {
 	find_networks in_force || return 1
 	load in_force
 	remember
+}
+
+# Says which WANs netifd does not know, if these are others than last time: not up so far, or a typing error.
+tell_unknown() {
+	local name unknown=''
+	for name in $NAMED; do
+		case "$NETWORKS " in
+		*" $name="*) ;;
+		*) unknown="$unknown $name" ;;
+		esac
+	done
+	[ "$(cat "$RUN/unknown" 2>/dev/null)" != "$unknown" ] || return 0
+	printf '%s\n' "$unknown" >"$RUN/unknown"
+	[ -z "$unknown" ] || say "not used until netifd knows their devices:$unknown; \`ubus list 'network.interface.*'\` has the names" warn
 }
 
 # Whether the LAN has a device and an address. What is no name is left to the daemon's check.

@@ -33,6 +33,7 @@ has $p 'file [/var/run/ntm/in_force] [/usr/bin/ntm-gateway]'
 has $p 'trigger interface [lan]'
 has $p 'json_add_string [dest_port] [4750]'
 has_not $p 'jail'
+same "$(stat -c %a "$R/tmp/run/ntm/ctl")" 700 "the socket's directory"
 same "$(cat "$R/etc/config/ntm")" "$(cat "$R/tmp/run/ntm/in_force")" 'settings in force'
 gateway start
 restarted_not
@@ -126,7 +127,7 @@ has $p 'capabilities [/etc/capabilities/ntm-gateway.json]'
 has $p 'no_new_privs [1]'
 has $p 'env [PATH=/usr/sbin:/usr/bin:/sbin:/bin]'
 has $p 'mount [/var/run/ntm] [/usr/sbin/nft]'
-has $p 'mount_rw [/etc/ntm] [/dev/net/tun] [/proc/sys/net]'
+has $p 'mount_rw [/etc/ntm] [/var/run/ntm/ctl] [/dev/net/tun] [/proc/sys/net]'
 has $p 'mount [/tmp/dhcp.leases] [/tmp/hosts]'
 has_not $p 'mount [/etc]'
 [ -e "$R/tmp/dhcp.leases" ] || fail 'no file of leases for the jail'
@@ -167,7 +168,20 @@ for code in '' --help 'x;reboot' "ntm1-GOOD' --dir '/x"; do
 done
 gateway enrol ntm1-BAD 2>/dev/null && fail 'enrolled with a bad code'
 has etc/config/ntm "	option enabled '0'"
-gateway enrol ntm1-GOOD
+gateway enrol ntm1-GOOD >"$R/tmp/said"
 has etc/config/ntm "	option enabled '1'"
 runs
+has_not tmp/said 'Next'
+[ ! -e "$R/etc/ntm/ntm-gateway.toml" ] || fail 'an example of the other file'
+
+# --- its section has another name, or none, or is not there
+for section in "config gateway 'car'" 'config gateway' "config wan"; do
+    router plain
+    config ntm "$section" "	option network 'wan'"
+    [ "$section" = 'config wan' ] || config ntm "$section" "	option enabled '0'"
+    gateway enrol ntm1-GOOD >/dev/null
+    runs
+    same "$(grep -c '^config gateway' "$R/etc/config/ntm")" 1 'sections of type gateway'
+    has etc/config/ntm "	option enabled '1'"
+done
 passed

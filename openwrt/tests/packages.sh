@@ -84,6 +84,18 @@ runs
 restarted
 has_not tmp/calls 'ip: route del'
 
+# --- from a version that had no guard: enabled once, and not again when the user has disabled it
+running
+rm "$R/etc/init.d/ntm-guard" "$R"/etc/rc.d/*ntm-guard
+sed -i '/^guard$/d' "$R/etc/ntm/defaults"
+newer
+package PKG_UPGRADE=1 sh -c "$default_postinst"
+same "$(cd "$R/etc/rc.d" && echo S*)" 'S19ntm-guard S95ntm-gateway' 'what is started at boot'
+on /etc/init.d/ntm-guard disable
+newer
+package PKG_UPGRADE=1 sh -c "$default_postinst"
+same "$(cd "$R/etc/rc.d" && echo S*)" 'S95ntm-gateway' 'what is started at boot after the user disabled the guard'
+
 # --- in an image that is being built, on a machine that has none of our files, services are enabled
 router plain
 mkdir -p "$R/image/usr/lib"

@@ -38,6 +38,7 @@ gateway)
 	/etc/init.d/ntm-guard stop
 	remove_zone
 	forget firewall
+	forget guard
 	rm -rf /var/run/ntm
 	;;
 proto)

@@ -111,6 +111,19 @@ gateway reload
 runs
 restarted_not
 
+# --- the tunnels' interface has another name than the firewall's zone knows
+router plain
+config firewall "config zone 'ntm'" "	option name 'ntm'" "	list device 'ntm0'"
+gateway start
+has_not tmp/log 'zone'
+settings "	option enabled '1'" "	option interface 'tun9'"
+gateway reload
+logged 'uci add_list firewall.ntm.device=tun9;'
+on uci add_list firewall.ntm.network=ntm
+on uci commit
+gateway reload
+has_not tmp/log 'zone'
+
 # --- off again
 settings "	option enabled '0'"
 gateway reload
@@ -130,6 +143,15 @@ has $p 'mount [/var/run/ntm] [/usr/sbin/nft]'
 has $p 'mount_rw [/etc/ntm] [/var/run/ntm/ctl] [/dev/net/tun] [/proc/sys/net]'
 has $p 'mount [/tmp/dhcp.leases] [/tmp/hosts]'
 has_not $p 'mount [/etc]'
+settings "	option enabled '1'" "	list leases '/tmp/a/b.leases'" "	list leases '/tmp/x /etc/y'" "	list leases '/tmp/*'" \
+    "	list leases '/tmp/../etc/y'" "	list leases '/leases'" "	list leases '/mnt/usb/leases'"
+gateway reload
+has $p 'mount [/tmp/a]'
+has $p 'mount [/mnt/usb]'
+has $p 'mount [/tmp]'
+logged 'the jail cannot be given "/tmp/*"'
+same "$(grep -c '^mount ' "$R/$p")" 6 'what is mounted'
+has_not $p '..'
 [ -e "$R/tmp/dhcp.leases" ] || fail 'no file of leases for the jail'
 settings "	option enabled '1'" "	option dhcp 'server'"
 gateway reload

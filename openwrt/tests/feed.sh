@@ -62,6 +62,7 @@ done
 expected="ntm-dc/etc/config/ntm-dc 600
 ntm-dc/etc/init.d/ntm-dc 755
 ntm-dc/usr/bin/ntm-dc 755
+ntm-dc/usr/lib/ntm-dc/service 644
 ntm-gateway/etc/capabilities/ntm-gateway.json 644
 ntm-gateway/etc/config/ntm 600
 ntm-gateway/etc/hotplug.d/iface/80-ntm-guard 644
@@ -77,7 +78,8 @@ ntm-proto/etc/uci-defaults/81_ntm-proto 755
 ntm-proto/lib/netifd/proto/ntm.sh 755
 ntm-relay/etc/config/ntm-relay 600
 ntm-relay/etc/init.d/ntm-relay 755
-ntm-relay/usr/bin/ntm-relay 755"
+ntm-relay/usr/bin/ntm-relay 755
+ntm-relay/usr/lib/ntm-relay/service 644"
 found=$(cd "$ROOM" && find ntm-* -type f -printf '%p %m\n' | LC_ALL=C sort)
 check diff <(echo "$expected") <(echo "$found")
 

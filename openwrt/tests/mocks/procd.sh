@@ -106,6 +106,7 @@ procd_add_jail_mount_rw() {
 procd_add_reload_trigger() { tell 'trigger config' "$@"; }
 # shellcheck disable=SC2086
 procd_add_reload_interface_trigger() { tell 'trigger interface' $1; }
+procd_add_reload_mount_trigger() { tell 'trigger mount' "$@"; }
 procd_set_config_changed() { echo "config.change $1" >>/tmp/calls; }
 
 procd_open_data() { PROCD_DATA=1; }

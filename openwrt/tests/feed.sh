@@ -37,6 +37,7 @@ $(call Package/$(1)/install,$(ROOM)/$(1))
 facts-$(1):
 	@echo '$(1) [$(strip $(DEPENDS))] [$(PKGARCH)] [$(TITLE)]'
 endef
+sums: ; @printf '%s\n' $(PKG_FILE_DEPENDS)
 prepare: ; $(Build/Prepare)
 compile: ; $(Build/Compile)
 END
@@ -108,6 +109,18 @@ if command -v cargo >/dev/null; then
 else
     echo '!!! SKIPPED: cargo is not installed, so the source was not asked whether it is whole !!!' >&2
 fi
+
+# --- a change of what the programs are built from is seen: of the workspace, and of each member that they use
+sums=$(feed sums)
+for path in Cargo.toml Cargo.lock $(sed -n 's/^members = \[\(.*\)\]$/\1/p' ../../Cargo.toml | tr -d '",'); do
+    case "$path" in
+        sim | fuzz/* | qemu-tests/*) path=$path/Cargo.toml ;;
+    esac
+    check grep -qx ".*/$path" <<<"$sums"
+done
+while read -r path; do
+    check test -e "$path"
+done <<<"$sums"
 
 # --- scripts for removal: not in an image that is being built, not at an upgrade
 for package in ntm-gateway ntm-proto; do

@@ -133,8 +133,10 @@ has() {
     grep -qxF -- "$2" "$R/$1" || fail "$1 has no line \"$2\", but: $(cat "$R/$1" 2>&1)"
 }
 
+# The file is there, and nothing in it has this text.
 has_not() {
     checks=$((checks + 1))
+    [ -e "$R/$1" ] || fail "$1 is not there"
     ! grep -qF -- "$2" "$R/$1" 2>/dev/null || fail "$1 has \"$2\""
 }
 

@@ -1,3 +1,4 @@
+use super::networks::WAN;
 use super::*;
 use crate::config::{Leases, LogLevel};
 

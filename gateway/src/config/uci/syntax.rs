@@ -7,7 +7,10 @@
 //! ```
 //!
 //! A word is in single quotes, in double quotes with backslashes, or bare; words that touch are one. Quoted words may go
-//! over lines. What the `uci` program would refuse is a fault here, too.
+//! over lines; `#` and `;` outside of quotes end a word, and the line or the statement with it. The first letter of
+//! `package`, `config`, `option` and `list` will do. Sections of one name are one, and an option without a value, or with
+//! an empty one, is not set. All that as libuci has it, by which init scripts and LuCI read the same file. Stricter than
+//! it: a list has values, and a name that sections of two types have is a fault.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -49,27 +52,23 @@ pub(super) fn parse(text: &str) -> Result<Vec<Block>, Fault> {
         line: 1,
     };
     let mut blocks: Vec<Block> = Vec::new();
+    // The section that options are in.
+    let mut at = None;
     while let Some((line, statement)) = words.statement()? {
         let parts: Vec<&str> = statement.iter().map(String::as_str).collect();
         match parts[..] {
-            ["package", _] => {}
-            ["config", kind] => blocks.push(block(kind, None, line)?),
-            ["config", kind, name] => blocks.push(block(kind, Some(name), line)?),
-            [how @ ("option" | "list"), key, value] => {
-                let Some(block) = blocks.last_mut() else {
-                    return Err((
-                        line,
-                        format!(
-                            "{how} {key:?} stands before any section; write config gateway 'gateway' above"
-                        ),
-                    ));
-                };
-                set(
-                    block,
-                    how == "list",
-                    identifier(key, line)?,
-                    (line, value.to_owned()),
-                )?;
+            ["package" | "p", _] => {}
+            ["config" | "c", kind] => at = Some(open(&mut blocks, kind, None, line)?),
+            ["config" | "c", kind, name] => at = Some(open(&mut blocks, kind, Some(name), line)?),
+            ["option" | "o", key] | ["option" | "o", key, ""] => {
+                let key = identifier(key, line)?;
+                let block = current(&mut blocks, at, line)?;
+                block.options.retain(|setting| setting.key != key);
+            }
+            [how @ ("option" | "o" | "list" | "l"), key, value] => {
+                let is_list = how.starts_with('l');
+                let (key, value) = (identifier(key, line)?, (line, value.to_owned()));
+                set(current(&mut blocks, at, line)?, is_list, key, value)?;
             }
             [first, ..] => {
                 return Err((
@@ -89,16 +88,50 @@ pub(super) fn parse(text: &str) -> Result<Vec<Block>, Fault> {
     Ok(blocks)
 }
 
-fn block(kind: &str, name: Option<&str>, line: usize) -> Result<Block, Fault> {
-    Ok(Block {
-        kind: identifier(kind, line)?,
-        // An empty name is none.
-        name: name
-            .filter(|name| !name.is_empty())
-            .map(|name| identifier(name, line))
-            .transpose()?,
+/// Begins a section, or goes on with the one that has the name already; where it is.
+fn open(
+    blocks: &mut Vec<Block>,
+    kind: &str,
+    name: Option<&str>,
+    line: usize,
+) -> Result<usize, Fault> {
+    let kind = identifier(kind, line)?;
+    // An empty name is none.
+    let name = name.filter(|name| !name.is_empty());
+    let name = name.map(|name| identifier(name, line)).transpose()?;
+    let same = blocks
+        .iter()
+        .position(|it| name.is_some() && it.name == name);
+    if let Some(at) = same {
+        let before = &blocks[at];
+        if before.kind != kind {
+            return Err((
+                line,
+                format!(
+                    "section {:?} is of type {:?} in line {}, and here of type {kind:?}; give one another name",
+                    name.unwrap_or_default(),
+                    before.kind,
+                    before.line
+                ),
+            ));
+        }
+        return Ok(at);
+    }
+    blocks.push(Block {
+        kind,
+        name,
         line,
         options: Vec::new(),
+    });
+    Ok(blocks.len() - 1)
+}
+
+/// The section that an option in `line` is in.
+fn current(blocks: &mut [Block], at: Option<usize>, line: usize) -> Result<&mut Block, Fault> {
+    at.and_then(|at| blocks.get_mut(at)).ok_or_else(|| {
+        let message =
+            "an option or list stands before any section; write config gateway 'gateway' above";
+        (line, message.to_owned())
     })
 }
 
@@ -152,7 +185,7 @@ struct Words<'a> {
 }
 
 impl Words<'_> {
-    /// The words of the next line that has any, and the line of the last of them.
+    /// The words of the next statement that has any, and the line of the last of them.
     fn statement(&mut self) -> Result<Option<(usize, Vec<String>)>, Fault> {
         let mut words = Vec::new();
         let mut last = self.line;
@@ -164,8 +197,8 @@ impl Words<'_> {
                         self.skip();
                     }
                 }
-                Some('\n') | None if !words.is_empty() => return Ok(Some((last, words))),
-                Some('\n') => self.skip(),
+                Some('\n' | ';') | None if !words.is_empty() => return Ok(Some((last, words))),
+                Some('\n' | ';') => self.skip(),
                 None => return Ok(None),
                 Some(_) => {
                     last = self.line;
@@ -181,7 +214,7 @@ impl Words<'_> {
 
     fn word(&mut self) -> Result<String, Fault> {
         let mut word = String::new();
-        while let Some(c) = self.chars.next_if(|c| !" \t\r\n".contains(*c)) {
+        while let Some(c) = self.chars.next_if(|c| !" \t\r\n#;".contains(*c)) {
             match c {
                 '\'' | '"' => self.quoted(c, &mut word)?,
                 '\\' => match self.chars.next() {

@@ -45,7 +45,6 @@ fn words_are_as_ucis() {
         values("option a '$(reboot) `id` # \\'\n"),
         ["$(reboot) `id` # \\"]
     );
-    assert_eq!(values("option a ''\n"), [""]);
     assert_eq!(
         values("option a 1\noption a 2\n"),
         ["2"],
@@ -56,9 +55,52 @@ fn words_are_as_ucis() {
 }
 
 #[test]
+fn statements_are_as_ucis() {
+    let plain = parse("config a b\noption c d#e\nlist f g\nconfig h\noption i j\n").unwrap();
+    let short =
+        parse("c a b;o c d # and so on; o x y\nl f g;;config h ; o i 'j'#k\np ntm").unwrap();
+    let bare = |blocks: Vec<Block>| -> Vec<_> {
+        let settings = |block: Block| -> Vec<_> {
+            let of = |it: Setting| (it.key, it.is_list, it.values[0].1.clone());
+            block.options.into_iter().map(of).collect()
+        };
+        let of = |block: Block| (block.kind.clone(), block.name.clone(), settings(block));
+        blocks.into_iter().map(of).collect()
+    };
+    assert_eq!(bare(plain), bare(short));
+    assert_eq!(values("option a \\#b\\;\noption c d;"), ["#b;", "d"]);
+}
+
+#[test]
+fn sections_of_one_name_are_one() {
+    let blocks =
+        parse("config a x\noption b 1\nconfig a\noption b 2\nconfig a x\noption b 3\nlist c 4\n");
+    let blocks = blocks.unwrap();
+    assert_eq!(blocks.len(), 2);
+    assert_eq!((blocks[0].line, blocks[0].options.len()), (1, 2));
+    assert_eq!(blocks[0].options[0].values, [(6, "3".to_owned())]);
+    assert_eq!(blocks[1].options[0].values, [(4, "2".to_owned())]);
+    let (line, message) = parse("config a x\nconfig b x\n").unwrap_err();
+    assert_eq!(line, 2);
+    assert!(message.contains("of type \"a\" in line 1"), "{message}");
+    assert_eq!(parse("config a\nconfig a\nconfig a ''\n").unwrap().len(), 3);
+}
+
+#[test]
+fn an_option_without_a_value_is_not_set() {
+    for empty in ["option a", "option a ''", "o a;", "option a # 2"] {
+        assert_eq!(values(&format!("option a 1\n{empty}\noption b 2\n")), ["2"]);
+        assert_eq!(values(&format!("list a 1\n{empty}\nlist a 3\n")), ["3"]);
+    }
+}
+
+#[test]
 fn what_uci_would_refuse_is_told_by_line() {
     let fault = |text: &str| parse(text).unwrap_err();
-    assert_eq!(fault("config a\n\n\toption b\n").0, 3);
+    assert_eq!(fault("config a\n\n\toption\n").0, 3);
+    assert_eq!(fault("config a\n\n\toption b c d\n").0, 3);
+    assert_eq!(fault("config a\nlist b\n").0, 2);
+    assert_eq!(fault("config a;option b c;e f\n").0, 1);
     assert_eq!(fault("option a 'b'\n").0, 1);
     assert!(
         fault("config a\noption b 'c\n\n")

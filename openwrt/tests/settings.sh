@@ -85,6 +85,14 @@ has $in_force "	option port '4810'"
 has $p 'json_add_string [dest_port] [4810]'
 has_not $p 'instance [names]'
 
+# --- in UCI's shorter hand, and in two parts
+router plain
+config ntm "c gateway 'gateway'; o enabled 0" 'c wan; o network wan#9' 'config gateway gateway' '	o port 4820;o enabled 1 # on'
+gateway start
+runs
+has $p 'json_add_string [dest_port] [4820]'
+has $p 'command [--network] [wan=eth1]'
+
 # --- nothing is written but to tmpfs
 router plain
 touch "$R/stamp"

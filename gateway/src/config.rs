@@ -64,8 +64,11 @@ pub struct Dns {
 /// The ways out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wans {
-    /// In order of preference; empty: every interface with a default route.
+    /// In order of preference.
     pub interfaces: Vec<String>,
+    /// No other one is a WAN; else every interface with a default route is. There may be a choice that names none: of
+    /// OpenWrt's networks some have no interface yet.
+    pub only_listed: bool,
     /// Those whose traffic costs money; without an order in `interfaces` they come after the others.
     pub metered: Vec<String>,
     /// Whether LAN devices reach the Internet by NAT through us.
@@ -191,6 +194,7 @@ fn read_wans(section: &Section<'_>, lan: &Lan, tunnel: &Tunnel) -> Result<Wans, 
         None => UDP_PORT,
     };
     Ok(Wans {
+        only_listed: !interfaces.is_empty(),
         interfaces,
         metered,
         masquerade,

@@ -4,7 +4,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-RELEASE = 1
+RELEASE = 2
 
 
 @dataclass(frozen=True)

@@ -161,8 +161,8 @@ class Packages(Made):
 
 class Versions(unittest.TestCase):
     def test_versions_are_written_as_apk_orders_them(self):
-        self.assertEqual(release.version_for_routers("0.1.0"), "0.1.0-r1")
-        self.assertEqual(release.version_for_routers("1.10.3-rc.2"), "1.10.3_rc2-r1")
+        self.assertEqual(release.version_for_routers("0.1.0"), f"0.1.0-r{release.RELEASE}")
+        self.assertEqual(release.version_for_routers("1.10.3-rc.2"), f"1.10.3_rc2-r{release.RELEASE}")
         for wrong in ("1.0", "1.0.0-dirty", "1.0.0+build"):
             with self.subTest(wrong), self.assertRaises(ValueError):
                 release.version_for_routers(wrong)

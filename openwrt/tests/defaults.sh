@@ -94,7 +94,7 @@ files
 rm "$R"/etc/config/{firewall,network}
 defaults
 [ ! -e "$R/etc/config/firewall" ] || fail 'made a firewall where there is none'
-same "$(find "$R/etc/ntm" -name defaults)" '' 'marks of what was not done'
+same "$(cat "$R/etc/ntm/defaults")" guard 'marks of what was done'
 
 # --- netifd's handler
 netifd() {
@@ -113,7 +113,9 @@ has tmp/calls 'netifd: ntm is not tried again'
 mkdir "$R/sys/class/net/ntm0"
 netifd setup ntm '{}'
 has tmp/calls 'netifd: ntm device=ntm0 up=1 external=1 address=198.18.0.1/32'
-on uci set 'ntm.@gateway[0].interface=../../../tmp'
+mkdir -p "$R/tmp/run/ntm"
+echo "config gateway 'gateway'" >"$R/tmp/run/ntm/in_force"
+echo "	option interface '../../../tmp'" >>"$R/tmp/run/ntm/in_force"
 netifd setup ntm '{}'
 has tmp/calls 'netifd: ntm error NO_DEVICE'
 
@@ -127,7 +129,11 @@ files
 defaults
 plug ACTION=add DEVICENAME=ntm0
 has tmp/calls 'ifup: ntm'
-for event in 'ACTION=remove DEVICENAME=ntm0' 'ACTION=add DEVICENAME=eth0'; do
+mkdir -p "$R/tmp/run/ntm"
+printf "config gateway\n\toption interface 'tun9'\n" >"$R/tmp/run/ntm/in_force"
+plug ACTION=add DEVICENAME=tun9
+has tmp/calls 'ifup: ntm'
+for event in 'ACTION=add DEVICENAME=ntm0' 'ACTION=remove DEVICENAME=ntm0' 'ACTION=add DEVICENAME=eth0'; do
     # shellcheck disable=SC2086 # two words
     plug $event
     has_not tmp/calls ifup

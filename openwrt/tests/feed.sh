@@ -37,6 +37,7 @@ $(call Package/$(1)/install,$(ROOM)/$(1))
 facts-$(1):
 	@echo '$(1) [$(strip $(DEPENDS))] [$(PKGARCH)] [$(TITLE)]'
 endef
+sums: ; @printf '%s\n' $(PKG_FILE_DEPENDS)
 prepare: ; $(Build/Prepare)
 compile: ; $(Build/Compile)
 END
@@ -62,20 +63,24 @@ done
 expected="ntm-dc/etc/config/ntm-dc 600
 ntm-dc/etc/init.d/ntm-dc 755
 ntm-dc/usr/bin/ntm-dc 755
+ntm-dc/usr/lib/ntm-dc/service 644
 ntm-gateway/etc/capabilities/ntm-gateway.json 644
 ntm-gateway/etc/config/ntm 600
+ntm-gateway/etc/hotplug.d/iface/80-ntm-guard 644
 ntm-gateway/etc/init.d/ntm-gateway 755
 ntm-gateway/etc/init.d/ntm-guard 755
 ntm-gateway/etc/uci-defaults/80_ntm-gateway 755
 ntm-gateway/usr/bin/ntm-gateway 755
 ntm-gateway/usr/lib/ntm/names 755
 ntm-gateway/usr/lib/ntm/remove 755
+ntm-gateway/usr/lib/ntm/settings 644
 ntm-proto/etc/hotplug.d/net/80-ntm 644
 ntm-proto/etc/uci-defaults/81_ntm-proto 755
 ntm-proto/lib/netifd/proto/ntm.sh 755
 ntm-relay/etc/config/ntm-relay 600
 ntm-relay/etc/init.d/ntm-relay 755
-ntm-relay/usr/bin/ntm-relay 755"
+ntm-relay/usr/bin/ntm-relay 755
+ntm-relay/usr/lib/ntm-relay/service 644"
 found=$(cd "$ROOM" && find ntm-* -type f -printf '%p %m\n' | LC_ALL=C sort)
 check diff <(echo "$expected") <(echo "$found")
 
@@ -104,6 +109,18 @@ if command -v cargo >/dev/null; then
 else
     echo '!!! SKIPPED: cargo is not installed, so the source was not asked whether it is whole !!!' >&2
 fi
+
+# --- a change of what the programs are built from is seen: of the workspace, and of each member that they use
+sums=$(feed sums)
+for path in Cargo.toml Cargo.lock $(sed -n 's/^members = \[\(.*\)\]$/\1/p' ../../Cargo.toml | tr -d '",'); do
+    case "$path" in
+        sim | fuzz/* | qemu-tests/*) path=$path/Cargo.toml ;;
+    esac
+    check grep -qx ".*/$path" <<<"$sums"
+done
+while read -r path; do
+    check test -e "$path"
+done <<<"$sums"
 
 # --- scripts for removal: not in an image that is being built, not at an upgrade
 for package in ntm-gateway ntm-proto; do

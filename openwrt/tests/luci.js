@@ -50,6 +50,10 @@ const E = (tag, attributes, children) => {
 
 // --- LuCI's modules, as far as the pages use them; whatever else they touch is undefined and fails
 
+// What is in ntm.config alone.
+const BY_HAND = [ 'gateway.leases', 'gateway.interface', 'gateway.table', 'gateway.mark', 'gateway.offload', 'gateway.memory',
+	'gateway.resend', 'gateway.hold', 'gateway.idle', 'gateway.outage', 'wan.device', 'wan.enabled' ];
+
 const KNOWN_TYPES = /^(macaddr|port|hostname|uciname|ip4addr\("nomask"\)|ipaddr\("nomask"\)|range\(\d+,\d+\)|maxlength\(\d+\)|and\(.*\))$/;
 const Value = class Value {}, Flag = class Flag {}, ListValue = class ListValue {}, DynamicList = class DynamicList {};
 const NetworkSelect = class NetworkSelect {};
@@ -158,7 +162,7 @@ async function main() {
 	}
 	check(field.value == '', 'a code that was good is not left there');
 
-	// What the forms write, the configuration has, and the other way round.
+	// What the forms write, the configuration has; and what it has, they show, but for what needs more than a form.
 	options = [];
 	await pageText('settings');
 	await pageText('devices');
@@ -175,6 +179,11 @@ async function main() {
 		check(!option.datatype || KNOWN_TYPES.test(option.datatype), 'a datatype of LuCI: ' + option.datatype);
 	}
 	check(options.length >= 18, 'options: ' + options.length);
+	const shown = options.map(option => option.section + '.' + option.name);
+	for (const option of Object.keys(known))
+		check(shown.includes(option) != BY_HAND.includes(option), 'shown, or kept for who edits the file: ' + option);
+	for (const option of BY_HAND)
+		check(known[option], 'ntm.config has ' + option);
 
 	// netifd's protocol.
 	const protocol = load(path.join(resources, 'protocol/ntm.js'));

@@ -61,18 +61,23 @@ base() {
     done
 }
 
-# A fresh router: enrolled, LAN and two WANs up, nothing running. `plain`, or with `proto` also ntm-proto.
-router() {
+# The packages' files, over what is there: `plain`, the gateway's and the servers', or with `proto` also ntm-proto's.
+unpack() {
     local kind file place
-    [ -d "$BASE" ] || base
-    rm -rf "$R"
-    cp -a "$BASE" "$R"
     while read -r kind file place; do
         case "$place:${1#plain}" in
-            */ | /lib/netifd/*: | /etc/hotplug.d/*: | *_ntm-proto:) ;;
+            */ | /lib/netifd/*: | /etc/hotplug.d/net/*: | *_ntm-proto:) ;;
             *) install -D -m "${MODE[$kind]}" "$FILES/$file" "$R$place" ;;
         esac
     done < <(installed)
+}
+
+# A fresh router: enrolled, LAN and two WANs up, nothing running. `plain` or `proto`.
+router() {
+    [ -d "$BASE" ] || base
+    rm -rf "$R"
+    cp -a "$BASE" "$R"
+    unpack "$1"
     touch "$R/tmp/calls" "$R/tmp/log" "$R/tmp/dnsmasq.runs"
     network lan br-lan 192.168.1.1/24
     network wan eth1 203.0.113.7/24
@@ -128,8 +133,10 @@ has() {
     grep -qxF -- "$2" "$R/$1" || fail "$1 has no line \"$2\", but: $(cat "$R/$1" 2>&1)"
 }
 
+# The file is there, and nothing in it has this text.
 has_not() {
     checks=$((checks + 1))
+    [ -e "$R/$1" ] || fail "$1 is not there"
     ! grep -qF -- "$2" "$R/$1" 2>/dev/null || fail "$1 has \"$2\""
 }
 

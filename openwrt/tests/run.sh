@@ -7,14 +7,14 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 command -v busybox >/dev/null || { echo 'busybox is missing: apt-get install busybox' >&2; exit 1; }
-[ $# -gt 0 ] || set -- start guard settings hostile names dnsmasq defaults servers feed luci
+[ $# -gt 0 ] || set -- start guard settings hostile names dnsmasq defaults packages servers feed luci
 for name in "$@"; do
     "./$name.sh"
 done
 cd ..
 if command -v shellcheck >/dev/null; then
     # Files without an ending that are scripts are named.
-    shellcheck -s sh net/ntm/*.sh net/ntm/files/{*.sh,*.init,ntm.defaults,ntm.hotplug} tests/mocks/{*.sh,uci,ntm-gateway,jsonfilter,logger,service,rc.common}
+    shellcheck -s sh net/ntm/*.sh net/ntm/files/{*.sh,*.init,ntm.defaults,ntm.hotplug,ntm-guard.iface} tests/mocks/{*.sh,uci,ntm-gateway,jsonfilter,logger,service,rc.common}
     (cd tests && shellcheck -x ./*.sh)
     echo 'shellcheck: clean'
 else

@@ -8,15 +8,20 @@ for server in dc relay; do
     on /etc/init.d/$name start
     has_not $p 'instance'
     logged 'not enabled'
+    has_not $p 'trigger mount'
+    has_not tmp/calls 'config.change'
     on uci set $name.main.enabled=1
     on uci commit
     on /etc/init.d/$name start
     has_not $p 'instance'
     logged 'nothing to start from'
+    has $p "trigger mount [/etc/$name]"
+    has_not tmp/calls 'config.change'
     mkdir "$R/etc/$name"
     touch "$R/etc/$name/node.toml" "$R/etc/$name/ntm-dc.toml" "$R/etc/$name/ntm-relay.toml"
     on /etc/init.d/$name start
     has $p "command [/usr/bin/$name] [run] [--dir] [/etc/$name]"
+    has $p "file [/etc/$name/$name.toml] [/usr/bin/$name]"
     has $p 'respawn [3600] [1] [0]'
     has $p 'json_add_string [dest_port] [4750]'
     has $p "trigger config [$name]"
@@ -28,6 +33,29 @@ for server in dc relay; do
     touch "$R/mnt/usb/ntm/node.toml" "$R/mnt/usb/ntm/ntm-dc.toml"
     on /etc/init.d/$name start
     has $p "command [/usr/bin/$name] [run] [--dir] [/mnt/usb/ntm]"
+    has $p "trigger mount [/mnt/usb/ntm]"
+
+    # The firewall hears of the ports when they change.
+    : >"$R/tmp/calls"
+    on /etc/init.d/$name restart
+    has_not tmp/calls 'config.change'
+    on uci add_list $name.main.open_udp=99999
+    on uci add_list $name.main.open_udp=65535
+    on uci commit
+    on /etc/init.d/$name reload
+    has tmp/calls 'config.change firewall'
+    logged '"99999" is no port'
+    has $p 'json_add_string [dest_port] [65535]'
+    has_not $p '99999'
+    : >"$R/tmp/calls"
+    on uci set $name.main.enabled=0
+    on uci commit
+    on /etc/init.d/$name reload
+    has_not $p 'instance'
+    has tmp/calls 'config.change firewall'
+    : >"$R/tmp/calls"
+    on /etc/init.d/$name stop
+    has_not tmp/calls 'config.change'
     no_misuse
 done
 

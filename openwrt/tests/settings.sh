@@ -2,7 +2,7 @@
 # A change takes effect; one that is wrong is named in the log and changes nothing, whatever happens then.
 . "$(dirname "$0")/router.sh"
 p=tmp/procd/ntm-gateway
-in_force=tmp/run/ntm/ntm
+in_force=tmp/run/ntm/in_force
 
 # --- wrong from the beginning: nothing to run by
 router plain
@@ -65,13 +65,33 @@ runs_not
 # --- what is set but not committed is not in force
 router plain
 gateway start
+before=$(cat "$R/$p" "$R/$in_force")
 on uci set ntm.gateway.port=4810
+on uci set ntm.gateway.dns_port=5400
+on uci set ntm.gateway.dhcp=off
+on uci set ntm.gateway.lan=guest
 gateway reload
 restarted_not
+same "$(cat "$R/$p" "$R/$in_force")" "$before" 'what procd is told after a change that is not committed'
+on uci set ntm.gateway.enabled=0
+gateway restart
+same "$(cat "$R/$p" "$R/$in_force")" "$before" 'what procd is told when it is not committed that we are off'
+on uci set ntm.gateway.enabled=1
+on uci set ntm.gateway.lan=lan
 on uci commit ntm
 gateway reload
 restarted
 has $in_force "	option port '4810'"
+has $p 'json_add_string [dest_port] [4810]'
+has_not $p 'instance [names]'
+
+# --- in UCI's shorter hand, and in two parts
+router plain
+config ntm "c gateway 'gateway'; o enabled 0" 'c wan; o network wan#9' 'config gateway gateway' '	o port 4820;o enabled 1 # on'
+gateway start
+runs
+has $p 'json_add_string [dest_port] [4820]'
+has $p 'command [--network] [wan=eth1]'
 
 # --- nothing is written but to tmpfs
 router plain
@@ -81,5 +101,5 @@ gateway reload
 network wan eth7
 gateway reload
 gateway stop
-same "$(find "$R/etc" "$R/usr" "$R/lib" -newer "$R/stamp" -type f)" '' 'files written to flash'
+same "$(find "$R/etc" "$R/usr" "$R/lib" -newer "$R/stamp")" '' 'what is written to flash'
 passed

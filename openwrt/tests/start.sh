@@ -23,19 +23,28 @@ router plain
 gateway start
 runs
 p=tmp/procd/ntm-gateway
-has $p 'command [/usr/bin/ntm-gateway] [run] [--dir] [/etc/ntm] [--uci] [/var/run/ntm/ntm]'
+has $p 'command [/usr/bin/ntm-gateway] [run] [--dir] [/etc/ntm] [--uci] [/var/run/ntm/in_force]'
 has $p 'command [--network] [lan=br-lan,192.168.1.1/24]'
 has_not $p 'wan='
 has $p 'respawn [3600] [1] [0]'
 has $p 'limits [nofile=65536 65536]'
 has $p 'stderr [1]'
-has $p 'file [/var/run/ntm/ntm]'
+has $p 'file [/var/run/ntm/in_force] [/usr/bin/ntm-gateway]'
 has $p 'trigger interface [lan]'
 has $p 'json_add_string [dest_port] [4750]'
 has_not $p 'jail'
-same "$(cat "$R/etc/config/ntm")" "$(cat "$R/tmp/run/ntm/ntm")" 'settings in force'
+same "$(stat -c %a "$R/tmp/run/ntm/ctl")" 700 "the socket's directory"
+same "$(cat "$R/etc/config/ntm")" "$(cat "$R/tmp/run/ntm/in_force")" 'settings in force'
 gateway start
 restarted_not
+
+# --- apk's upgrade replaces programs and calls start: what runs is the new one then
+echo '# newer' >>"$R/usr/bin/ntm-gateway"
+gateway start
+restarted
+echo '# newer' >>"$R/usr/lib/ntm/names"
+gateway start
+restarted
 
 # --- WANs, in a list of sections; their addresses are not told, and a change of them restarts nothing
 router plain
@@ -62,16 +71,30 @@ network lan br-lan 192.168.7.1/24
 gateway reload
 restarted
 
-# --- a WAN that was never up is left out, and waited for
+# --- WANs that were never up are waited for, and the gateway runs meanwhile; it is said once, for it may be a typing error
 router plain
 settings "	option enabled '1'" 'config wan' "	option network 'modem'"
 gateway start
 runs
+logged 'netifd knows their devices: modem;'
 has_not $p modem=
 has $p 'trigger interface [modem]'
+gateway reload
+has_not tmp/log 'modem'
 echo physdev=wwan9 >"$R/tmp/netifd/modem"
 gateway reload
+restarted
 has $p 'command [--network] [modem=wwan9]'
+has_not tmp/log 'modem'
+
+# --- a WAN that is off, or named by its device
+router plain
+settings "	option enabled '1'" 'config wan' "	option network 'modem'" "	option enabled '0'" 'config wan' "	option device 'usb0'" \
+    "	option network 'wwan'"
+gateway start
+has_not $p 'trigger interface [modem]'
+has_not $p 'wwan'
+has_not tmp/log 'modem'
 
 # --- a LAN that is not up yet
 router plain
@@ -88,6 +111,19 @@ gateway reload
 runs
 restarted_not
 
+# --- the tunnels' interface has another name than the firewall's zone knows
+router plain
+config firewall "config zone 'ntm'" "	option name 'ntm'" "	list device 'ntm0'"
+gateway start
+has_not tmp/log 'zone'
+settings "	option enabled '1'" "	option interface 'tun9'"
+gateway reload
+logged 'uci add_list firewall.ntm.device=tun9;'
+on uci add_list firewall.ntm.network=ntm
+on uci commit
+gateway reload
+has_not tmp/log 'zone'
+
 # --- off again
 settings "	option enabled '0'"
 gateway reload
@@ -99,14 +135,23 @@ router plain
 printf 'ELF import environment variable' >"$R/sbin.ujail"
 mkdir -p "$R/sbin" && mv "$R/sbin.ujail" "$R/sbin/ujail" && chmod +x "$R/sbin/ujail"
 gateway start
-has $p 'jail [ntm-gateway] [log] [sysfs]'
+has $p 'jail [ntm-gateway] [log] [procfs] [sysfs]'
 has $p 'capabilities [/etc/capabilities/ntm-gateway.json]'
 has $p 'no_new_privs [1]'
 has $p 'env [PATH=/usr/sbin:/usr/bin:/sbin:/bin]'
 has $p 'mount [/var/run/ntm] [/usr/sbin/nft]'
-has $p 'mount_rw [/etc/ntm] [/dev/net/tun] [/proc/sys/net]'
+has $p 'mount_rw [/etc/ntm] [/var/run/ntm/ctl] [/dev/net/tun] [/proc/sys/net]'
 has $p 'mount [/tmp/dhcp.leases] [/tmp/hosts]'
 has_not $p 'mount [/etc]'
+settings "	option enabled '1'" "	list leases '/tmp/a/b.leases'" "	list leases '/tmp/x /etc/y'" "	list leases '/tmp/*'" \
+    "	list leases '/tmp/../etc/y'" "	list leases '/leases'" "	list leases '/mnt/usb/leases'"
+gateway reload
+has $p 'mount [/tmp/a]'
+has $p 'mount [/mnt/usb]'
+has $p 'mount [/tmp]'
+logged 'the jail cannot be given "/tmp/*"'
+same "$(grep -c '^mount ' "$R/$p")" 6 'what is mounted'
+has_not $p '..'
 [ -e "$R/tmp/dhcp.leases" ] || fail 'no file of leases for the jail'
 settings "	option enabled '1'" "	option dhcp 'server'"
 gateway reload
@@ -145,7 +190,20 @@ for code in '' --help 'x;reboot' "ntm1-GOOD' --dir '/x"; do
 done
 gateway enrol ntm1-BAD 2>/dev/null && fail 'enrolled with a bad code'
 has etc/config/ntm "	option enabled '0'"
-gateway enrol ntm1-GOOD
+gateway enrol ntm1-GOOD >"$R/tmp/said"
 has etc/config/ntm "	option enabled '1'"
 runs
+has_not tmp/said 'Next'
+[ ! -e "$R/etc/ntm/ntm-gateway.toml" ] || fail 'an example of the other file'
+
+# --- its section has another name, or none, or is not there
+for section in "config gateway 'car'" 'config gateway' "config wan"; do
+    router plain
+    config ntm "$section" "	option network 'wan'"
+    [ "$section" = 'config wan' ] || config ntm "$section" "	option enabled '0'"
+    gateway enrol ntm1-GOOD >/dev/null
+    runs
+    same "$(grep -c '^config gateway' "$R/etc/config/ntm")" 1 'sections of type gateway'
+    has etc/config/ntm "	option enabled '1'"
+done
 passed

@@ -8,6 +8,7 @@
 //!
 //! UCI names netifd's networks; which device and address each has is told beside the file ([`Network`]).
 
+mod networks;
 mod syntax;
 
 use super::Config;
@@ -53,7 +54,6 @@ const OPTIONS: [(&str, &str, &str); 21] = [
 ];
 /// And what is not in the other file: for the init script, and netifd's name of the LAN.
 const OWN: [&str; 2] = ["enabled", "lan"];
-const WAN: [&str; 4] = ["network", "device", "metered", "enabled"];
 const DEVICE: [&str; 3] = ["mac", "address", "name"];
 const KINDS: [&str; 3] = ["gateway", "wan", "device"];
 
@@ -71,7 +71,10 @@ impl Config {
             networks,
         };
         let root = source.root(&blocks).map_err(fault)?;
-        Self::read(&Document::of_uci(file, root))
+        let mut config = Self::read(&Document::of_uci(file, root))?;
+        // Also while netifd knows none of them: their devices come later, and others are no WANs meanwhile.
+        config.wan.only_listed |= source.chooses_wans(&blocks).map_err(fault)?;
+        Ok(config)
     }
 }
 
@@ -154,95 +157,23 @@ impl File<'_> {
         Ok(root)
     }
 
-    /// The LAN's interface and the router's address there.
-    fn lan(&self, gateway: &Block, section: &str) -> Result<(Item, Item), syntax::Fault> {
-        let setting = gateway.options.iter().find(|setting| setting.key == "lan");
-        let line = setting.map_or(gateway.line, |setting| setting.line);
-        let name = match setting {
-            Some(setting) => self.text(section, setting)?,
-            None => "lan".to_owned(),
-        };
-        let network = self.networks.iter().find(|network| network.name == name);
-        let found = network.and_then(|network| Some((network, network.address?)));
-        let (network, address) = found.ok_or_else(|| {
-            let known: Vec<&str> = self.networks.iter().map(|it| it.name.as_str()).collect();
-            let message = format!(
-                "{section}, option \"lan\": netifd has no network {name:?} with an IPv4 address; there are: {}; `ifstatus` shows one",
-                known.join(", ")
-            );
-            (line, message)
-        })?;
-        let interface = given(line, section, "lan", &network.device);
-        Ok((interface, given(line, section, "lan", &address.to_string())))
-    }
-
-    /// The interfaces of the WANs, and of those that cost money.
-    fn wans(&self, blocks: &[Block]) -> Result<(Vec<Item>, Vec<Item>), syntax::Fault> {
-        let (mut interfaces, mut metered, mut missing) = (Vec::new(), Vec::new(), Vec::new());
-        let mut first = None;
-        for block in blocks.iter().filter(|block| block.kind == "wan") {
-            let section = called(block, blocks);
-            if let Some(odd) = block
-                .options
-                .iter()
-                .find(|it| !WAN.contains(&it.key.as_str()))
-            {
-                return Err(unknown(&section, odd, &WAN));
-            }
-            let switch = |key, usual| match block.options.iter().find(|it| it.key == key) {
-                Some(setting) => self.switch(&section, setting),
-                None => Ok(usual),
-            };
-            let (is_enabled, costs) = (switch("enabled", true)?, switch("metered", false)?);
-            if !is_enabled {
-                continue;
-            }
-            first.get_or_insert(block.line);
-            let (setting, device) = match (block.get("device"), block.get("network")) {
-                (Some(device), _) => (device, Some(self.text(&section, device)?)),
-                (None, Some(network)) => {
-                    let name = self.text(&section, network)?;
-                    let known = self.networks.iter().find(|it| it.name == name);
-                    if known.is_none() {
-                        missing.push(format!("{name:?}"));
-                    }
-                    (network, known.map(|it| it.device.clone()))
-                }
-                (None, None) => {
-                    return Err((
-                        block.line,
-                        format!(
-                            "{section}: option \"network\" is missing; write option network 'wan'"
-                        ),
-                    ));
-                }
-            };
-            let Some(device) = device else { continue };
-            interfaces.push(given(setting.line, &section, &setting.key, &device));
-            if costs {
-                metered.push(given(setting.line, &section, &setting.key, &device));
-            }
-        }
-        match first {
-            // An empty list would be every interface there is.
-            Some(line) if interfaces.is_empty() => Err((
-                line,
-                format!(
-                    "netifd has none of these WANs: {}; see `ubus list network.interface.*`",
-                    missing.join(", ")
-                ),
-            )),
-            _ => Ok((interfaces, metered)),
-        }
-    }
-
     fn text(&self, section: &str, setting: &Setting) -> Result<String, syntax::Fault> {
         let item = item(section, setting);
         let text = Value::of_uci(self.name, &item).text().map(str::to_owned);
         text.map_err(|fault| (fault.line, fault.message))
     }
 
-    fn switch(&self, section: &str, setting: &Setting) -> Result<bool, syntax::Fault> {
+    /// A switch of `block`, or what it is if that does not say.
+    fn is_on(
+        &self,
+        section: &str,
+        block: &Block,
+        key: &str,
+        usual: bool,
+    ) -> Result<bool, syntax::Fault> {
+        let Some(setting) = block.get(key) else {
+            return Ok(usual);
+        };
         let item = item(section, setting);
         let is_on = Value::of_uci(self.name, &item).boolean();
         is_on.map_err(|fault| (fault.line, fault.message))

@@ -69,7 +69,7 @@ procd_set_param() {
 	PROCD_SET="$PROCD_SET$1 "
 	tell "$@"
 	# The content counts, not the name.
-	[ "$1" != file ] || tell content "$(md5sum "$2" 2>/dev/null)"
+	[ "$1" != file ] || tell content "$(shift; md5sum "$@" 2>/dev/null)"
 }
 
 procd_append_param() {
@@ -79,9 +79,13 @@ procd_append_param() {
 	esac
 }
 
-# Words are split here, as they are in the real one.
+# Words are split here, as they are in the real one. In a jail without /proc the link /dev/stdin leads nowhere.
 procd_add_jail() {
 	[ -n "$PROCD_INSTANCE" ] || refuse 'a jail outside of an instance'
+	case " $* " in
+	*' procfs '*) ;;
+	*) refuse 'a jail without procfs: nft cannot read its rules there' ;;
+	esac
 	PROCD_JAIL=1
 	# shellcheck disable=SC2068
 	tell jail $@
@@ -102,6 +106,7 @@ procd_add_jail_mount_rw() {
 procd_add_reload_trigger() { tell 'trigger config' "$@"; }
 # shellcheck disable=SC2086
 procd_add_reload_interface_trigger() { tell 'trigger interface' $1; }
+procd_add_reload_mount_trigger() { tell 'trigger mount' "$@"; }
 procd_set_config_changed() { echo "config.change $1" >>/tmp/calls; }
 
 procd_open_data() { PROCD_DATA=1; }

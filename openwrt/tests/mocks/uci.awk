@@ -31,21 +31,22 @@ function read_file(name,    line) {
     while (at <= length_of_text) statement()
 }
 
-# One line of words; quotes may hold newlines.
+# One statement; quotes may hold newlines.
 function statement(    words, word, n) {
     n = 0
     while (at <= length_of_text) {
         c = substr(text, at, 1)
-        if (c == "\n") { at++; break }
+        if (c == "\n" || c == ";") { at++; break }
         if (c == " " || c == "\t") { at++; continue }
         if (c == "#") { while (at <= length_of_text && substr(text, at, 1) != "\n") at++; continue }
         words[++n] = one_word()
     }
     if (n == 0) return
-    if (words[1] == "package") return
-    if (words[1] == "config" && (n == 2 || n == 3)) { add_section(words[2], words[3]); return }
-    if ((words[1] == "option" || words[1] == "list") && n == 3 && sections > 0) {
-        put(sections, words[2], words[3], words[1] == "list")
+    if (words[1] ~ /^p(ackage)?$/) return
+    if (words[1] ~ /^c(onfig)?$/ && (n == 2 || n == 3)) { open_section(words[2], words[3]); return }
+    if (words[1] ~ /^o(ption)?$/ && (n == 2 || n == 3) && words[3] == "" && opened) { amount[opened, words[2]] = 0; return }
+    if (words[1] ~ /^(o(ption)?|l(ist)?)$/ && n == 3 && opened) {
+        put(opened, words[2], words[3], words[1] ~ /^l/)
         return
     }
     fail("Parse error (invalid command) in " FILE)
@@ -55,7 +56,7 @@ function one_word(    word, quote) {
     word = ""
     while (at <= length_of_text) {
         c = substr(text, at, 1)
-        if (c == "\n" || c == " " || c == "\t") return word
+        if (index("\n \t#;", c)) return word
         if (c == "\\") { word = word substr(text, at + 1, 1); at += 2; continue }
         if (c != QUOTE && c != "\"") { word = word c; at++; continue }
         quote = c
@@ -72,6 +73,14 @@ function one_word(    word, quote) {
 }
 
 # --- what is there -----------------------------------------------------------------------------------------------
+
+# Sections of one name are one.
+function open_section(type, name,    i) {
+    for (i = 1; i <= sections; i++)
+        if (name != "" && named[i] && name_of[i] == name) { opened = i; return }
+    add_section(type, name)
+    opened = sections
+}
 
 function add_section(type, name) {
     if (name ~ /[^A-Za-z0-9_]/ || type ~ /[^A-Za-z0-9_-]/) fail("Parse error (invalid character in name field) in " FILE)
@@ -126,7 +135,7 @@ function get(argument,    section, i, all) {
     section = find(path_section)
     if (!section) fail("Entry not found")
     if (path_option == "") { print type_of[section]; return }
-    if (!((section, path_option) in amount)) fail("Entry not found")
+    if (!((section, path_option) in amount) || amount[section, path_option] < 1) fail("Entry not found")
     for (i = 1; i <= amount[section, path_option]; i++)
         all = all (i > 1 ? " " : "") values[section, path_option, i]
     print all

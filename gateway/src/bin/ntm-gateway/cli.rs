@@ -28,6 +28,8 @@ enum Task {
     Enrol {
         code: String,
         dir: PathBuf,
+        /// The settings are UCI's.
+        uci: bool,
     },
     Run {
         dir: PathBuf,
@@ -122,7 +124,9 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             Long("help") | Short('h') => return Ok(Task::Text(help)),
             Long("dir") => dir = parser.value()?.into(),
             Long("json") if takes_json => json = true,
-            Long("uci") if takes_settings => settings.uci = Some(parser.value()?.into()),
+            Long("uci") if takes_settings || command == "enrol" => {
+                settings.uci = Some(parser.value()?.into())
+            }
             Long("network") if takes_settings => {
                 settings
                     .networks
@@ -150,6 +154,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         "enrol" => Task::Enrol {
             code: word("the enrolment code is missing")?,
             dir,
+            uci: settings.uci.is_some(),
         },
         "ping" => Task::Ping {
             name: word("the name of a device is missing")?,
@@ -189,7 +194,7 @@ fn perform(task: Task) -> Result<ExitCode> {
     match task {
         Task::Text(text) => print(text)?,
         Task::Version => print(concat!("ntm-gateway ", env!("CARGO_PKG_VERSION"), "\n"))?,
-        Task::Enrol { code, dir } => enrol(&code, &dir)?,
+        Task::Enrol { code, dir, uci } => enrol(&code, &dir, uci)?,
         Task::Run { dir, settings } => start::run(&dir, &settings)?,
         Task::Check { dir, settings } => start::check(&dir, &settings)?,
         Task::Show { what, json, dir } => show(what, json, &dir)?,
@@ -210,10 +215,15 @@ fn perform(task: Task) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn enrol(code: &str, dir: &Path) -> Result<()> {
+fn enrol(code: &str, dir: &Path, uci: bool) -> Result<()> {
     let code = EnrolmentCode::parse(code)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let membership = runtime.block_on(client::enrol(&code, Role::Gateway, dir))?;
+    let joined = format!("This gateway is {} now.\n", membership.name);
+    if uci {
+        // What comes next is the init script's.
+        return print(&joined);
+    }
     let config = dir.join(FILE_NAME);
     let wrote = !config.exists();
     if wrote {
@@ -226,8 +236,7 @@ fn enrol(code: &str, dir: &Path) -> Result<()> {
         String::new()
     };
     print(&format!(
-        "This gateway is {} now.\nNext: {next}start it with `ntm-gateway run --dir {}`.\n",
-        membership.name,
+        "{joined}Next: {next}start it with `ntm-gateway run --dir {}`.\n",
         dir.display()
     ))
 }
@@ -266,7 +275,16 @@ mod tests {
             parsed("enrol ntm1-X --dir /d"),
             Ok(Task::Enrol {
                 code: "ntm1-X".into(),
-                dir: dir.clone()
+                dir: dir.clone(),
+                uci: false
+            })
+        );
+        assert_eq!(
+            parsed("enrol --uci /etc/config/ntm ntm1-X --dir /d"),
+            Ok(Task::Enrol {
+                code: "ntm1-X".into(),
+                dir: dir.clone(),
+                uci: true
             })
         );
         let settings = Settings::default();

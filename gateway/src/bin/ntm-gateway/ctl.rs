@@ -5,12 +5,14 @@
 
 mod client;
 mod name;
+mod place;
 
 pub(crate) use client::ask;
 
 use crate::question::{Preference, Question, Show};
 use anyhow::{Context, Result, bail};
 use ntm_proto::id::Fqdn;
+use place::path;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fs;
@@ -25,8 +27,6 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::debug;
 
-/// The socket's name inside the state directory.
-const FILE_NAME: &str = "ctl.sock";
 /// How many connections are served at a time.
 const MAX_CONNECTIONS: usize = 16;
 /// The longest line.
@@ -38,11 +38,6 @@ const TRIES: u32 = 10;
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 /// How long the machine may take; a ping may first have to build a tunnel.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// Where the socket of the gateway in `dir` is.
-pub(crate) fn path(dir: &Path) -> PathBuf {
-    dir.join(FILE_NAME)
-}
 
 #[derive(Debug, Deserialize)]
 struct Command {
@@ -57,7 +52,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Listens in `dir`, and makes sure that no other daemon does.
+    /// Listens for the gateway in `dir`, and makes sure that no other daemon does.
     pub(crate) async fn start(
         dir: &Path,
         own: Fqdn,

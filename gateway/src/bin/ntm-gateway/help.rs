@@ -37,13 +37,14 @@ Usage: ntm-gateway COMMAND [OPTIONS]
   --version    the version
 
 Each command takes --dir DIR, the directory with the gateway's state and ntm-gateway.toml
-(default /etc/ntm).
+(default /etc/ntm). The socket by which commands ask the running gateway is there, too, or, for
+a directory /etc/NAME, in /var/run/NAME/ctl, where that is made before the gateway starts.
 
 Exit status: 0 done, 1 it failed, 2 the command line is wrong.
 ";
 
 const ENROL: &str = "\
-Usage: ntm-gateway enrol CODE [--dir DIR]
+Usage: ntm-gateway enrol CODE [--dir DIR] [--uci FILE]
 
 Joins the domain that CODE is for, and keeps the gateway's key and identity in DIR. Writes an
 example DIR/ntm-gateway.toml if there is none. The code comes from the domain's operator, who
@@ -51,6 +52,7 @@ makes it with `ntm-dc gateway-code NAME --account ACCOUNT`; it is good once. If 
 breaks, the same command may be repeated.
 
   --dir DIR    default /etc/ntm
+  --uci FILE   the configuration is FILE, OpenWrt's: no example is written
 ";
 
 const RUN: &str = "\

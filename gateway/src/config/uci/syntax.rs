@@ -7,7 +7,10 @@
 //! ```
 //!
 //! A word is in single quotes, in double quotes with backslashes, or bare; words that touch are one. Quoted words may go
-//! over lines. What the `uci` program would refuse is a fault here, too.
+//! over lines; `#` and `;` outside of quotes end a word, and the line or the statement with it. The first letter of
+//! `package`, `config`, `option` and `list` will do. Sections of one name are one, and an option without a value, or with
+//! an empty one, is not set. All that as libuci has it, by which init scripts and LuCI read the same file. Stricter than
+//! it: a list has values, and a name that sections of two types have is a fault.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -49,27 +52,23 @@ pub(super) fn parse(text: &str) -> Result<Vec<Block>, Fault> {
         line: 1,
     };
     let mut blocks: Vec<Block> = Vec::new();
+    // The section that options are in.
+    let mut at = None;
     while let Some((line, statement)) = words.statement()? {
         let parts: Vec<&str> = statement.iter().map(String::as_str).collect();
         match parts[..] {
-            ["package", _] => {}
-            ["config", kind] => blocks.push(block(kind, None, line)?),
-            ["config", kind, name] => blocks.push(block(kind, Some(name), line)?),
-            [how @ ("option" | "list"), key, value] => {
-                let Some(block) = blocks.last_mut() else {
-                    return Err((
-                        line,
-                        format!(
-                            "{how} {key:?} stands before any section; write config gateway 'gateway' above"
-                        ),
-                    ));
-                };
-                set(
-                    block,
-                    how == "list",
-                    identifier(key, line)?,
-                    (line, value.to_owned()),
-                )?;
+            ["package" | "p", _] => {}
+            ["config" | "c", kind] => at = Some(open(&mut blocks, kind, None, line)?),
+            ["config" | "c", kind, name] => at = Some(open(&mut blocks, kind, Some(name), line)?),
+            ["option" | "o", key] | ["option" | "o", key, ""] => {
+                let key = identifier(key, line)?;
+                let block = current(&mut blocks, at, line)?;
+                block.options.retain(|setting| setting.key != key);
+            }
+            [how @ ("option" | "o" | "list" | "l"), key, value] => {
+                let is_list = how.starts_with('l');
+                let (key, value) = (identifier(key, line)?, (line, value.to_owned()));
+                set(current(&mut blocks, at, line)?, is_list, key, value)?;
             }
             [first, ..] => {
                 return Err((
@@ -89,16 +88,50 @@ pub(super) fn parse(text: &str) -> Result<Vec<Block>, Fault> {
     Ok(blocks)
 }
 
-fn block(kind: &str, name: Option<&str>, line: usize) -> Result<Block, Fault> {
-    Ok(Block {
-        kind: identifier(kind, line)?,
-        // An empty name is none.
-        name: name
-            .filter(|name| !name.is_empty())
-            .map(|name| identifier(name, line))
-            .transpose()?,
+/// Begins a section, or goes on with the one that has the name already; where it is.
+fn open(
+    blocks: &mut Vec<Block>,
+    kind: &str,
+    name: Option<&str>,
+    line: usize,
+) -> Result<usize, Fault> {
+    let kind = identifier(kind, line)?;
+    // An empty name is none.
+    let name = name.filter(|name| !name.is_empty());
+    let name = name.map(|name| identifier(name, line)).transpose()?;
+    let same = blocks
+        .iter()
+        .position(|it| name.is_some() && it.name == name);
+    if let Some(at) = same {
+        let before = &blocks[at];
+        if before.kind != kind {
+            return Err((
+                line,
+                format!(
+                    "section {:?} is of type {:?} in line {}, and here of type {kind:?}; give one another name",
+                    name.unwrap_or_default(),
+                    before.kind,
+                    before.line
+                ),
+            ));
+        }
+        return Ok(at);
+    }
+    blocks.push(Block {
+        kind,
+        name,
         line,
         options: Vec::new(),
+    });
+    Ok(blocks.len() - 1)
+}
+
+/// The section that an option in `line` is in.
+fn current(blocks: &mut [Block], at: Option<usize>, line: usize) -> Result<&mut Block, Fault> {
+    at.and_then(|at| blocks.get_mut(at)).ok_or_else(|| {
+        let message =
+            "an option or list stands before any section; write config gateway 'gateway' above";
+        (line, message.to_owned())
     })
 }
 
@@ -152,7 +185,7 @@ struct Words<'a> {
 }
 
 impl Words<'_> {
-    /// The words of the next line that has any, and the line of the last of them.
+    /// The words of the next statement that has any, and the line of the last of them.
     fn statement(&mut self) -> Result<Option<(usize, Vec<String>)>, Fault> {
         let mut words = Vec::new();
         let mut last = self.line;
@@ -164,8 +197,8 @@ impl Words<'_> {
                         self.skip();
                     }
                 }
-                Some('\n') | None if !words.is_empty() => return Ok(Some((last, words))),
-                Some('\n') => self.skip(),
+                Some('\n' | ';') | None if !words.is_empty() => return Ok(Some((last, words))),
+                Some('\n' | ';') => self.skip(),
                 None => return Ok(None),
                 Some(_) => {
                     last = self.line;
@@ -181,7 +214,7 @@ impl Words<'_> {
 
     fn word(&mut self) -> Result<String, Fault> {
         let mut word = String::new();
-        while let Some(c) = self.chars.next_if(|c| !" \t\r\n".contains(*c)) {
+        while let Some(c) = self.chars.next_if(|c| !" \t\r\n#;".contains(*c)) {
             match c {
                 '\'' | '"' => self.quoted(c, &mut word)?,
                 '\\' => match self.chars.next() {
@@ -215,100 +248,4 @@ impl Words<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn values(text: &str) -> Vec<String> {
-        let blocks = parse(&format!("config a\n{text}")).unwrap();
-        let settings = blocks.into_iter().flat_map(|block| block.options);
-        let values = settings.flat_map(|setting| setting.values);
-        values.map(|(_, value)| value).collect()
-    }
-
-    #[test]
-    fn sections_options_and_lists_have_their_lines() {
-        let text = "package ntm\n\n# of the router\nconfig gateway 'gateway'\n\toption port '4750'\n\tlist dns 203.0.113.1\n\
-                    \tlist dns \"203.0.113.2\" # the second\n\nconfig wan\n\toption network\twan\n";
-        let blocks = parse(text).unwrap();
-        assert_eq!(blocks.len(), 2);
-        assert_eq!(
-            (
-                blocks[0].kind.as_str(),
-                blocks[0].name.as_deref(),
-                blocks[0].line
-            ),
-            ("gateway", Some("gateway"), 4)
-        );
-        let dns = &blocks[0].options[1];
-        assert!(dns.is_list && dns.line == 6);
-        assert_eq!(
-            dns.values,
-            [(6, "203.0.113.1".to_owned()), (7, "203.0.113.2".to_owned())]
-        );
-        assert_eq!((blocks[1].name.as_deref(), blocks[1].line), (None, 9));
-        assert_eq!(parse(""), Ok(Vec::new()));
-        assert_eq!(parse("# nothing\n\n  \t\r\n"), Ok(Vec::new()));
-    }
-
-    #[test]
-    fn words_are_as_ucis() {
-        assert_eq!(values("option a 'it'\\''s'\n"), ["it's"]);
-        assert_eq!(values("option a \"a \\\"b\\\" \\\\\"\n"), ["a \"b\" \\"]);
-        assert_eq!(
-            values("option a 'two\nlines'\noption b c"),
-            ["two\nlines", "c"]
-        );
-        assert_eq!(values("option a 'x'y\"z\"\n"), ["xyz"]);
-        assert_eq!(
-            values("option a '$(reboot) `id` # \\'\n"),
-            ["$(reboot) `id` # \\"]
-        );
-        assert_eq!(values("option a ''\n"), [""]);
-        assert_eq!(
-            values("option a 1\noption a 2\n"),
-            ["2"],
-            "the later one counts"
-        );
-        assert_eq!(values("list a 1\noption a 2\nlist a 3\n"), ["3"]);
-        assert_eq!(values("option a b\\\nc\r\n"), ["bc"]);
-    }
-
-    #[test]
-    fn what_uci_would_refuse_is_told_by_line() {
-        let fault = |text: &str| parse(text).unwrap_err();
-        assert_eq!(fault("config a\n\n\toption b\n").0, 3);
-        assert_eq!(fault("option a 'b'\n").0, 1);
-        assert!(
-            fault("config a\noption b 'c\n\n")
-                .1
-                .contains("nothing ends")
-        );
-        assert_eq!(fault("config a\noption b 'c\n\n").0, 2);
-        assert!(fault("config a\noption 'b c' d\n").1.contains("no name"));
-        assert!(fault("config 'a b'\n").1.contains("no name"));
-        assert!(fault("konfig a\n").1.contains("config TYPE"));
-        assert!(fault("[lan]\n").1.contains("config TYPE"));
-        assert!(
-            fault(&"config a\n".repeat(MAX_PARTS + 1))
-                .1
-                .contains("sections")
-        );
-        assert!(
-            fault(&format!("config a\n{}", "list b c\n".repeat(MAX_PARTS + 1)))
-                .1
-                .contains("values")
-        );
-        assert!(fault(&" ".repeat(MAX_FILE + 1)).1.contains("longer"));
-    }
-
-    #[test]
-    fn nothing_makes_it_panic() {
-        let text = "config gateway 'g'\n\toption a \"b\\\\\"\n\tlist c 'd'\n";
-        for end in 0..=text.len() {
-            let _ = parse(&text[..end]);
-            for odd in ['\'', '"', '\\', '\n', '#', '\u{202e}'] {
-                let _ = parse(&format!("{}{odd}{}", &text[..end], &text[end..]));
-            }
-        }
-    }
-}
+mod tests;

@@ -1,3 +1,4 @@
+use super::networks::WAN;
 use super::*;
 use crate::config::{Leases, LogLevel};
 
@@ -106,7 +107,6 @@ fn a_fault_names_section_option_and_what_is_right() {
         "/etc/config/ntm:7: section \"@wan[1]\", option \"networks\" is unknown; did you mean \"network\"?"
     );
     assert!(fault("config wan 'w'\n").contains("section \"w\": option \"network\" is missing"));
-    assert!(fault("config wan\n\toption network wan9\n").contains("none of these WANs: \"wan9\""));
     assert!(
         fault("config wan\n\toption device br-lan\n")
             .contains("section \"@wan[0]\", option \"device\": \"br-lan\" is the LAN's")
@@ -136,9 +136,22 @@ fn a_fault_names_section_option_and_what_is_right() {
 
 #[test]
 fn without_wan_sections_every_way_out_is_taken() {
-    assert!(parse(MINIMAL).unwrap().wan.interfaces.is_empty());
     let off = format!("{MINIMAL}config wan\n\toption network wan\n\toption enabled 0\n");
-    assert!(parse(&off).unwrap().wan.interfaces.is_empty());
+    for text in [MINIMAL, &off] {
+        let wan = parse(text).unwrap().wan;
+        assert!(wan.interfaces.is_empty() && !wan.only_listed);
+    }
+}
+
+#[test]
+fn wans_that_netifd_does_not_know_are_down_and_no_others_take_their_place() {
+    let unknown = "config wan\n\toption network wan9\n\toption metered 1\n";
+    let wan = parse(&format!("{MINIMAL}{unknown}")).unwrap().wan;
+    assert!(wan.interfaces.is_empty() && wan.metered.is_empty() && wan.only_listed);
+    let known = "config wan\n\toption network wan\n";
+    let wan = parse(&format!("{MINIMAL}{unknown}{known}")).unwrap().wan;
+    assert_eq!(wan.interfaces, ["eth1"]);
+    assert!(wan.only_listed);
 }
 
 #[test]
@@ -170,10 +183,10 @@ fn the_file_that_is_shipped_is_right_and_so_is_what_it_has_in_comments() {
     };
     let all: String = SHIPPED
         .lines()
-        .map(|line| {
-            let bare = line.trim_start().trim_start_matches('#').trim_start();
-            if is_setting(bare) { bare } else { "" }
-        })
+        .map(bare)
+        .map(|line| if is_setting(line) { line } else { "" })
+        // For the daemon that knows them.
+        .map(|line| if is_yet_to_come(line) { "" } else { line })
         .map(|line| format!("{line}\n"))
         .collect();
     // Some are for where the gateway serves the LAN itself, some for where it does not.
@@ -181,4 +194,36 @@ fn the_file_that_is_shipped_is_right_and_so_is_what_it_has_in_comments() {
     let told = parse(&all.replace("option dns_port '5354'", "")).unwrap();
     assert_eq!((told.lan.fixed.len(), told.wan.interfaces.len()), (1, 1));
     assert_eq!(told.tunnel.limits, shipped.tunnel.limits);
+}
+
+fn bare(line: &str) -> &str {
+    line.trim_start().trim_start_matches('#').trim_start()
+}
+
+/// What the file that is shipped explains, and this reader does not know.
+fn is_yet_to_come(line: &str) -> bool {
+    let is_known = |key: &str| OPTIONS.iter().any(|(option, ..)| *option == key);
+    ["table", "mark"]
+        .iter()
+        .any(|key| line.starts_with(&format!("option {key} ")) && !is_known(key))
+}
+
+#[test]
+fn the_file_that_is_shipped_explains_every_option() {
+    let mut explained = Vec::new();
+    let mut kind = "";
+    for line in SHIPPED.lines().map(bare) {
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["config", of, ..] => kind = of,
+            ["option" | "list", key, ..] => explained.push((kind, key)),
+            _ => {}
+        }
+    }
+    let gateway = OPTIONS.iter().map(|(option, ..)| *option).chain(OWN);
+    let gateway = gateway.map(|key| ("gateway", key));
+    let wan = WAN.iter().map(|key| ("wan", *key));
+    let device = DEVICE.iter().map(|key| ("device", *key));
+    for option in gateway.chain(wan).chain(device) {
+        assert!(explained.contains(&option), "{option:?}");
+    }
 }

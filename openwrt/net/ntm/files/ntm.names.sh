@@ -135,7 +135,7 @@ watch_names() {
 case "$1" in
 sync) sync_names "$2" ;;
 watch) watch_names "$2" ;;
-remove) apply '' ;;
+remove) [ ! -e "$WROTE" ] || apply '' ;;
 *)
 	echo 'names sync PORT | watch PORT | remove' >&2
 	exit 2

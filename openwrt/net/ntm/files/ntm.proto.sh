@@ -29,7 +29,7 @@ proto_ntm_init_config() {
 
 proto_ntm_setup() {
 	local interface="$1" device address
-	device=$(uci -q get 'ntm.@gateway[0].interface')
+	device=$(uci -q -c /var/run/ntm get 'in_force.@gateway[0].interface')
 	device=${device:-ntm0}
 	case "$device" in
 	*[!A-Za-z0-9_.-]* | .*)

@@ -33,8 +33,12 @@ forget() {
 
 case "$1" in
 gateway)
+	# opkg stops the services only after this, and they need what they have noted in /var/run/ntm to clear up.
+	/etc/init.d/ntm-gateway stop
+	/etc/init.d/ntm-guard stop
 	remove_zone
 	forget firewall
+	forget guard
 	rm -rf /var/run/ntm
 	;;
 proto)

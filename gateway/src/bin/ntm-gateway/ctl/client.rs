@@ -1,6 +1,6 @@
 //! The command line's end of the control socket.
 
-use super::path;
+use super::place::path;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};

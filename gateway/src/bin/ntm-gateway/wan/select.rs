@@ -27,7 +27,7 @@ fn rank(link: &Link, snapshot: &Snapshot, config: &Config) -> Option<((bool, u32
         .interfaces
         .iter()
         .position(|name| *name == link.name);
-    if listed.is_none() && !config.wan.interfaces.is_empty() {
+    if listed.is_none() && config.wan.only_listed {
         return None;
     }
     let metric = |v6: bool| {
@@ -164,6 +164,13 @@ mod tests {
             names(&select(&snapshot(), &free("[\"wan0\", \"eth9\"]"))),
             ["wan0"]
         );
+    }
+
+    #[test]
+    fn a_choice_that_names_none_yet_is_none() {
+        let mut config = free("[]");
+        config.wan.only_listed = true;
+        assert_eq!(select(&snapshot(), &config), []);
     }
 
     #[test]

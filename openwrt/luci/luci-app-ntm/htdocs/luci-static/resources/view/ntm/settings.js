@@ -57,10 +57,6 @@ function advanced(section) {
 	option.placeholder = '5354';
 	option.depends('dhcp', 'follow');
 
-	option = section.taboption('advanced', form.Value, 'interface', _('Interface'), _('The name of the tunnels\' interface.'));
-	option.datatype = 'and(uciname,maxlength(15))';
-	option.placeholder = 'ntm0';
-
 	option = section.taboption('advanced', form.Value, 'mtu', _('MTU'));
 	option.datatype = 'range(1280,9000)';
 	option.placeholder = '1440';

@@ -6,6 +6,10 @@
     reason = "keeping files is what this module is for"
 )]
 
+mod socket;
+
+pub use socket::control_socket;
+
 use crate::api::Membership;
 use anyhow::{Context, Result, bail, ensure};
 use ntm_proto::address::canonical;

@@ -1,14 +1,15 @@
-//! `DIR/ctl.sock`: one JSON line asks, one JSON line answers. For the machine's owner alone (mode 0600).
+//! `ctl.sock`: one JSON line asks, one JSON line answers. For the machine's owner alone (mode 0600).
 
 use crate::desk::{Control, Desk};
 use anyhow::{Context, Result, bail};
+use ntm_enrolment::state::control_socket;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fs::Permissions;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as StdStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
@@ -30,8 +31,8 @@ struct Ask {
 
 /// Binds `dir`'s socket. The caller holds the directory's lock, so an old socket is a dead one.
 pub(crate) fn bind(dir: &Path) -> Result<UnixListener> {
-    let path = path(dir);
-    let aside = dir.join("ctl.new");
+    let path = control_socket(dir);
+    let aside = path.with_extension("new");
     let bind = || {
         // Gets its place only when it has its mode.
         let _ = std::fs::remove_file(&aside);
@@ -50,7 +51,7 @@ pub(crate) fn bind(dir: &Path) -> Result<UnixListener> {
 
 /// Takes the socket away.
 pub(crate) fn unbind(dir: &Path) {
-    let _ = std::fs::remove_file(path(dir));
+    let _ = std::fs::remove_file(control_socket(dir));
 }
 
 /// Answers for ever.
@@ -99,7 +100,7 @@ async fn answer(stream: UnixStream, desk: &Desk) -> Result<()> {
 
 /// Asks the running daemon. `None`: it does not run.
 pub(crate) fn ask(dir: &Path, ask: Control) -> Result<Option<Value>> {
-    let path = path(dir);
+    let path = control_socket(dir);
     let stream = match StdStream::connect(&path) {
         Ok(stream) => stream,
         Err(error)
@@ -133,10 +134,6 @@ pub(crate) fn ask(dir: &Path, ask: Control) -> Result<Option<Value>> {
     Ok(Some(answer))
 }
 
-fn path(dir: &Path) -> PathBuf {
-    dir.join("ctl.sock")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,7 +146,7 @@ mod tests {
         assert!(ask(dir.path(), Control::Nodes).unwrap().is_none());
         let (desk, mut questions) = Desk::new();
         let listener = bind(dir.path()).unwrap();
-        let mode = std::fs::metadata(path(dir.path()))
+        let mode = std::fs::metadata(control_socket(dir.path()))
             .unwrap()
             .permissions()
             .mode();
@@ -161,7 +158,9 @@ mod tests {
             panic!("another question");
         };
         reply.send(json!({"done": true})).unwrap();
-        let mut odd = UnixStream::connect(path(dir.path())).await.unwrap();
+        let mut odd = UnixStream::connect(control_socket(dir.path()))
+            .await
+            .unwrap();
         odd.write_all(b"{\"ask\":\"everything\"}\n").await.unwrap();
         let mut text = String::new();
         odd.read_to_string(&mut text).await.unwrap();

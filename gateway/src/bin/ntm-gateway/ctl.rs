@@ -5,14 +5,13 @@
 
 mod client;
 mod name;
-mod place;
 
 pub(crate) use client::ask;
 
 use crate::question::{Preference, Question, Show};
 use anyhow::{Context, Result, bail};
+use ntm_enrolment::state::control_socket;
 use ntm_proto::id::Fqdn;
-use place::path;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fs;
@@ -59,7 +58,7 @@ impl Control {
         domain: Fqdn,
         questions: mpsc::Sender<Question>,
     ) -> Result<Self> {
-        let path = path(dir);
+        let path = control_socket(dir);
         let mut tries = 0;
         while BlockingStream::connect(&path).is_ok() {
             // One that was killed a moment ago is listed until the kernel has closed all its files.

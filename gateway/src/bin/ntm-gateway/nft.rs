@@ -48,11 +48,14 @@ const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 const STDIN: &str = "/dev/stdin";
 
 fn make_stdin() {
-    if Path::new(STDIN).symlink_metadata().is_ok() {
-        return;
-    }
-    if let Err(error) = std::os::unix::fs::symlink("/proc/self/fd/0", STDIN) {
+    let path = Path::new(STDIN);
+    if path.symlink_metadata().is_err()
+        && let Err(error) = std::os::unix::fs::symlink("/proc/self/fd/0", path)
+    {
         debug!("there is no {STDIN}, and none can be made: {error}");
+    }
+    if !path.exists() {
+        warn!("{STDIN} leads nowhere (is /proc there?), so nft will not read our rules");
     }
 }
 
@@ -194,7 +197,9 @@ fn ruleset(config: &Config, prefixes: VirtualPrefixes) -> Nftables<'static> {
             vec![equals(meta(key), text(tun)), is_syn(), clamp()],
         ));
     }
-    if config.wan.masquerade {
+    // Of WANs that are listed none is known: there is nothing to be a router to.
+    let has_wans = !(config.wan.only_listed && config.wan.interfaces.is_empty());
+    if config.wan.masquerade && has_wans {
         masquerade(&mut batch, config);
     }
     batch.to_nftables()

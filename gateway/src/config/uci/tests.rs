@@ -185,8 +185,6 @@ fn the_file_that_is_shipped_is_right_and_so_is_what_it_has_in_comments() {
         .lines()
         .map(bare)
         .map(|line| if is_setting(line) { line } else { "" })
-        // For the daemon that knows them.
-        .map(|line| if is_yet_to_come(line) { "" } else { line })
         .map(|line| format!("{line}\n"))
         .collect();
     // Some are for where the gateway serves the LAN itself, some for where it does not.
@@ -198,14 +196,6 @@ fn the_file_that_is_shipped_is_right_and_so_is_what_it_has_in_comments() {
 
 fn bare(line: &str) -> &str {
     line.trim_start().trim_start_matches('#').trim_start()
-}
-
-/// What the file that is shipped explains, and this reader does not know.
-fn is_yet_to_come(line: &str) -> bool {
-    let is_known = |key: &str| OPTIONS.iter().any(|(option, ..)| *option == key);
-    ["table", "mark"]
-        .iter()
-        .any(|key| line.starts_with(&format!("option {key} ")) && !is_known(key))
 }
 
 #[test]

@@ -8,7 +8,7 @@
 
 PROG=/usr/bin/$NAME
 # What the firewall has been told to open.
-OPENED=/var/run/$NAME.opened
+OPENED=/var/run/$NAME/opened
 
 say() {
 	logger -t "$NAME" -p daemon.notice -- "$1"
@@ -67,6 +67,8 @@ start_service() {
 		return 0
 	}
 
+	# For the control socket: no start shall write to flash.
+	(umask 077 && mkdir -p "/var/run/$NAME/ctl")
 	procd_open_instance
 	procd_set_param command "$PROG" run --dir "$dir"
 	# The program as well: after an upgrade by apk, which does not stop the old one, this is what starts the new one.
@@ -87,6 +89,7 @@ start_service() {
 # The firewall is reloaded when what is open changes, and not at each start.
 tell_firewall() {
 	[ "$(cat "$OPENED" 2>/dev/null)" != "$1" ] || return 0
+	(umask 077 && mkdir -p "/var/run/$NAME")
 	printf '%s\n' "$1" >"$OPENED"
 	procd_set_config_changed firewall
 }

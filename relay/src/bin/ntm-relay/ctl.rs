@@ -1,6 +1,7 @@
-//! `DIR/ctl.sock`: whoever may open it reads one JSON report.
+//! `ctl.sock`: whoever may open it reads one JSON report.
 
 use anyhow::{Context, Result, bail};
+use ntm_enrolment::state::control_socket;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +11,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
-const FILE: &str = "ctl.sock";
 /// How long a reader may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest report we read.
@@ -25,7 +25,7 @@ pub(crate) struct Control {
 impl Control {
     /// Listens in `dir`, unless somebody does already.
     pub(crate) async fn open(dir: &Path) -> Result<Self> {
-        let path = dir.join(FILE);
+        let path = control_socket(dir);
         if UnixStream::connect(&path).await.is_ok() {
             bail!("another ntm-relay runs in {}", dir.display());
         }
@@ -67,7 +67,7 @@ impl Drop for Control {
 
 /// Asks the relay that runs in `dir`.
 pub(crate) async fn ask(dir: &Path) -> Result<String> {
-    let path = dir.join(FILE);
+    let path = control_socket(dir);
     let stream = match UnixStream::connect(&path).await {
         Err(error)
             if matches!(

@@ -1,7 +1,7 @@
 //! The command line's end of the control socket.
 
-use super::place::path;
 use anyhow::{Context, Result, bail};
+use ntm_enrolment::state::control_socket;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -15,7 +15,7 @@ const MAX_ANSWER: u64 = 16 << 20;
 
 /// Puts one command to the daemon that runs on `dir`. The inner error is the daemon's own.
 pub(crate) fn ask(dir: &Path, command: &Value) -> Result<Result<Value, String>> {
-    let path = path(dir);
+    let path = control_socket(dir);
     let mut stream = match UnixStream::connect(&path) {
         Ok(stream) => stream,
         Err(error)

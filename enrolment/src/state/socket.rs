@@ -1,4 +1,4 @@
-//! Where the control socket is: daemon and command line know only the state directory, and find it alike.
+//! Where a daemon's control socket is: it and its command line know only the state directory, and find it alike.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ const STATE: &str = "/etc";
 /// Where they have directories in memory, gone at the next boot.
 const MEMORY: &str = "/var/run";
 
-/// The socket of the gateway in `dir`: for /etc/NAME in /var/run/NAME/ctl, if the system has made that, else in `dir`.
+/// The socket of the daemon in `dir`: for /etc/NAME in /var/run/NAME/ctl, if the system has made that, else in `dir`.
 ///
 /// On a router `dir` is on flash, and each start of the daemon, also of one that fails every second, would write there.
-pub(crate) fn path(dir: &Path) -> PathBuf {
+pub fn control_socket(dir: &Path) -> PathBuf {
     among(dir, Path::new(STATE), Path::new(MEMORY))
 }
 
@@ -47,7 +47,7 @@ mod tests {
         assert_eq!(found(&dir), in_memory);
         assert_eq!(found(&state.join("ntm/")), in_memory);
         for other in [root.join("ntm"), state.join("b/ntm"), "ntm".into()] {
-            assert_eq!(found(&other), other.join("ctl.sock"), "another gateway");
+            assert_eq!(found(&other), other.join("ctl.sock"), "another one");
         }
         fs::remove_dir_all(&root).unwrap();
     }

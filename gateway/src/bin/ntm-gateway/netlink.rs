@@ -12,7 +12,7 @@ use rtnetlink::packet_route::address::{
 };
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourState};
-use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteType};
+use rtnetlink::packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteType};
 use rtnetlink::{Error, Handle, MulticastGroup, RouteMessageBuilder, new_multicast_connection};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tokio::sync::mpsc;
@@ -218,10 +218,13 @@ fn default_route(message: &RouteMessage, v6: bool, routes: &mut Vec<DefaultRoute
     if message.header.destination_prefix_length != 0 || message.header.kind != RouteType::Unicast {
         return;
     }
+    let mut table = u32::from(message.header.table);
     let mut metric = 0;
     let mut interfaces = Vec::new();
     for attribute in &message.attributes {
-        if let RouteAttribute::Priority(priority) = attribute {
+        if let RouteAttribute::Table(number) = attribute {
+            table = *number;
+        } else if let RouteAttribute::Priority(priority) = attribute {
             metric = *priority;
         } else if let RouteAttribute::Oif(index) = attribute {
             interfaces.push(*index);
@@ -229,11 +232,12 @@ fn default_route(message: &RouteMessage, v6: bool, routes: &mut Vec<DefaultRoute
             interfaces.extend(hops.iter().map(|hop| hop.interface_index));
         }
     }
-    routes.extend(
-        interfaces
-            .into_iter()
-            .map(|index| DefaultRoute { index, v6, metric }),
-    );
+    routes.extend(interfaces.into_iter().map(|index| DefaultRoute {
+        index,
+        v6,
+        metric,
+        is_main: table == u32::from(RouteHeader::RT_TABLE_MAIN),
+    }));
 }
 
 /// Whether an address can be spoken from beyond its own link.

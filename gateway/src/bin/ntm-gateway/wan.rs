@@ -58,6 +58,8 @@ pub(crate) struct DefaultRoute {
     pub(crate) index: u32,
     pub(crate) v6: bool,
     pub(crate) metric: u32,
+    /// It is in the main table: for everybody, and not for what another program steers, as into its tunnel.
+    pub(crate) is_main: bool,
 }
 
 /// What the kernel has at one moment.

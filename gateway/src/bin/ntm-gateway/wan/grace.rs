@@ -17,7 +17,8 @@ struct Known {
 /// Remembers the default routes of the last look.
 #[derive(Debug, Default)]
 pub(super) struct Grace {
-    known: BTreeMap<(u32, bool), Known>,
+    /// By interface, whether it is IPv6's, and whether it is the main table's.
+    known: BTreeMap<(u32, bool, bool), Known>,
 }
 
 impl Grace {
@@ -26,7 +27,8 @@ impl Grace {
     pub(super) fn mend(&mut self, snapshot: &mut Snapshot, now: Instant) -> Option<Instant> {
         let mut fresh = BTreeMap::new();
         for route in &snapshot.routes {
-            let best = fresh.entry((route.index, route.v6)).or_insert(route.metric);
+            let key = (route.index, route.v6, route.is_main);
+            let best = fresh.entry(key).or_insert(route.metric);
             *best = route.metric.min(*best);
         }
         let is_up = |index| {
@@ -44,10 +46,14 @@ impl Grace {
             self.known.insert(key, Known { metric, gone: None });
         }
         let mut again = None;
-        for (&(index, v6), known) in &self.known {
+        for (&(index, v6, is_main), known) in &self.known {
             let Some(gone) = known.gone else { continue };
-            let metric = known.metric;
-            snapshot.routes.push(DefaultRoute { index, v6, metric });
+            snapshot.routes.push(DefaultRoute {
+                index,
+                v6,
+                metric: known.metric,
+                is_main,
+            });
             again = Some(again.map_or(gone + BLINK, |at: Instant| at.min(gone + BLINK)));
         }
         again
@@ -72,6 +78,7 @@ mod tests {
             index: 3,
             v6: false,
             metric,
+            is_main: true,
         };
         snapshot.routes = metrics.iter().map(route).collect();
         let again = grace.mend(&mut snapshot, now);

@@ -34,7 +34,9 @@ fn rank(link: &Link, snapshot: &Snapshot, config: &Config) -> Option<((bool, u32
         let routes = snapshot
             .routes
             .iter()
-            .filter(|route| route.index == link.index && route.v6 == v6);
+            .filter(|route| route.index == link.index && route.v6 == v6)
+            // What is listed may be reached by a table of its own.
+            .filter(|route| route.is_main || listed.is_some());
         routes.map(|route| route.metric).min()
     };
     let addresses = || {
@@ -110,7 +112,12 @@ mod tests {
             ip: ip.parse().unwrap(),
             second,
         };
-        let route = |index, v6, metric| DefaultRoute { index, v6, metric };
+        let route = |index, v6, metric| DefaultRoute {
+            index,
+            v6,
+            metric,
+            is_main: true,
+        };
         Snapshot {
             links: vec![
                 link(1, "lo", false),
@@ -193,6 +200,17 @@ mod tests {
         let after = select(&snapshot, &config);
         assert_ne!(before, after, "the watch compares lists");
         assert_eq!(names(&after), ["wan0", "wwan0"]);
+    }
+
+    #[test]
+    fn another_programs_table_makes_no_wan_but_of_one_that_is_listed() {
+        let mut snapshot = snapshot();
+        for route in snapshot.routes.iter_mut().filter(|it| it.index == 4) {
+            route.is_main = false;
+        }
+        assert_eq!(names(&select(&snapshot, &free("[]"))), ["wan0"]);
+        let listed = free("[\"wwan0\", \"wan0\"]");
+        assert_eq!(names(&select(&snapshot, &listed)), ["wwan0", "wan0"]);
     }
 
     #[test]

@@ -40,6 +40,10 @@ fi
 
 cargo=(/usr/bin/cargo zigbuild)
 [ "${NTM_CROSS:-build}" != test ] || cargo=("$tools/bin/cargo-zigbuild" test -Zpanic-abort-tests)
+# Panics name their source; where it lay on the builder's disk is nobody's business, and would make each builder's program another.
+FLAGS_ALL+=" --remap-path-prefix=$PWD=ntm --remap-path-prefix=/usr/src=rust"
+/usr/bin/cargo fetch --locked --quiet --target "$target"
+for crates in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do FLAGS_ALL+=" --remap-path-prefix=$crates=crates"; done
 # With symbols: what each crate costs is read from them.
 PATH=$tools/bin:$PATH CARGO=/usr/bin/cargo RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="$FLAGS_ALL ${FLAGS[$target]:-}" \
     CARGO_PROFILE_RELEASE_STRIP=none CARGO_ZIGBUILD_CACHE_DIR="$OUT/zigbuild" \

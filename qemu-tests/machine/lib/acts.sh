@@ -115,23 +115,29 @@ phases() {
     say "$1: $took"
 }
 
-# A new program over the net, put in place as a package does, and the service restarted.
-upgrade() {
-    local old pid
-    old=$(guest a 'md5sum </usr/bin/ntm-gateway')
-    # Another file of the same program, unless there is a newer one to go to.
-    if [ -n "${NTM_NEW_BIN:-}" ]; then
-        cp "$NTM_NEW_BIN" "$OUT/www/ntm-gateway"
-    else
-        cp "$OUT/router.daemon" "$OUT/www/ntm-gateway"
-        printf 'another build' >>"$OUT/www/ntm-gateway"
-    fi
-    guest_does a "wget -q -O /usr/bin/.ntm-new http://$WWW4/ntm-gateway && chmod 755 /usr/bin/.ntm-new && mv /usr/bin/.ntm-new /usr/bin/ntm-gateway && sync"
-    event upgrade restarts a 'service ntm-gateway restart'
+# A new program over the net in the place of the old one, and the service restarted.
+upgrade() { upgrade_by upgrade "$NEW_PROGRAM && service ntm-gateway restart"; }
+# As apk does it: the old program runs on until the new package's scripts have started the service.
+upgrade_by_apk() { upgrade_by upgrade_by_apk "$NEW_PROGRAM && export PKG_UPGRADE=1 && service ntm-guard start && service ntm-gateway start"; }
+# As opkg does it: the old package's scripts stop it, then comes the new program, then the new package's scripts.
+upgrade_by_opkg() {
+    upgrade_by upgrade_by_opkg "export PKG_UPGRADE=1; service ntm-gateway stop; service ntm-guard stop
+        $NEW_PROGRAM && service ntm-guard start && service ntm-gateway start"
+}
+NEW_PROGRAM='mv /usr/bin/.ntm-new /usr/bin/ntm-gateway'
+
+upgrade_by() { # NAME LINE
+    local pid
+    cp "${NTM_NEW_BIN:-$OUT/router.daemon}" "$OUT/www/ntm-gateway"
+    # Another file than before also if it is the same program.
+    printf '%s' "$1" >>"$OUT/www/ntm-gateway"
+    guest_does a "wget -q -O /usr/bin/.ntm-new http://$WWW4/ntm-gateway && chmod 755 /usr/bin/.ntm-new && sync"
     pid=$(daemon_pid_in a)
-    [ "$(guest a "md5sum </proc/$pid/exe")" = "$(md5sum <"$OUT/www/ntm-gateway")" ] || fail "the old program still runs"
-    phases upgrade a
-    [ "$(guest a "md5sum </proc/$pid/exe")" != "$old" ] || fail "the new program is the old one"
+    event "$1" restarts a "$2"
+    wait_until 10 "$1: another daemon runs" another_daemon a "$pid"
+    pid=$(daemon_pid_in a)
+    [ "$(guest a "md5sum </proc/$pid/exe")" = "$(md5sum <"$OUT/www/ntm-gateway")" ] || fail "$1: the old program still runs"
+    phases "$1" a
 }
 
 # kill -9: procd starts it again, the LAN's own way to the Internet is not touched, and nothing is there twice after it.

@@ -89,7 +89,7 @@ procd_instance_stop() {
     keeper=$(cat "$1/.keeper" 2>/dev/null)
     : >"$1/.stopped"
     pid=$(cat "$1/.pid" 2>/dev/null)
-    limit=$(($(cat "$1/term_timeout" 2>/dev/null || echo 5) * 10))
+    limit=$(($(cat "$1/term_timeout" 2>/dev/null || echo 5) * 20))
     if [ -n "$pid" ] && kill -TERM "$pid" 2>/dev/null; then
         service=${1%/have/*}
         : >"/var/run/moments/${service##*/}.${1##*/}.told"
@@ -99,7 +99,7 @@ procd_instance_stop() {
                 kill -KILL "$pid" 2>/dev/null
             fi
             i=$((i + 1))
-            usleep 100000
+            usleep 50000
         done
     fi
     [ -z "$keeper" ] || kill -KILL "$keeper" 2>/dev/null

@@ -37,7 +37,6 @@ play() {
         INSIDE[$h]=$(lan_address "$h")
     done
     first_words laptop camera
-    AT[a]=0
     moves_of ntm
     wireguard_instead
     moves_of wireguard
@@ -50,8 +49,16 @@ wireguard_instead() {
     local s h key
     declare -A public=()
     for s in a b; do
-        guest_does "$s" 'service ntm-gateway stop; uci set ntm.gateway.enabled=0; uci commit'
-        guest_does "$s" "uci add_list firewall.ntm.device=wg0; uci commit; service firewall restart; nft insert rule inet fw4 input udp dport 51820 accept"
+        guest_does "$s" 'service ntm-gateway stop; uci set ntm.gateway.enabled=0; uci commit ntm; service ntm-guard start'
+        guest_does "$s" 'uci batch <<E
+add_list firewall.ntm.device=wg0
+set firewall.wireguard=rule
+set firewall.wireguard.src=wan
+set firewall.wireguard.proto=udp
+set firewall.wireguard.dest_port=51820
+set firewall.wireguard.target=ACCEPT
+E
+uci commit firewall; service firewall reload'
         key=$(guest_does "$s" 'umask 077; wg genkey >/tmp/wg.key; wg pubkey </tmp/wg.key')
         public[$s]=$key
         guest_does "$s" 'ip link add wg0 type wireguard && wg set wg0 private-key /tmp/wg.key listen-port 51820 && ip link set wg0 mtu 1420 up'
@@ -64,6 +71,8 @@ wireguard_instead() {
 moves_of() { # NAME
     local i to rtt
     wait_until 60 "laptop reaches camera by $1" on laptop ping -qc 1 -W 1 "$(vip4 camera)"
+    # Of the contender before.
+    rm -f "$OUT"/{laptop,camera}.{sent,udp,lines,bulk,deaths}
     traffic_start
     sleep 3
     rtt=$(on laptop ping -qc 20 -i 0.2 "$(vip4 camera)" | sed -n 's/^rtt [^=]*= \([^/]*\)\/.*/\1/p')

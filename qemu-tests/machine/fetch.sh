@@ -16,7 +16,9 @@ aarch64) deb=arm64 kernels='linux-image-cloud-arm64 linux-image-arm64 linux-imag
 esac
 PROGRAMS='busybox-static dnsmasq-base nftables iproute2 wireguard-tools'
 at=$TOP/dist/qemu/fetched/$1
-[ ! -e "$at/complete" ] || exit 0
+# What was fetched, and from where: other words here, or another distribution, and all is fetched anew.
+key="$PROGRAMS | $kernels | $(. /etc/os-release && echo "$ID ${VERSION_ID:-}")"
+[ "$key" != "$(cat "$at/complete" 2>/dev/null)" ] || exit 0
 rm -rf "$at"
 mkdir -p "$at"/{lists,cache/archives}/partial "$at/tree"
 
@@ -51,4 +53,4 @@ done
 
 for package in "$at"/cache/archives/*.deb; do dpkg -x "$package" "$at/tree"; done
 rm -rf "$at/cache" "$at/lists"
-echo "$kernel" >"$at/complete"
+echo "$key" >"$at/complete"

@@ -2,9 +2,7 @@
 # image.sh [ARCH]: a router's disk, kernel and initramfs: dist/qemu/router-ARCH.{qcow2,kernel,initrd}. ARCH is this machine's.
 #
 # The daemon comes from NTM_ROUTER_BIN_DIR; else from NTM_BIN_DIR or target/release, or for another CPU than this machine's from
-# where cross/build.sh puts it. Where the tree has OpenWrt's package (openwrt/net/ntm/files),
-# its files are what the router has of ours (NTM_PACKAGE: of another tree); else the few in machine/toml (also with NTM_TOML=1).
-# NTM_IMAGE_DIR: where to.
+# where cross/build.sh puts it. All else of ours in the router is what OpenWrt's package installs (NTM_PACKAGE: another tree's).
 set -euo pipefail
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
@@ -19,7 +17,7 @@ BIN=${NTM_BIN_DIR:-$TARGET/release}
 [ "$ARCH" = "$(uname -m)" ] || BIN=$TARGET/cross/$ARCH-unknown-linux-musl/release
 BIN=${NTM_ROUTER_BIN_DIR:-$BIN}
 OVERLAY_MB=64
-IMAGES=${NTM_IMAGE_DIR:-$DIST}
+PACKAGE=${NTM_PACKAGE:-$TOP/openwrt/net/ntm}
 
 [ -x "$BIN/ntm-gateway" ] || {
     echo "$BIN/ntm-gateway is missing: make build or cross/build.sh first, or set NTM_BIN_DIR or NTM_ROUTER_BIN_DIR" >&2
@@ -83,36 +81,20 @@ modules() {
 }
 index() { if command -v depmod >/dev/null; then depmod -b "$1" "$2"; else (cd "$1" && busybox depmod -b "$1" "$2"); fi; }
 
-# What is ours: the package's files, where the tree has them and the daemon reads UCI; else the few that do without.
-ours() {
-    local package=${NTM_PACKAGE:-$TOP/openwrt/net/ntm}
-    if [ -z "${NTM_TOML:-}" ] && [ -d "$package" ] && { [ -n "${NTM_PACKAGE:-}" ] || grep -aqF -- '/etc/config/ntm' "$BIN/ntm-gateway"; }; then
-        package_files "$package"
-        echo uci >"$root/etc/ntm-settings"
-    else
-        cp -r "$HERE"/toml/. "$root/"
-        echo toml >"$root/etc/ntm-settings"
-        # The gateway serves the LAN itself.
-        sed -i "s/option leasetime/option ignore '1'\n\toption leasetime/" "$root/etc/config/dhcp"
-    fi
-    mkdir -m 700 "$root/etc/ntm"
-}
-
-# package_files DIR: as the Makefile there says, line by line, for the gateway.
+# What is ours, as the package's Makefile says, line by line, for the gateway. /etc/ntm is for its scripts to make.
 package_files() {
     local how from to words
+    local -A mode=([BIN]=755 [CONF]=600 [DATA]=644)
     # shellcheck disable=SC2016 # make's, not ours
     words=$(sed -n '/^define Package\/ntm-gateway\/install/,/^endef/{
         s/^\t$(INSTALL_\([A-Z]*\)) \.\/\(files[^ ]*\) $(1)\([^ ]*\)$/\1 \2 \3/p
-    }' "$1/Makefile")
+    }' "$PACKAGE/Makefile")
     [ -n "$words" ] || {
-        echo "$1/Makefile installs nothing that is understood here" >&2
+        echo "$PACKAGE/Makefile installs nothing that is understood here" >&2
         exit 1
     }
     while read -r how from to; do
-        mkdir -p "$root/$(dirname "$to")"
-        cp "$1/$from" "$root/$to"
-        [ "$how" != BIN ] || chmod 755 "$root/$to"
+        install -D -m "${mode[$how]}" "$PACKAGE/$from" "$root/$to"
     done <<<"$words"
 }
 
@@ -154,12 +136,12 @@ disk() {
 system
 programs
 modules
-ours
+package_files
 enabled
 initramfs
 disk
-cp "$TREE"/boot/vmlinuz-* "$IMAGES/router-$ARCH.kernel"
-mv "$work/initrd" "$IMAGES/router-$ARCH.initrd"
-mv "$work/qcow2" "$IMAGES/router-$ARCH.qcow2"
-cp "$BIN/ntm-gateway" "$IMAGES/router-$ARCH.daemon"
-ls -sh "$IMAGES/router-$ARCH".* >&2
+cp "$TREE"/boot/vmlinuz-* "$work/kernel"
+cp "$BIN/ntm-gateway" "$work/daemon"
+# Other files of these names: tests that run have links to the ones before.
+for part in kernel initrd daemon qcow2; do mv "$work/$part" "$DIST/router-$ARCH.$part"; done
+ls -sh "$DIST/router-$ARCH".* >&2

@@ -25,7 +25,12 @@ need_machines() {
     figure real_openwrt '"skipped"'
     [ -n "${CONSOLE_OF[$ARCH]:-}" ] || fail "no machine for ARCH=$ARCH; there are: ${!CONSOLE_OF[*]}"
     command -v "qemu-system-$ARCH" >/dev/null || fail "qemu-system-$ARCH is missing: ARCH=$ARCH qemu-tests/bootstrap.sh --qemu"
-    [ -s "$DIST/router-$ARCH.qcow2" ] || fail "no image: make qemu-image first"
+    local part image=$DIST/router-$ARCH
+    [ -s "$image.qcow2" ] || fail "no image: make qemu-image first"
+    # Ours for as long as this runs: another image may be made meanwhile.
+    for part in kernel initrd daemon qcow2; do
+        ln "$image.$part" "$OUT/router.$part" 2>/dev/null || cp --reflink=auto "$image.$part" "$OUT/router.$part"
+    done
     # The coordinator and the relay run on this machine.
     need_binaries
 }
@@ -49,6 +54,8 @@ site_up() {
         n=$((n + 1))
     done
     UPLINKS[$s]=$n
+    # shellcheck disable=SC2034 # for the acts
+    AT["$s"]=0
 }
 
 tap() { # SIDE NAME BRIDGE
@@ -62,7 +69,7 @@ tap() { # SIDE NAME BRIDGE
 machine_on() {
     local s=$1 name=${GATEWAY[$1]} nics=() n=0 net
     [ -e "$OUT/$name.qcow2" ] ||
-        qemu-img create -q -f qcow2 -b "$(realpath "$DIST/router-$ARCH.qcow2")" -F qcow2 "$OUT/$name.qcow2"
+        qemu-img create -q -f qcow2 -b "$OUT/router.qcow2" -F qcow2 "$OUT/$name.qcow2"
     for net in lan $(seq -f wan%g 0 $((UPLINKS[$s] - 1))); do
         nics+=(-netdev "tap,id=$net,ifname=tap-$net,script=no,downscript=no"
             -device "virtio-net-pci,netdev=$net,id=nic-$net,romfile=,mac=52:54:00:00:0$((16#$s - 9)):0$n")
@@ -73,7 +80,7 @@ machine_on() {
     # shellcheck disable=SC2086 # words
     FIRST="nice -n ${NTM_NICE:--5}" background "$name-machine" "gw-$s" "qemu-system-$ARCH" ${MACHINE_OF[$ARCH]} -accel tcg -m 192 \
         -nodefaults -display none -no-reboot -rtc base=1970-01-01T00:00:00 \
-        -kernel "$DIST/router-$ARCH.kernel" -initrd "$DIST/router-$ARCH.initrd" -append "console=${CONSOLE_OF[$ARCH]} quiet" \
+        -kernel "$OUT/router.kernel" -initrd "$OUT/router.initrd" -append "console=${CONSOLE_OF[$ARCH]} quiet" \
         -drive "file=$OUT/$name.qcow2,if=virtio,format=qcow2" -device virtio-rng-pci \
         -chardev "file,id=console,path=$OUT/$name-console.log,append=on" -serial chardev:console \
         -device virtio-serial-pci -chardev "socket,id=agent,path=$OUT/$name.agent,server=on,wait=off" -device virtconsole,chardev=agent \
@@ -111,7 +118,7 @@ gw() { # SIDE COMMAND...
     guest "$s" ntm-gateway "$@" --dir /etc/ntm
 }
 
-daemon_pid_in() { guest "$1" 'cat /var/run/procd/ntm-gateway/have/*/.pid'; }
+daemon_pid_in() { guest "$1" 'cat /var/run/procd/ntm-gateway/have/gateway/.pid'; }
 
 # wan_settings SIDE NETWORK N: the router's logical network gets what uplink N has for it; in UCI, for the next boot, too.
 wan_settings() {
@@ -135,43 +142,51 @@ delay() {
 
 # --- our daemon ----------------------------------------------------------------
 
-# The one place that knows how the router's settings are made. The image says which it wants (/etc/ntm-settings).
+# What is not as shipped. The addresses of this world's Internet are some that dnsmasq takes for a LAN's.
 settings() { # SIDE
-    case $(guest "$1" 'cat /etc/ntm-settings') in
-    toml)
-        guest_does "$1" "cat >/etc/ntm/ntm-gateway.toml <<E
-[lan]
-interface = \"br-lan\"
-address = \"${LAN4[$1]}.1/24\"
-dhcp = \"server\"
-[dns]
-upstream = [\"$DNS4\"]
-[log]
-level = \"${NTM_LOG:-info}\"
-E"
-        ;;
-    uci)
-        # As OpenWrt is: dnsmasq serves the LAN, and the gateway follows its leases.
-        guest_does "$1" "uci set ntm.gateway.dhcp=follow; uci set ntm.gateway.log_level=${NTM_LOG:-info}; uci commit ntm"
-        ;;
-    *) fail "this image's settings are of a kind that is not known here" ;;
-    esac
+    guest_does "$1" "uci add_list dhcp.main.rebind_domain=example.org; uci set ntm.gateway.log_level=${NTM_LOG:-info}; uci commit; reload_config"
+    wait_until 10 "${GATEWAY[$1]}'s dnsmasq has its settings" guest "$1" 'grep example.org /var/etc/dnsmasq.conf.main && service dnsmasq running'
 }
 
-machine_enrol() { # SIDE
-    local code name=${GATEWAY[$1]}
-    code=$(dc gateway-code "$name" --account demo 2>>"$OUT/$name.log" | tail -n 1) || fail "ntm-dc gateway-code $name"
-    guest_does "$1" "ntm-gateway enrol $code --dir /etc/ntm >/tmp/enrol.log 2>&1 || { cat /tmp/enrol.log >&2; false; }"
+new_code() { # SIDE
+    dc gateway-code "${GATEWAY[$1]}" --account demo 2>>"$OUT/${GATEWAY[$1]}.log" | tail -n 1
 }
 
-# By its settings alone: as a user of uci or LuCI would.
-machine_enable() { guest_does "$1" "uci set ntm.gateway.enabled=1 && uci commit ntm && reload_config"; }
+# Both ways to begin: all in one by the service, or by the program, and then by the settings alone, as a user of uci or LuCI.
+enrol_by_service() { # SIDE
+    local code; code=$(new_code "$1") || fail "ntm-dc gateway-code ${GATEWAY[$1]}"
+    guest_does "$1" "/etc/init.d/ntm-gateway enrol $code"
+}
+enrol_by_program() { # SIDE
+    local code; code=$(new_code "$1") || fail "ntm-dc gateway-code ${GATEWAY[$1]}"
+    guest_does "$1" "ntm-gateway enrol $code --dir /etc/ntm"
+}
+enable_by_settings() { guest_does "$1" "uci set ntm.gateway.enabled=$2 && uci commit ntm && reload_config"; } # SIDE 0|1
 
-# traces SIDE: what a daemon leaves in a kernel: tables, rules, routes, interfaces; without the WANs, which move.
+is_registered() { [ "$(gw "$1" status --json | json - "d['dc']['state']")" = registered ]; }
+
+# traces SIDE: what a daemon can leave in a router: firewall, rules, routes, interfaces, neighbours, forwarding, dnsmasq's
+# drop-ins; without the addresses of WANs, which move.
+# shellcheck disable=SC2016 # for the guest's shell
 traces() {
-    guest_does "$1" 'nft list tables | sort; ip rule; ip -6 rule; ls /sys/class/net
-        { echo; ip -o route show table all; ip -o -6 route show table all; } | grep -vE "dev (eth|br-lan|lo)|^(ff00|multicast|anycast)"' |
-        sed 's/ *$//' | sort -u
+    guest_does "$1" 'nft list tables | sort | while read -r _ family table; do nft -s list table "$family" "$table"; done
+        ip rule; ip -6 rule; ls /sys/class/net; ip neigh show nud permanent | sort
+        grep -H . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding /tmp/dnsmasq.d/* 2>/dev/null
+        { ip -o route show table all; ip -o -6 route show table all; } | grep -vE "^[^u].* dev (eth|br-lan|lo)|^(ff00|multicast|anycast)" | sort' |
+        sed 's/ *$//'
+}
+
+# traces_are SIDE TEXT [PATTERN]: soon, as some of it is told to others, but for lines like that; else DIFFERENCE says
+# what is not so.
+DIFFERENCE=
+# shellcheck disable=SC2034 # for the acts
+traces_are() {
+    local end=$(($(now_ms) + 15000))
+    while :; do
+        DIFFERENCE=$(diff <(echo "$2") <(traces "$1") | grep '^[<>]' | grep -v "${3:-^$}") || return 0
+        [ "$(now_ms)" -lt "$end" ] || return 1
+        sleep 1
+    done
 }
 
 # cable SIDE N in|out: the plug of uplink N's cable, in the guest's own port: its kernel sees the carrier.

@@ -84,20 +84,22 @@ procd_same() {
 procd_instance_runs() { [ -s "$1/.keeper" ] && kill -0 "$(cat "$1/.keeper")" 2>/dev/null; }
 
 procd_instance_stop() {
-    local pid keeper i=0 limit
+    local pid keeper i=0 limit service
     [ -d "$1" ] || return 0
     keeper=$(cat "$1/.keeper" 2>/dev/null)
     : >"$1/.stopped"
     pid=$(cat "$1/.pid" 2>/dev/null)
-    limit=$(($(cat "$1/term_timeout" 2>/dev/null || echo 5) * 10))
+    limit=$(($(cat "$1/term_timeout" 2>/dev/null || echo 5) * 20))
     if [ -n "$pid" ] && kill -TERM "$pid" 2>/dev/null; then
+        service=${1%/have/*}
+        : >"/var/run/moments/${service##*/}.${1##*/}.told"
         while kill -0 "$pid" 2>/dev/null; do
             if [ "$i" -ge "$limit" ]; then
                 logger -p daemon.warn -t procd "$1 does not end on SIGTERM"
                 kill -KILL "$pid" 2>/dev/null
             fi
             i=$((i + 1))
-            usleep 100000
+            usleep 50000
         done
     fi
     [ -z "$keeper" ] || kill -KILL "$keeper" 2>/dev/null

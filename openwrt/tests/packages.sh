@@ -65,15 +65,17 @@ newer() {
     echo '# newer' >>"$R/usr/bin/ntm-gateway"
 }
 
-# --- upgraded by opkg: stopped and started again; the guard stays where it is
+# --- upgraded by opkg, which stops and starts: the old one works while the new one is unpacked; the guard stays where it is
 running
 package PKG_UPGRADE=1 sh -c "$own $default_prerm"
-runs_not
+runs
+has_not tmp/calls 'dnsmasq: restart'
 has_not tmp/calls 'ip: route del'
 has etc/config/firewall "config zone 'ntm'"
 newer
 package PKG_UPGRADE=1 sh -c "$default_postinst"
 runs
+restarted
 [ -e "$R/$snippet" ] || fail 'no snippet after the upgrade'
 
 # --- by apk: only started once more, and the new program runs

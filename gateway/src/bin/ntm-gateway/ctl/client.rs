@@ -42,9 +42,14 @@ pub(crate) fn ask(dir: &Path, command: &Value) -> Result<Result<Value, String>> 
         .write_all(format!("{command}\n").as_bytes())
         .context("the gateway is stopping")?;
     let mut line = String::new();
-    BufReader::new(stream.take(MAX_ANSWER))
-        .read_line(&mut line)
-        .context("the gateway does not answer")?;
+    match BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut line) {
+        Ok(_) => {}
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => bail!(
+            "the gateway has not answered for {} seconds: is the router overloaded? Try again, and look into its log",
+            PATIENCE.as_secs()
+        ),
+        Err(error) => return Err(error).context("the gateway does not answer"),
+    }
     let mut answer: Value =
         serde_json::from_str(&line).context("the gateway stopped before it answered")?;
     Ok(match answer["error"].as_str() {

@@ -35,7 +35,7 @@ const ABSENT_QUESTIONS: u32 = 10;
 const BURST: usize = 32;
 const BETWEEN_BURSTS: Duration = Duration::from_millis(100);
 /// From a change until the list is saved, and from one saving to the next: flash wears out.
-const SAVED_AFTER: Duration = Duration::from_secs(30);
+const SAVED_AFTER: Duration = Duration::from_secs(5);
 const BETWEEN_SAVES: Duration = Duration::from_secs(2 * 3600);
 
 /// A device whose address another server gave.

@@ -34,9 +34,11 @@ const ABSENT_QUESTIONS: u32 = 10;
 /// Most questions at a time, and the pause until the next so many.
 const BURST: usize = 32;
 const BETWEEN_BURSTS: Duration = Duration::from_millis(100);
-/// From a change until the list is saved, and from one saving to the next: flash wears out.
+/// From a change until the list is saved.
 const SAVED_AFTER: Duration = Duration::from_secs(5);
+/// Flash wears out: so often in the long run, and so many of them may come early, as when a router is set up.
 const BETWEEN_SAVES: Duration = Duration::from_secs(2 * 3600);
+const EARLY_SAVES: u32 = 6;
 
 /// A device whose address another server gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +72,8 @@ pub struct Follower {
     most: usize,
     devices: BTreeMap<Mac, (Followed, State)>,
     outputs: VecDeque<FollowOutput>,
-    saved: Option<Instant>,
+    /// When the next saving would come if none came early.
+    next_save: Option<Instant>,
     save_due: Option<Instant>,
 }
 
@@ -102,7 +105,7 @@ impl Follower {
             most,
             devices: BTreeMap::new(),
             outputs: VecDeque::new(),
-            saved: None,
+            next_save: None,
             save_due: None,
         }
     }
@@ -281,7 +284,8 @@ impl Follower {
             self.forget(mac, now);
         }
         if self.save_due.is_some_and(|due| due <= now) {
-            (self.save_due, self.saved) = (None, Some(now));
+            let next = self.next_save.unwrap_or(now).max(now) + BETWEEN_SAVES;
+            (self.save_due, self.next_save) = (None, Some(next));
             self.outputs.push_back(FollowOutput::Save);
         }
     }
@@ -292,9 +296,9 @@ impl Follower {
     }
 
     fn save_soon(&mut self, now: Instant) {
-        let earliest = self.saved.map_or(now, |saved| saved + BETWEEN_SAVES);
-        self.save_due
-            .get_or_insert((now + SAVED_AFTER).max(earliest));
+        let next = self.next_save.unwrap_or(now);
+        let early = next.saturating_duration_since(now + BETWEEN_SAVES * (EARLY_SAVES - 1));
+        self.save_due.get_or_insert(now + early.max(SAVED_AFTER));
     }
 }
 

@@ -114,7 +114,7 @@ leases_lost() {
     wait_until 10 "the pings have ended" grep -q 'packets transmitted' "$OUT/pings.log"
     grep -q ' 0% packet loss' "$OUT/pings.log" || fail "with its lease the laptop lost its packets: $(tail -n 2 "$OUT/pings.log")"
     # The list of devices is written some seconds after one came.
-    wait_until 20 "the devices are remembered" grep -q "${MAC[laptop]}" "$OUT/car/followed"
+    wait_until 20 "the devices are remembered" grep -q "${MAC[laptop]} ${LAN4[a]}.77 " "$OUT/car/followed"
     daemon_kill car
     wait_until 20 "laptop reaches camera though it has no lease" on laptop ping -qc 1 -W 1 "$(vip4 camera)"
     [ "$(vip4 laptop)" = "$before" ] || fail "laptop had $before and has $(vip4 laptop)"

@@ -63,10 +63,11 @@ bench: ## [P='NAME...'] [NTM_ROUNDS=5]: throughput, cost and round trips of the 
 	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
 	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/bench.sh $(P)
 
-qemu-image: ## [ARCH=x86_64] a router's disk with our daemons, for qemu: dist/qemu/router-ARCH.qcow2 (NTM_BIN_DIR, or the release build)
-	@qemu-tests/bootstrap.sh --qemu
+qemu-image: ## [ARCH=aarch64|mipsel] [ARCH_B=...] a router's disk with our daemons, for qemu: dist/qemu/router-ARCH.qcow2 (NTM_BIN_DIR, or the release build)
+	@for arch in "$${ARCH:-}" $(ARCH_B); do ARCH=$$arch qemu-tests/bootstrap.sh --qemu; done
 	@[ -n "$${NTM_BIN_DIR:-}" ] || $(CARGO) build --release $(PACKAGES) --bins
 	@qemu-tests/machine/image.sh $(ARCH)
+	@[ "$${ARCH_B:-$(ARCH)}" = "$(ARCH)" ] || NTM_ROUTER_BIN_DIR= qemu-tests/machine/image.sh $(ARCH_B)
 
 qemu-test: qemu-image ## [NTM_ACTS='NAME...'] two such routers in qemu, without KVM: story, moves, upgrade, crash, clock, power cut (5 minutes)
 	@qemu-tests/bootstrap.sh

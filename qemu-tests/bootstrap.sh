@@ -132,6 +132,7 @@ if [ "${1:-}" = --qemu ]; then
     # A qemu-utils from backports wants its qemu from there, too.
     case ${ARCH:-$(uname -m)} in
     aarch64) needs=qemu-system-aarch64 package=qemu-system-arm ;;
+    mipsel) needs=qemu-system-mipsel package=qemu-system-mips ;;
     *) needs=qemu-system-x86_64 package=qemu-system-x86 ;;
     esac
     command -v "$needs" >/dev/null || (install "$package") || install_backport "$package"

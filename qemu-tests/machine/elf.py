@@ -2,7 +2,7 @@
 """elf.py ROOT TREE PROGRAM=PLACE...: copies programs to places below ROOT, with the libraries they need.
 
 Libraries are looked for in TREE (unpacked packages) by name, whatever folder they lie in, and all go to ROOT/lib, where
-each loader looks; the loader goes to where the program says it is. A static program needs none.
+each loader looks; the loader goes to where the program says it is. A static program needs none. All are for one CPU.
 """
 import os
 import shutil
@@ -48,6 +48,13 @@ def needs(path):
     return loader, [text(strings + n) for n in names]
 
 
+def cpu(path):
+    """The width, byte order and kind of CPU that this ELF file is for."""
+    with open(path, "rb") as f:
+        head = f.read(20)
+    return head[4:6] + head[18:20] if head[:4] == b"\x7fELF" else None
+
+
 def find_libraries(tree):
     found = {}
     for folder, _, files in os.walk(tree):
@@ -67,6 +74,8 @@ root, tree = sys.argv[1:3]
 libraries, done, todo = find_libraries(tree), set(), []
 for pair in sys.argv[3:]:
     program, place = pair.split("=")
+    if cpu(program) != cpu(sys.argv[3].split("=")[0]):
+        sys.exit(f"{program} is not for this router's CPU")
     copy(program, root + place)
     os.chmod(root + place, 0o755)
     todo.append(program)

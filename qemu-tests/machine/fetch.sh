@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fetch.sh ARCH: the distribution's kernel and programs for a router of that CPU (x86_64 or aarch64), unpacked under
+# fetch.sh ARCH: the distribution's kernel and programs for a router of that CPU (x86_64, aarch64 or mipsel), unpacked under
 # dist/qemu/fetched/ARCH/tree. Nothing is installed here, and packages of another CPU need no dpkg architecture.
 set -euo pipefail
 export LC_ALL=C
@@ -9,8 +9,9 @@ TOP=$(cd "$(dirname "$0")/../.." && pwd)
 case ${1:-} in
 x86_64) deb=amd64 kernels='linux-image-cloud-amd64 linux-image-amd64 linux-image-virtual' ;;
 aarch64) deb=arm64 kernels='linux-image-cloud-arm64 linux-image-arm64 linux-image-virtual' ;;
+mipsel) deb=mipsel kernels='linux-image-4kc-malta' ;;
 *)
-    echo "usage: fetch.sh x86_64|aarch64" >&2
+    echo "usage: fetch.sh x86_64|aarch64|mipsel" >&2
     exit 2
     ;;
 esac

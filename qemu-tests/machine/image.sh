@@ -14,13 +14,16 @@ DIST=$TOP/dist/qemu
 TREE=$DIST/fetched/$ARCH/tree
 TARGET=${CARGO_TARGET_DIR:-$TOP/target}
 BIN=${NTM_BIN_DIR:-$TARGET/release}
-[ "$ARCH" = "$(uname -m)" ] || BIN=$TARGET/cross/$ARCH-unknown-linux-musl/release
+if [ "$ARCH" != "$(uname -m)" ]; then
+    BIN=$TARGET/cross/$ARCH-unknown-linux-musl/stripped
+    [ -x "$BIN/ntm-gateway" ] || BIN=${BIN%stripped}release
+fi
 BIN=${NTM_ROUTER_BIN_DIR:-$BIN}
 OVERLAY_MB=64
 PACKAGE=${NTM_PACKAGE:-$TOP/openwrt/net/ntm}
 
 [ -x "$BIN/ntm-gateway" ] || {
-    echo "$BIN/ntm-gateway is missing: make build or cross/build.sh first, or set NTM_BIN_DIR or NTM_ROUTER_BIN_DIR" >&2
+    echo "$BIN/ntm-gateway is missing: make build or cross/stripped.sh first, or set NTM_BIN_DIR or NTM_ROUTER_BIN_DIR" >&2
     exit 1
 }
 "$HERE/fetch.sh" "$ARCH"

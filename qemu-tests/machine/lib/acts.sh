@@ -128,7 +128,7 @@ NEW_PROGRAM='mv /usr/bin/.ntm-new /usr/bin/ntm-gateway'
 
 upgrade_by() { # NAME LINE
     local pid
-    cp "${NTM_NEW_BIN:-$OUT/router.daemon}" "$OUT/www/ntm-gateway"
+    cp "${NTM_NEW_BIN:-$OUT/router-${ARCH_OF[a]}.daemon}" "$OUT/www/ntm-gateway"
     # Another file than before also if it is the same program.
     printf '%s' "$1" >>"$OUT/www/ntm-gateway"
     guest_does a "wget -q -O /usr/bin/.ntm-new http://$WWW4/ntm-gateway && chmod 755 /usr/bin/.ntm-new && sync"

@@ -9,10 +9,12 @@
 
 MACHINE=$QT/machine
 DIST=$TOP/dist/qemu
+# Which CPU each side's router has.
 ARCH=${ARCH:-$(uname -m)}
-# The machine and the console of each CPU.
-declare -A MACHINE_OF=([x86_64]='-cpu max' [aarch64]='-machine virt -cpu cortex-a53')
-declare -A CONSOLE_OF=([x86_64]=ttyS0 [aarch64]=ttyAMA0)
+declare -A ARCH_OF=([a]=$ARCH [b]=${ARCH_B:-$ARCH})
+# The machine and the console of each CPU. Of the MIPS' FPU our program makes no use, but the distribution's do.
+declare -A MACHINE_OF=([x86_64]='-cpu max' [aarch64]='-machine virt -cpu cortex-a53' [mipsel]='-machine malta -cpu 24Kf')
+declare -A CONSOLE_OF=([x86_64]=ttyS0 [aarch64]=ttyAMA0 [mipsel]=ttyS0)
 declare -A UPLINKS=() # how many each side has
 # What a slow machine under an emulator needs; a real router is up in half of it.
 BOOT_S=${NTM_BOOT_S:-180}
@@ -23,13 +25,17 @@ need_machines() {
     fi
     echo '!!! SKIPPED: OWRT_ROOT is not set, so REAL OPENWRT WAS NOT TESTED: uci, procd, netifd and fw4 are our stand-ins !!!' >&2
     figure real_openwrt '"skipped"'
-    [ -n "${CONSOLE_OF[$ARCH]:-}" ] || fail "no machine for ARCH=$ARCH; there are: ${!CONSOLE_OF[*]}"
-    command -v "qemu-system-$ARCH" >/dev/null || fail "qemu-system-$ARCH is missing: ARCH=$ARCH qemu-tests/bootstrap.sh --qemu"
-    local part image=$DIST/router-$ARCH
-    [ -s "$image.qcow2" ] || fail "no image: make qemu-image first"
-    # Ours for as long as this runs: another image may be made meanwhile.
-    for part in kernel initrd daemon qcow2; do
-        ln "$image.$part" "$OUT/router.$part" 2>/dev/null || cp --reflink=auto "$image.$part" "$OUT/router.$part"
+    local s arch part image
+    for s in a b; do
+        arch=${ARCH_OF[$s]} image=$DIST/router-${ARCH_OF[$s]}
+        [ -n "${CONSOLE_OF[$arch]:-}" ] || fail "no machine for ARCH=$arch; there are: ${!CONSOLE_OF[*]}"
+        command -v "qemu-system-$arch" >/dev/null || fail "qemu-system-$arch is missing: ARCH=$arch qemu-tests/bootstrap.sh --qemu"
+        [ -s "$image.qcow2" ] || fail "no image: ARCH=$arch make qemu-image first"
+        # Ours for as long as this runs: another image may be made meanwhile.
+        for part in kernel initrd daemon qcow2; do
+            ln -f "$image.$part" "$OUT/router-$arch.$part" 2>/dev/null || cp --reflink=auto "$image.$part" "$OUT/router-$arch.$part"
+        done
+        figure "cpu.${GATEWAY[$s]}" "\"$arch\""
     done
     # The coordinator and the relay run on this machine.
     need_binaries
@@ -67,23 +73,26 @@ tap() { # SIDE NAME BRIDGE
 
 # machine_on SIDE: begins to boot; its disk is a layer over the image, new the first time. The clock says 1970, always.
 machine_on() {
-    local s=$1 name=${GATEWAY[$1]} nics=() n=0 net
+    local s=$1 arch=${ARCH_OF[$1]} name=${GATEWAY[$1]} nics=() n=0 net
     [ -e "$OUT/$name.qcow2" ] ||
-        qemu-img create -q -f qcow2 -b "$OUT/router.qcow2" -F qcow2 "$OUT/$name.qcow2"
+        qemu-img create -q -f qcow2 -b "$OUT/router-$arch.qcow2" -F qcow2 "$OUT/$name.qcow2"
     for net in lan $(seq -f wan%g 0 $((UPLINKS[$s] - 1))); do
         nics+=(-netdev "tap,id=$net,ifname=tap-$net,script=no,downscript=no"
             -device "virtio-net-pci,netdev=$net,id=nic-$net,romfile=,mac=52:54:00:00:0$((16#$s - 9)):0$n")
         n=$((n + 1))
     done
     rm -f "$OUT/$name.agent" "$OUT/$name.qmp"
-    # Before what looks on, as all that runs in the world.
+    # Before what looks on, as all that runs in the world. All but the cables in one place of the bus: a Malta has four with
+    # an interrupt.
     # shellcheck disable=SC2086 # words
-    FIRST="nice -n ${NTM_NICE:--5}" background "$name-machine" "gw-$s" "qemu-system-$ARCH" ${MACHINE_OF[$ARCH]} -accel tcg -m 192 \
+    FIRST="nice -n ${NTM_NICE:--5}" background "$name-machine" "gw-$s" "qemu-system-$arch" ${MACHINE_OF[$arch]} -accel tcg -m 192 \
         -nodefaults -display none -no-reboot -rtc base=1970-01-01T00:00:00 \
-        -kernel "$OUT/router.kernel" -initrd "$OUT/router.initrd" -append "console=${CONSOLE_OF[$ARCH]} quiet" \
-        -drive "file=$OUT/$name.qcow2,if=virtio,format=qcow2" -device virtio-rng-pci \
+        -kernel "$OUT/router-$arch.kernel" -initrd "$OUT/router-$arch.initrd" -append "console=${CONSOLE_OF[$arch]} quiet" \
+        -drive "file=$OUT/$name.qcow2,if=none,id=disk,format=qcow2" -device virtio-blk-pci,drive=disk,addr=12.0,multifunction=on \
+        -device virtio-rng-pci,addr=12.1 \
         -chardev "file,id=console,path=$OUT/$name-console.log,append=on" -serial chardev:console \
-        -device virtio-serial-pci -chardev "socket,id=agent,path=$OUT/$name.agent,server=on,wait=off" -device virtconsole,chardev=agent \
+        -device virtio-serial-pci,addr=12.2 -chardev "socket,id=agent,path=$OUT/$name.agent,server=on,wait=off" \
+        -device virtconsole,chardev=agent \
         -qmp "unix:$OUT/$name.qmp,server=on,wait=off" "${nics[@]}"
 }
 

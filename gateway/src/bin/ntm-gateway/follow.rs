@@ -28,6 +28,8 @@ const MOST: u64 = 512 << 10;
 /// From the last of some changes, or at most from the first, until the files are read: whoever writes one does so in pieces.
 const SETTLES: Duration = Duration::from_millis(100);
 const SETTLES_AT_MOST: Duration = Duration::from_secs(1);
+/// How many words of the LAN are taken before others have their turn: anybody there can send any number.
+const BATCH: usize = 32;
 /// How often files are read that the kernel does not watch.
 const UNWATCHED: Duration = Duration::from_secs(60);
 
@@ -122,8 +124,10 @@ impl Follow {
             (self.due, self.due_at_last) = (None, None);
             self.read_all(now);
         }
-        while let Some((mac, address)) = self.asker.as_ref().and_then(Asker::try_recv) {
-            self.follower.handle_answer(mac, address, now);
+        if let Some(asker) = &self.asker {
+            for (mac, address) in asker.answers(BATCH) {
+                self.follower.handle_answer(mac, address, now);
+            }
         }
         self.follower.handle_timeout(now);
         while let Some(output) = self.follower.poll_output() {
@@ -145,12 +149,9 @@ impl Follow {
         // Watched first: what changes while they are read is read again.
         let mut failed = None;
         for file in &self.files {
-            failed = self
-                .watch
-                .add(file)
-                .err()
-                .map(|error| (file, error))
-                .or(failed);
+            if let Err(error) = self.watch.add(file) {
+                failed = Some((file, error));
+            }
         }
         if let Some((file, error)) = &failed {
             if !self.troubles.watching {

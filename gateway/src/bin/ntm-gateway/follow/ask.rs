@@ -65,19 +65,17 @@ impl Asker {
         sent.is_ok()
     }
 
-    /// Who says that it has which address; `None`: nobody else for now.
-    pub(super) fn try_recv(&self) -> Option<(Mac, Ipv4Addr)> {
-        let mut buffer = [0; 64];
-        loop {
+    /// Who says that it has which address, in the next `frames` at most.
+    pub(super) fn answers(&self, frames: usize) -> impl Iterator<Item = (Mac, Ipv4Addr)> {
+        let received = (0..frames).map_while(|_| {
+            let mut buffer = [0; 64];
             let read = self.socket.try_io(Interest::READABLE, |socket| {
                 let mut socket: &Socket = socket;
                 io::Read::read(&mut socket, &mut buffer)
             });
-            let length = read.ok()?;
-            if let Some(answer) = answer(&buffer[..length]) {
-                return Some(answer);
-            }
-        }
+            read.ok().map(|length| answer(&buffer[..length]))
+        });
+        received.flatten()
     }
 }
 

@@ -27,7 +27,7 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
-use watch::Watch;
+use watch::{Lost, Watch};
 use words::{
     chain, clamp, equals, is_syn, meta, other_than, payload, prefix, rule, set, table, text,
 };
@@ -99,10 +99,16 @@ impl Firewall {
 
 async fn keep(mut watch: Watch, rules: Nftables<'static>, residents: Retell) {
     let mut is_new = true;
-    while let Ok(()) = watch.lost().await {
+    loop {
+        let lost = match watch.lost().await {
+            Ok(lost) => lost,
+            Err(error) => {
+                return warn!("nobody will see it if the table inet {TABLE} is removed: {error}");
+            }
+        };
         let rules = rules.clone();
         match spawn_blocking(move || run(&rules)).await {
-            Ok(Ok(())) if is_new => {
+            Ok(Ok(())) if is_new && lost == Lost::Certainly => {
                 is_new = false;
                 warn!(
                     "another program removed the table inet {TABLE}, or part of it; it is put back whenever that happens"

@@ -23,6 +23,13 @@ const NEW_GENERATION: u8 = 15;
 /// Deleted, or destroyed (Linux 6.3): table, chain, rule, set.
 const GONE: [u8; 8] = [2, 5, 8, 11, 26, 27, 28, 29];
 
+/// How sure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    Certainly,
+    Perhaps,
+}
+
 /// What is told.
 pub(super) struct Watch {
     socket: TokioSocket,
@@ -49,21 +56,21 @@ impl Watch {
         })
     }
 
-    /// Waits until the table is gone, or part of it.
-    pub(super) async fn lost(&mut self) -> io::Result<()> {
+    /// Waits until the table is gone, or part of it, or that may be.
+    pub(super) async fn lost(&mut self) -> io::Result<Lost> {
         loop {
             match self.socket.recv_from_full().await {
                 // A message from a process, and not from the kernel, says nothing.
                 Ok((_, sender)) if sender.port_number() != 0 => {}
                 Ok((messages, _)) => {
                     if self.transaction.read(&messages) {
-                        return Ok(());
+                        return Ok(Lost::Certainly);
                     }
                 }
-                // More was told than the socket could keep.
+                // More was told than the socket could keep, as when another program loads a long list.
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
                     self.transaction = Transaction::default();
-                    return Ok(());
+                    return Ok(Lost::Perhaps);
                 }
                 Err(error) => return Err(error),
             }

@@ -28,6 +28,9 @@ pub const FILE_NAME: &str = "ntm-gateway.toml";
 pub const MAX_INTERFACE_NAME: usize = 15;
 /// Where we answer a DNS server that serves the LAN: 53 is its own, and 5353 is multicast DNS (RFC 6762).
 const DNS_BESIDE: u16 = 5354;
+/// Our routing table, and the highest byte of our datagrams' mark: mwan3, pbr and Tailscale have others.
+const TABLE: u16 = 4750;
+const MARK_BYTE: u8 = 0x4e;
 /// The most WAN interfaces, upstream servers and the like in one list.
 const MAX_LIST: usize = 8;
 /// How long a tunnel that carries nothing, or cannot, is kept at least and at most.
@@ -283,17 +286,17 @@ fn read_tunnel(section: &Section<'_>, lan: &Lan) -> Result<Tunnel, ConfigError> 
     })
 }
 
-/// Above the kernel's own tables, and none is the mark that others' packets have.
+/// The numbers below 256 are the kernel's own tables and most people's, and a packet without a mark has 0.
 fn read_steering(section: &Section<'_>) -> Result<Steering, ConfigError> {
     let table = section.get("table");
     let table = table.map(|value| value.number(256, u16::MAX)).transpose()?;
     let mark = section.get("mark");
     let mark = mark.map(|value| value.number(1, 255)).transpose()?;
     Ok(Steering {
-        table: table.unwrap_or(UDP_PORT),
+        table: table.unwrap_or(TABLE),
         mark_byte: mark
             .and_then(|byte| u8::try_from(byte).ok())
-            .unwrap_or(0x4e),
+            .unwrap_or(MARK_BYTE),
     })
 }
 

@@ -23,6 +23,7 @@ for server in dc relay; do
     has $p "command [/usr/bin/$name] [run] [--dir] [/etc/$name]"
     has $p "file [/etc/$name/$name.toml] [/usr/bin/$name]"
     has $p 'respawn [3600] [1] [0]'
+    same "$(stat -c %a "$R/tmp/run/$name/ctl")" 700 "the socket's directory"
     has $p 'json_add_string [dest_port] [4750]'
     has $p "trigger config [$name]"
     has tmp/calls 'config.change firewall'

@@ -9,6 +9,7 @@ CUTS=${NTM_CUTS:-1000}
 CALLS=openat,write,pwrite64,ftruncate,lseek,rename,renameat,renameat2,unlink,unlinkat,fsync,fdatasync
 
 play() {
+    local name
     need_binaries
     command -v strace >/dev/null || fail "strace is missing: apt-get install strace"
     mkdir "$OUT/traces"
@@ -26,9 +27,9 @@ play() {
     daemon_stop dc
     daemon_stop car
     # The same run without its syncs must be seen to lose something, or this sees nothing.
-    unsynced dc --acks "$OUT/acks"
-    power_goes dc --acks "$OUT/acks" --check "$BIN/ntm-dc" account list --dir
-    power_goes car --check "$BIN/ntm-gateway" check --dir
+    for name in dc car; do unsynced "$name" --acks "$OUT/acks-$name"; done
+    power_goes dc --acks "$OUT/acks-dc" --check "$BIN/ntm-dc" account list --dir
+    power_goes car --acks "$OUT/acks-car" --check "$BIN/ntm-gateway" check --dir
 }
 
 TRACE=(strace -qq -ff -ttt -y -xx -s 16777216 -e "trace=$CALLS")
@@ -45,7 +46,8 @@ caught() {
     say "a writer that does not sync is caught"
 }
 
-ack() { echo "$(date +%s.%N) $*" >>"$OUT/acks"; }
+# ack NAME WORD...: from now on whoever was told it relies on it.
+ack() { echo "$(date +%s.%N) ${*:2}" >>"$OUT/acks-$1"; }
 
 # By the command line, which writes beside the daemon.
 accounts() {
@@ -53,7 +55,7 @@ accounts() {
     for i in $(seq 8); do
         on dc "${TRACE[@]}" -o "$OUT/traces/dc-account-$i" "$BIN/ntm-dc" account add "owner$i" --dir "$OUT/dc" >>"$OUT/dc-init.log" ||
             fail "ntm-dc account add owner$i"
-        ack account name "owner$i"
+        ack dc row account name "owner$i"
     done
     say "8 accounts are made"
 }
@@ -69,13 +71,15 @@ gateway() {
         fail "ntm-dc gateway-code"
     on gw-a "${TRACE[@]}" -o "$OUT/traces/car-enrol" "$BIN/ntm-gateway" enrol "$code" --dir "$OUT/car" >>"$OUT/car.log" 2>&1 ||
         fail "ntm-gateway enrol"
-    ack gateway name car
+    ack dc row gateway name car
+    ack car text node.toml car.
     supervise car gw-a "${TRACE[@]}" -D -o "$OUT/traces/car-run" "$BIN/ntm-gateway" run --dir "$OUT/car"
     for h in laptop phone printer; do
         host_up "$h"
         wait_until 20 "$h has a DHCP lease" has_lease "$h"
+        ack car text leases "${MAC[$h]}"
         wait_until 20 "$h has an identity" has_identity "$h"
-        ack device vip4 "$(vip4 "$h")"
+        ack dc row device vip4 "$(vip4 "$h")"
     done
     host_unplugged phone
     say "a gateway is enrolled, and has three devices"

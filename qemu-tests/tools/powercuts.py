@@ -11,8 +11,8 @@ ROOT.before a copy of it from before the run. At N moments, a disk is made in WO
   done.
 
 A file that is replaced by renaming must be one of its versions, whole, and none older than the last whose directory was
-synced. An SQLite file must be sound, and have every row that had been acknowledged (lines of ACKS: TIME TABLE COLUMN
-VALUE). COMMAND is run on every tenth disk, with the disk's path at its end, and must succeed. --unsynced: no sync of a
+synced. What had been acknowledged must be there (lines of ACKS): `TIME row TABLE COLUMN VALUE` in an SQLite file, which must
+be sound, `TIME text FILE TEXT` in another. COMMAND is run on every tenth disk, with the disk's path at its end, and must succeed. --unsynced: no sync of a
 file is done, as a writer without any would have it. The last line is one JSON object; exit status 1 if anything was lost.
 """
 import argparse
@@ -87,6 +87,7 @@ class Disk:
         for path, inode in self.names.items():
             self.versions[path] = [[inode.synced, True]]
         self.descriptors = {}
+        self.in_place = set()  # paths of files that are written where they are
 
     def ours(self, path):
         return path.startswith(self.root + "/") and not path.endswith("-shm")
@@ -168,6 +169,8 @@ class Disk:
         if not self.ours(path) or path not in self.names:
             return False
         inode = self.names[path]
+        if call in ("write", "pwrite64", "ftruncate") and not TEMPORARY.match(os.path.basename(path)):
+            self.in_place.add(path)
         if call in ("write", "pwrite64"):
             what = plain(re.search(STRING, words)[1])[:result]
             place = self.descriptors.setdefault((process, number), [0, False])
@@ -218,8 +221,8 @@ def judge(disk, work, acks, now, command):
     """What is wrong with the disk in `work`."""
     for path, versions in disk.versions.items():
         at = work + path[len(disk.root) :]
-        # Written in place, by something that has its own way to be sure.
-        if len(versions) < 2 and (not versions or versions[0][1]) and not is_replaced(disk, path):
+        # By something that has its own way to be sure.
+        if path in disk.in_place:
             continue
         oldest = max((i for i, version in enumerate(versions) if version[1]), default=-1)
         if not os.path.exists(at):
@@ -236,31 +239,28 @@ def judge(disk, work, acks, now, command):
             state = database.execute("PRAGMA integrity_check").fetchone()[0]
             if state != "ok":
                 yield f"{path}: {state}"
-            for when, table, column, value in acks:
-                if when < now:
-                    row = f"SELECT count(*) FROM {table} WHERE {column} = ?"
-                    if database.execute(row, (value,)).fetchone()[0] == 0:
-                        yield f"{table} {value} is lost"
+            for table, column, value in (what for when, kind, *what in acks if kind == "row" and when < now):
+                row = f"SELECT count(*) FROM {table} WHERE {column} = ?"
+                if database.execute(row, (value,)).fetchone()[0] == 0:
+                    yield f"{table} {value} is lost"
             database.close()
         except sqlite3.Error as error:
             yield f"{path}: {error}"
+    for name, text in (what for when, kind, *what in acks if kind == "text" and when < now):
+        path = os.path.join(work, name)
+        if not os.path.exists(path) or text not in open(path, errors="replace").read():
+            yield f"{text} is lost from {name}"
     if command:
         done = subprocess.run([*command, work], stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
             yield f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}"
 
 
-def is_replaced(disk, path):
-    """Whether the file is written by way of a temporary one."""
-    folder, name = os.path.split(path)
-    return any(TEMPORARY.match(os.path.basename(p)) and os.path.basename(p) == f".{name}.new" for p in disk.names)
-
-
 def play(options):
     acks = []
     for line in open(options.acks) if options.acks else []:
-        when, table, column, value = line.split()
-        acks.append((float(when), table, column, value))
+        when, *what = line.split()
+        acks.append((float(when), *what))
     everything = calls(options.traces)
 
     def walk(visit):

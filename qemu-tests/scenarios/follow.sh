@@ -77,6 +77,9 @@ other_names() {
     local got
     got=$(on gw-a dig +time=2 +tries=1 "@127.0.0.1" -p 5354 www.example.org A)
     grep -q 'status: REFUSED' <<<"$got" || fail "names that are not ours are not for us to answer here: $got"
+    [ "$(on gw-a dig +short +time=2 "@$DNS4" rebind.example.net A)" = 192.168.1.1 ] || fail "the Internet has no name for an inside address"
+    got=$(on laptop dig +short +time=2 +tries=1 rebind.example.net A)
+    [ -z "$got" ] || fail "an inside address came from outside: $got"
     on laptop timeout 3 bash -c "exec 3<>/dev/tcp/${LAN4[a]}.1/5354" 2>/dev/null && fail "the LAN reaches port 5354"
     say "dnsmasq answers for the rest"
 }
@@ -138,8 +141,12 @@ wrong_settings() {
     uci_written $'\toption interface \'$(reboot)\''
     if said=$(uci_check); then fail "a wrong interface was found right"; fi
     [[ $said == *'option "interface"'*'is no interface name'* ]] || fail "what was said: $said"
+    # Nor does one start by it: the last that was right is what the init script keeps.
+    # shellcheck disable=SC2046 # words
+    said=$(on gw-a timeout 5 "$BIN/ntm-gateway" run $(uci_options) 2>&1) && fail "a gateway runs by a wrong file"
+    [[ $said == *'option "interface"'*'is no interface name'* ]] || fail "what was said at the start: $said"
     [ "$(daemon_pid car)" = "$pid" ] || fail "the gateway started anew"
-    daemon_runs car || fail "the gateway did not go on"
+    on laptop ping -qc 1 -W 2 "$(vip4 camera)" >/dev/null || fail "the gateway did not go on"
     say "wrong settings: $said"
 }
 

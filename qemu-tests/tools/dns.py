@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The Internet's DNS: example.org and its web server, delegations, NXDOMAIN for the rest.
+"""The Internet's DNS: example.org and its web server, delegations, NXDOMAIN for the rest. And rebind.example.net, whose
+owner says that it is in everybody's LAN.
 
 dns.py ADDRESS... --web V4 V6 --delegate ntm.test=ADDRESS...
 """
@@ -14,7 +15,7 @@ opts.add_argument("--web", nargs=2, required=True)
 opts.add_argument("--delegate", nargs="*", default=[])
 opts = opts.parse_args()
 ZONES = dict(zone.split("=") for zone in opts.delegate)
-V4, V6 = opts.web
+NAMES = dict.fromkeys(("example.org", "www.example.org"), opts.web) | {"rebind.example.net": ("192.168.1.1", None)}
 
 
 def question(query):
@@ -35,11 +36,11 @@ def answer(query):
             s.sendto(query, (server, 53))
             return s.recv(4096)
     data = b""
-    known = name in ("example.org", "www.example.org")
+    known = name in NAMES
     if known and kind == 1:
-        data = socket.inet_aton(V4)
-    if known and kind == 28:
-        data = socket.inet_pton(socket.AF_INET6, V6)
+        data = socket.inet_aton(NAMES[name][0])
+    if known and kind == 28 and NAMES[name][1]:
+        data = socket.inet_pton(socket.AF_INET6, NAMES[name][1])
     record = b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 60, len(data)) + data if data else b""
     head = query[:2] + struct.pack("!HHHHH", 0x8180 if known else 0x8183, 1, bool(record), 0, 0)
     return head + query[12:end] + record

@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use train::Train;
 
+/// How long packets may keep the other tasks waiting, the name server and the command line among them: each of these needs
+/// several turns for one answer. No shorter, as every break asks the kernel what else there is.
+const SLICE: Duration = Duration::from_millis(1);
 /// How long we sleep when nothing is due.
 const NOTHING_DUE: Duration = Duration::from_secs(3600);
 
@@ -110,6 +113,8 @@ impl Shell {
     pub(crate) async fn run(mut self, stop: &mut Stop) -> Result<()> {
         self.look_for_devices();
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+        // Since when there was always something to read.
+        let mut busy = None;
         loop {
             let deadline = self.deadline();
             if timer.deadline() != deadline {
@@ -117,7 +122,13 @@ impl Shell {
             }
             tokio::select! {
                 () = stop.wait() => break,
-                readable = poll_fn(|cx| poll_readable(&mut self.ways, &self.tun, &self.devices, &mut self.last, cx)) => match readable.context("the TUN interface broke")? {
+                readable = poll_fn(|cx| {
+                    let readable = poll_readable(&mut self.ways, &self.tun, &self.devices, &mut self.last, cx);
+                    if readable.is_pending() {
+                        busy = None;
+                    }
+                    readable
+                }) => match readable.context("the TUN interface broke")? {
                     Readable::Tun => self.packets().context("the TUN interface is gone")?,
                     Readable::Socket(at) => self.datagrams(at),
                     Readable::Devices => self.look_for_devices(),
@@ -128,6 +139,10 @@ impl Shell {
                     None => bail!("the kernel's word of the interfaces (netlink) ended; a new start is needed"),
                 },
                 () = timer.as_mut() => self.timeout(),
+            }
+            if busy.get_or_insert_with(Instant::now).elapsed() >= SLICE {
+                tokio::task::yield_now().await;
+                busy = None;
             }
         }
         self.devices.stop(Instant::now());

@@ -85,7 +85,12 @@ impl Shell {
         loop {
             let due = self.coordinator.poll_timeout();
             tokio::select! {
-                () = readable(&self.sockets) => self.receive(&mut buffer),
+                () = readable(&self.sockets) => {
+                    self.receive(&mut buffer);
+                    // A flood would keep name server, logins and signals waiting: the runtime looks for others' work only
+                    // when it has its turn.
+                    tokio::task::yield_now().await;
+                }
                 Some(question) = questions.recv() => self.answer(question),
                 Some((domain, addresses, life)) = self.found.1.recv() => {
                     let now = Instant::now();

@@ -15,6 +15,8 @@ use tokio::time::sleep_until;
 
 /// The longest sleep when the relay wants none; any will do.
 const LONG: Duration = Duration::from_secs(3600);
+/// How long packets alone may keep us: the runtime sees signals and questions only when it has its turn.
+const SLICE: Duration = Duration::from_millis(1);
 
 /// Is the relay until a signal ends it.
 pub(crate) async fn run(dir: &std::path::Path, node: Node, config: &Config) -> Result<()> {
@@ -26,6 +28,7 @@ pub(crate) async fn run(dir: &std::path::Path, node: Node, config: &Config) -> R
     let started = Instant::now();
     let mut relay = Relay::new(setup(node, config)?, random()?, started);
     let mut buffer = vec![0; udp_trains::ROOM];
+    let mut rested = started;
     loop {
         drain(&mut relay, &mut sockets);
         let due = relay.poll_timeout();
@@ -50,6 +53,10 @@ pub(crate) async fn run(dir: &std::path::Path, node: Node, config: &Config) -> R
         let now = Instant::now();
         if relay.poll_timeout().is_some_and(|at| at <= now) {
             relay.handle_timeout(now);
+        }
+        if now - rested >= SLICE {
+            tokio::task::yield_now().await;
+            rested = now;
         }
     }
     tracing::info!("ends on a signal");

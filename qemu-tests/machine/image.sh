@@ -53,7 +53,7 @@ programs() {
     done
     "$HERE/elf.py" "$root" "$TREE" "$TREE/bin/busybox=/bin/busybox" "$(tree_bin dnsmasq)=/usr/sbin/dnsmasq" \
         "$(tree_bin nft)=/usr/sbin/nft" "$(tree_bin ip)=/sbin/ip" "$(tree_bin tc)=/sbin/tc" "$(tree_bin wg)=/usr/bin/wg" \
-        "${glibc[@]}" "$BIN/ntm-gateway=/usr/bin/ntm-gateway"
+        "${glibc[@]}" "$work/daemon=/usr/bin/ntm-gateway"
     # The applets of this BusyBox, by its own list; it may be another CPU's, so it is not asked.
     local applet
     while read -r applet; do
@@ -136,6 +136,8 @@ disk() {
     qemu-img convert -q -f raw -O qcow2 "$work/disk" "$work/qcow2"
 }
 
+# A development build is small enough without what only a debugger reads; another CPU's is so already.
+strip -o "$work/daemon" "$BIN/ntm-gateway" 2>/dev/null || cp "$BIN/ntm-gateway" "$work/daemon"
 system
 programs
 modules
@@ -144,7 +146,6 @@ enabled
 initramfs
 disk
 cp "$TREE"/boot/vmlinuz-* "$work/kernel"
-cp "$BIN/ntm-gateway" "$work/daemon"
 # Other files of these names: tests that run have links to the ones before.
 for part in kernel initrd daemon qcow2; do mv "$work/$part" "$DIST/router-$ARCH.$part"; done
 ls -sh "$DIST/router-$ARCH".* >&2

@@ -26,7 +26,7 @@ play() {
     # shellcheck disable=SC2119 # its options are for others
     traffic_up
     local act
-    for act in ${NTM_ACTS:-wan_change cable_pulled upgrade upgrade_by_apk upgrade_by_opkg crash clock power_loss}; do "$act"; done
+    for act in ${NTM_ACTS:-wan_change flow_offloading cable_pulled upgrade upgrade_by_apk upgrade_by_opkg crash clock power_loss}; do "$act"; done
     traffic_ends
     clean_stop
     no_leaks

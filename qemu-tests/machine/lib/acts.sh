@@ -87,6 +87,22 @@ wan_change() {
     AT[a]=$to
 }
 
+# The kernel's own short cut for forwarded packets, as fw4 has it: the devices' flows take it, and moves are as ever.
+flow_offloading() {
+    local from=${AT[a]} to=$((1 - AT[a])) taken
+    event offloading_on guest_does a 'uci set firewall.@defaults[0].flow_offloading=1 && uci commit firewall && reload_config'
+    wait_until 60 "the car's kernel offloads flows to $(vip4 camera)" offloads a "$(vip4 camera)"
+    guest_switch a "$from" "$to"
+    event offloaded_wan_change guest_does a 'ip -batch /tmp/move'
+    AT[a]=$to
+    wait_until 60 "flows are offloaded again" offloads a "$(vip4 camera)"
+    event offloaded_restart guest_does a 'service ntm-gateway restart'
+    taken=$(guest_does a "grep -c OFFLOAD /proc/net/nf_conntrack")
+    event offloading_off guest_does a 'uci set firewall.@defaults[0].flow_offloading=0 && uci commit firewall && reload_config'
+    say "flow offloading: $taken flows take it; they go on over a move, a restart, and without it"
+}
+offloads() { guest "$1" "grep 'dst=$2 .*OFFLOAD' /proc/net/nf_conntrack" >/dev/null; }
+
 # The cable in use is pulled, with another WAN that waits; nobody tells the router but its own port.
 cable_pulled() {
     local used=${AT[a]} waits=$((1 - AT[a]))

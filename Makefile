@@ -103,10 +103,14 @@ test-package: ## what packs the packages (seconds; builds nothing)
 cross-test: ## [T='TARGET...'] the daemons' versions and the wire's unit tests on each router CPU, under QEMU (minutes for each CPU)
 	@cross/run.sh $(T)
 
+test-feed-build: ## the daemons as OpenWrt's packages feed builds them (its profile, for musl as a shared library), and whether they run (half an hour)
+	@cross/feed.sh
+
 check: ## format, lints, licences, documentation: all without a warning
 	@qemu-tests/bootstrap.sh
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@$(CARGO) metadata --locked --format-version 1 | cross/msrv.py
 	@if $(CARGO) deny --version >/dev/null 2>&1; \
 	then $(CARGO) deny check licenses bans sources; \
 	else echo '!!! SKIPPED: cargo deny is not installed, so licences, bans and sources were NOT checked !!!' >&2; fi
@@ -145,4 +149,4 @@ clean: ## removes what was built, and worlds left over
 	$(CARGO) clean
 	rm -rf qemu-tests/out
 
-.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size qemu-image qemu-test bench-qemu package packages test-openwrt test-package cross-test check fuzz bench-datapath bench-scale bench-idle bench-cold bench-memory bench-icount clean
+.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size qemu-image qemu-test bench-qemu package packages test-openwrt test-package cross-test test-feed-build check fuzz bench-datapath bench-scale bench-idle bench-cold bench-memory bench-icount clean

@@ -3,6 +3,8 @@
 #
 # NTM_CROSS=test  their tests instead, which cargo runs or (with --no-run) names: of the same code as the programs, so that
 #                 the first panic is the end
+# NTM_CROSS=feed  programs that the packages feed would make, for musl as a shared library, by `cargo install` into
+#                 target/cross/feed/TARGET/bin; the profile's settings are the caller's (cross/feed.sh)
 #
 # Installs what that takes: a Rust with its library's source (a distribution's, since rustup's has none for some of these
 # CPUs), and a C compiler for all CPUs from the Python packages. Without arguments: which targets there are.
@@ -38,13 +40,21 @@ if [ ! -x "$tools/bin/cargo-zigbuild" ]; then
     "$tools/bin/pip" install --quiet "ziglang==$zig" cargo-zigbuild >&2
 fi
 
-cargo=(/usr/bin/cargo zigbuild)
-[ "${NTM_CROSS:-build}" != test ] || cargo=("$tools/bin/cargo-zigbuild" test -Zpanic-abort-tests)
+cargo=(/usr/bin/cargo zigbuild --release) std=std,panic_abort at=$OUT
+export CARGO_PROFILE_RELEASE_STRIP=${CARGO_PROFILE_RELEASE_STRIP:-none}
+case ${NTM_CROSS:-build} in
+test) cargo=("$tools/bin/cargo-zigbuild" test --release -Zpanic-abort-tests) ;;
+feed)
+    cargo=("$tools/bin/cargo-zigbuild" install --force --profile release --locked --root "$OUT/feed/$target") std=std,panic_unwind at=$OUT/feed
+    # The feed's own flag; and zig links programs for musl statically unless it is told not to.
+    FLAGS_ALL+=' -Ctarget-feature=-crt-static -Clink-arg=-dynamic'
+    ;;
+esac
 # Panics name their source; where it lay on the builder's disk is nobody's business, and would make each builder's program another.
 FLAGS_ALL+=" --remap-path-prefix=$PWD=ntm --remap-path-prefix=/usr/src=rust"
 /usr/bin/cargo fetch --locked --quiet --target "$target"
 for crates in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do FLAGS_ALL+=" --remap-path-prefix=$crates=crates"; done
 # With symbols: what each crate costs is read from them.
 PATH=$tools/bin:$PATH CARGO=/usr/bin/cargo RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="$FLAGS_ALL ${FLAGS[$target]:-}" \
-    CARGO_PROFILE_RELEASE_STRIP=none CARGO_ZIGBUILD_CACHE_DIR="$OUT/zigbuild" \
-    "${cargo[@]}" --release -Zbuild-std=std,panic_abort --target "$target" --target-dir "$OUT" "$@"
+    CARGO_ZIGBUILD_CACHE_DIR="$OUT/zigbuild" \
+    "${cargo[@]}" -Zbuild-std="$std" --target "$target" --target-dir "$at" "$@"

@@ -168,7 +168,7 @@ impl DhcpServer {
             self.outputs.push_back(Output::LeaseChanged(lease));
         }
         if granted.must_save {
-            self.save();
+            self.save(now);
         } else if granted.changed {
             // Renamed or back: the file has the address, and a client that comes and goes shall not wear the flash.
             self.save_later(now);
@@ -312,13 +312,15 @@ impl DhcpServer {
         });
     }
 
-    pub(crate) fn save(&mut self) {
+    pub(crate) fn save(&mut self, now: Instant) {
         self.save_by = None;
+        self.pace.writes(now);
         self.table.writing();
         self.outputs.push_back(Output::Save);
     }
 
     fn save_later(&mut self, now: Instant) {
-        self.save_by.get_or_insert(now + SAVE_DELAY);
+        let due = self.pace.due(SAVE_DELAY, now);
+        self.save_by.get_or_insert(due);
     }
 }

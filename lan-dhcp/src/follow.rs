@@ -18,6 +18,7 @@ mod line;
 mod tests;
 
 use crate::config::Mac;
+use crate::pace::Pace;
 use ntm_proto::id::Label;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
@@ -36,9 +37,6 @@ const BURST: usize = 32;
 const BETWEEN_BURSTS: Duration = Duration::from_millis(100);
 /// From a change until the list is saved.
 const SAVED_AFTER: Duration = Duration::from_secs(5);
-/// Flash wears out: so often in the long run, and so many of them may come early, as when a router is set up.
-const BETWEEN_SAVES: Duration = Duration::from_secs(2 * 3600);
-const EARLY_SAVES: u32 = 6;
 
 /// A device whose address another server gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +70,7 @@ pub struct Follower {
     most: usize,
     devices: BTreeMap<Mac, (Followed, State)>,
     outputs: VecDeque<FollowOutput>,
-    /// When the next saving would come if none came early.
-    next_save: Option<Instant>,
+    pace: Pace,
     save_due: Option<Instant>,
 }
 
@@ -105,7 +102,7 @@ impl Follower {
             most,
             devices: BTreeMap::new(),
             outputs: VecDeque::new(),
-            next_save: None,
+            pace: Pace::default(),
             save_due: None,
         }
     }
@@ -284,8 +281,8 @@ impl Follower {
             self.forget(mac, now);
         }
         if self.save_due.is_some_and(|due| due <= now) {
-            let next = self.next_save.unwrap_or(now).max(now) + BETWEEN_SAVES;
-            (self.save_due, self.next_save) = (None, Some(next));
+            self.save_due = None;
+            self.pace.writes(now);
             self.outputs.push_back(FollowOutput::Save);
         }
     }
@@ -296,9 +293,8 @@ impl Follower {
     }
 
     fn save_soon(&mut self, now: Instant) {
-        let next = self.next_save.unwrap_or(now);
-        let early = next.saturating_duration_since(now + BETWEEN_SAVES * (EARLY_SAVES - 1));
-        self.save_due.get_or_insert(now + early.max(SAVED_AFTER));
+        let due = self.pace.due(SAVED_AFTER, now);
+        self.save_due.get_or_insert(due);
     }
 }
 

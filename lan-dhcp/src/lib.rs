@@ -30,8 +30,9 @@
 //!
 //! A new lease or a changed address gives [`Output::Save`] before the [`Output::Send`] that tells the client. If the
 //! file cannot be written ([`DhcpServer::save_failed`]), the client is not told: it asks again, and so do we after
-//! [`SAVE_RETRY`]. Names, and devices that are back, are saved within [`SAVE_DELAY`]; renewals and ends are not, to
-//! spare the flash (see [`DhcpServer::export`]).
+//! [`SAVE_RETRY`]. Names, and devices that are back, can wait: they are saved after [`SAVE_DELAY`], and where there are many, each
+//! three hours; the file has their addresses already. Renewals and ends are not saved, to spare the flash (see
+//! [`DhcpServer::export`]).
 //!
 //! Replies to a client without an address are broadcast: a UDP socket cannot reach a host that answers no ARP yet.
 
@@ -44,6 +45,7 @@ mod hostname;
 mod lease;
 mod leaving;
 mod offer;
+mod pace;
 mod packet;
 mod pool;
 mod reject;
@@ -66,6 +68,7 @@ use fresh::Fresh;
 use lease::Table;
 use leaving::{Due, Leaving};
 use offer::{Offers, State};
+use pace::Pace;
 use packet::Reply;
 use pool::Quarantine;
 use reject::Counts;
@@ -73,7 +76,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
-/// How long a new name of a known device, or its return, may wait to be saved.
+/// How long a new name of a known device, or its return, waits to be saved where that is seldom.
 pub const SAVE_DELAY: Duration = Duration::from_secs(300);
 /// How long after a failed save the next one is due.
 pub const SAVE_RETRY: Duration = Duration::from_secs(30);
@@ -113,6 +116,7 @@ pub struct DhcpServer {
     unsaved: u32,
     /// When a change that could wait is to be saved.
     save_by: Option<Instant>,
+    pace: Pace,
     /// The shell was told to save, and has not said that it failed.
     saving: bool,
     outputs: VecDeque<Output>,
@@ -133,6 +137,7 @@ impl DhcpServer {
             fresh: Fresh::default(),
             unsaved: 0,
             save_by: None,
+            pace: Pace::default(),
             saving: false,
             outputs: VecDeque::new(),
             rejects: Counts::default(),
@@ -196,7 +201,7 @@ impl DhcpServer {
             self.offers.insert(mac, offer);
         }
         if self.save_by.is_some_and(|by| by <= now) {
-            self.save();
+            self.save(now);
         }
     }
 
@@ -230,6 +235,7 @@ impl DhcpServer {
     pub fn save_failed(&mut self, now: Instant) {
         self.saving = false;
         self.table.not_written();
+        self.pace.failed();
         self.fresh.give_back(std::mem::take(&mut self.unsaved));
         self.save_by = Some(now + SAVE_RETRY);
         self.outputs.retain(|output| match output {

@@ -15,6 +15,7 @@ import release
 HERE = os.path.dirname(os.path.realpath(__file__))
 ARCH = "mips_24kc"
 TIME = "1700000000"
+PO = 'msgid "Devices"\nmsgstr "端末"\n'
 
 
 def lay_out(at):
@@ -27,13 +28,15 @@ def lay_out(at):
                 continue
             if source.startswith("program:"):
                 place = f"{at}/programs/{source.removeprefix('program:')}"
+            elif source.startswith("lmo:"):
+                place = f"{at}/sources/{source.removeprefix('lmo:')}"
             elif source.endswith("/"):
                 place = f"{at}/sources/{source}usr/share/{'x' * 120}/page.js"
             else:
                 place = f"{at}/sources/{source}"
             os.makedirs(os.path.dirname(place), exist_ok=True)
             with open(place, "w", encoding="utf-8") as file:
-                file.write(f"what {source} has\n" * 99)
+                file.write(PO if source.startswith("lmo:") else f"what {source} has\n" * 99)
 
 
 def pack(at, out, *names, arch=ARCH, epoch=TIME):

@@ -10,15 +10,18 @@
     program:ntm-gateway      /usr/sbin/ntm-gateway    755
     openwrt/.../ntm.config   /etc/config/ntm          600 conffile
     openwrt/.../root/        /                        644
+    lmo:openwrt/.../ntm.po   /usr/.../ntm.ja.lmo      644
 
-SOURCE is a file below the sources' root; `program:NAME`, one that was built for the CPU; a folder (ends with `/`), all that
-is below it, where what may be executed stays so; or `-`: DEST is an empty folder (ends with `/`). After MODE: `conffile`,
+SOURCE is a file below the sources' root; `program:NAME`, one that was built for the CPU; `lmo:FILE.po`, what LuCI makes of
+that file of translations; a folder (ends with `/`), all that is below it, where what may be executed stays so; or `-`: DEST
+is an empty folder (ends with `/`). After MODE: `conffile`,
 the owner's settings, which survive upgrades and sysupgrade; `optional`, left out when there is no such source.
 """
 import os
 import re
 from dataclasses import dataclass, field
 
+import lmo
 from archive import Member
 
 FIELDS = {"Section", "Architecture", "Depends", "Provides", "Require-User", "Description", "After-Install", "Before-Removal"}
@@ -124,6 +127,9 @@ def members_of(source, dest, mode, sources, programs):
         yield Member(dest, mode, b"")
     elif source.startswith("program:"):
         yield from file_at(os.path.join(programs, source.removeprefix("program:")), dest, mode)
+    elif source.startswith("lmo:"):
+        for member in file_at(os.path.join(sources, source.removeprefix("lmo:")), dest, mode):
+            yield Member(dest, mode, catalogue(member.data, source.removeprefix("lmo:")))
     elif not source.endswith("/"):
         yield from file_at(os.path.join(sources, source), dest, mode)
     else:
@@ -136,6 +142,16 @@ def members_of(source, dest, mode, sources, programs):
                 path = os.path.join(folder, name)
                 below = os.path.relpath(path, os.path.join(sources, source))
                 yield from file_at(path, dest + below, mode | (0o111 if os.access(path, os.X_OK) else 0))
+
+
+def catalogue(content, name):
+    try:
+        made = lmo.compile_po(content.decode())
+    except ValueError as fault:
+        raise ValueError(f"{name}:{fault}") from fault
+    if not made:
+        raise ValueError(f"{name}: nothing in it is translated")
+    return made
 
 
 def file_at(path, dest, mode):

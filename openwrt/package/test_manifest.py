@@ -57,6 +57,16 @@ class Manifest(unittest.TestCase):
             "/thing.manifest:7: empty/ is not there, and the line does not say that it is optional",
         )
 
+    def test_translations_are_taken_in_as_luci_reads_them_or_their_fault_is_told(self):
+        self.write("src/a.po", 'msgid "Devices"\nmsgstr "X"\n')
+        self.write("src/wrong.po", 'msgid "Devices "\nmsgstr "X"\n')
+        self.write("src/none.po", 'msgid "Devices"\nmsgstr ""\n')
+        [member] = self.read("lmo:a.po /a.lmo 644\n").members
+        self.assertEqual((member.path, member.data[:4]), ("/a.lmo", b"X\0\0\0"))
+        said = self.fault("lmo:wrong.po /b.lmo 644\nlmo:none.po /c.lmo 644\nlmo:other.po /d.lmo 644\n")
+        for line, why in zip(said.splitlines(), ("wrong.po:1: LuCI would not find", "none.po: nothing in it is", "lmo:other.po is not there"), strict=True):
+            self.assertIn(why, line)
+
     def test_an_optional_source_may_be_missing(self):
         self.assertEqual(self.read("a.conf /etc/config/a 600 conffile optional\n").members, [])
         self.assertEqual(self.read("a.conf /etc/config/a 600 conffile optional\n").conffiles, [])

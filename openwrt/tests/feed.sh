@@ -110,6 +110,16 @@ else
     echo '!!! SKIPPED: cargo is not installed, so the source was not asked whether it is whole !!!' >&2
 fi
 
+# --- the feed's programs unwind at a panic, and each ends at its first all the same: before all else that it does
+for main in gateway/src/bin/ntm-gateway dc/src/bin/ntm-dc relay/src/bin/ntm-relay; do
+    check test "$(grep -A1 '^fn main() ' "../../$main/main.rs" | sed 1d)" = '    crash::end_at_first_panic();'
+done
+
+# --- flash: who writes a file is known, and what (README.md, Flash; lan-dhcp/tests/flash.rs); the rest of fs::write is /proc and /sys
+writers=$(cd ../.. && grep -rlE 'write_atomically\(|fs::(write|copy|rename)\(|File::(create|options)|\.(append|create|create_new)\(true\)' \
+    gateway/src lan-dhcp/src enrolment/src --include='*.rs' | LC_ALL=C sort)
+check diff <(printf '%s\n' enrolment/src/state.rs enrolment/src/state/{socket,tests}.rs gateway/src/bin/ntm-gateway/{dhcp,follow,nft,settings,tun}.rs) <(echo "$writers")
+
 # --- a change of what the programs are built from is seen: of the workspace, and of each member that they use
 sums=$(feed sums)
 for path in Cargo.toml Cargo.lock $(sed -n 's/^members = \[\(.*\)\]$/\1/p' ../../Cargo.toml | tr -d '",'); do

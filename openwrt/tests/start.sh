@@ -196,6 +196,25 @@ runs
 has_not tmp/said 'Next'
 [ ! -e "$R/etc/ntm/ntm-gateway.toml" ] || fail 'an example of the other file'
 
+# --- enrolled by hand: what the program says comes next does it, and the program knows our places
+source=$FEED/../gateway/src/bin/ntm-gateway/settings.rs
+next=$(sed -n "s/^  \(uci set .*\)$/\1/p" "$source")
+for section in "config gateway 'gateway'" "config gateway 'car'" 'config gateway'; do
+    router plain
+    config ntm "$section" "	option enabled '0'"
+    : >"$R/tmp/calls"
+    on sh -euc "$next"
+    no_misuse
+    runs
+    has etc/config/ntm "	option enabled '1'"
+done
+for place in 'DIR=/etc/ntm' 'WRITTEN=/etc/config/ntm'; do
+    has usr/lib/ntm/settings "$place"
+done
+for word in 'const STATE: &str = "/etc";' 'const OF_PACKAGE: &str = "config/ntm";'; do
+    same "$(grep -cxF "$word" "$source")" 1 "$word"
+done
+
 # --- its section has another name, or none, or is not there
 for section in "config gateway 'car'" 'config gateway' "config wan"; do
     router plain

@@ -1,5 +1,6 @@
 use super::FollowOutput::{Ask, Gone, Save, Seen};
 use super::*;
+use crate::pace::EARLY;
 
 fn follower() -> Follower {
     Follower::new(Ipv4Addr::new(192, 168, 1, 1), 24, 4)
@@ -180,7 +181,7 @@ fn the_list_is_saved_soon_and_then_rarely() {
         saves += said.iter().filter(|it| **it == Save).count();
         assert!(minute > 0 || saves == 1, "the first is not waited for");
     }
-    assert_eq!(saves, 12 + EARLY_SAVES as usize - 1);
+    assert_eq!(saves, 8 + EARLY as usize - 1);
     // Nothing happens, nothing is written.
     let text = line(3, "192.168.1.10", "phone");
     let later = start + Duration::from_secs(30 * 3600);

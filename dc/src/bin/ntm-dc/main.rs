@@ -29,9 +29,11 @@ mod terminal;
 
 use cli::{Command, Invocation};
 use ntm_dc::config;
+use ntm_enrolment::crash;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    crash::end_at_first_panic();
     let invocation = match cli::parse(std::env::args_os().skip(1)) {
         Ok(invocation) => invocation,
         Err(usage) => {

@@ -1,13 +1,11 @@
 //! The command line: what was asked for, and the exit status.
 
 use crate::question::Show;
-use crate::settings::{Settings, network};
+use crate::settings::{Settings, after_enrolment, network};
 use crate::{ctl, help, ping, start, table};
 use anyhow::{Context, Result, anyhow};
 use lexopt::prelude::{Long, Short, Value};
 use ntm_enrolment::client;
-use ntm_enrolment::state::write_atomically;
-use ntm_gateway::config::{EXAMPLE, FILE_NAME};
 use ntm_proto::enrol::{EnrolmentCode, Role};
 use serde_json::json;
 use std::io::Write;
@@ -224,21 +222,8 @@ fn enrol(code: &str, dir: &Path, uci: bool) -> Result<()> {
         // What comes next is the init script's.
         return print(&joined);
     }
-    let config = dir.join(FILE_NAME);
-    let wrote = !config.exists();
-    if wrote {
-        write_atomically(&config, EXAMPLE.as_bytes(), 0o644)
-            .with_context(|| format!("cannot write {}", config.display()))?;
-    }
-    let next = if wrote {
-        format!("check {}, then ", config.display())
-    } else {
-        String::new()
-    };
-    print(&format!(
-        "{joined}Next: {next}start it with `ntm-gateway run --dir {}`.\n",
-        dir.display()
-    ))
+    let next = after_enrolment(dir)?;
+    print(&format!("{joined}Next: {next}"))
 }
 
 fn show(what: Show, json: bool, dir: &Path) -> Result<()> {

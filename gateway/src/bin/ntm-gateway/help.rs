@@ -47,7 +47,8 @@ const ENROL: &str = "\
 Usage: ntm-gateway enrol CODE [--dir DIR] [--uci FILE]
 
 Joins the domain that CODE is for, and keeps the gateway's key and identity in DIR. Writes an
-example DIR/ntm-gateway.toml if there is none. The code comes from the domain's operator, who
+example DIR/ntm-gateway.toml if there is none; not for OpenWrt's package, whose settings are in
+/etc/config/ntm (there `/etc/init.d/ntm-gateway enrol CODE` also switches it on). The code comes from the domain's operator, who
 makes it with `ntm-dc gateway-code NAME --account ACCOUNT`; it is good once. If the connection
 breaks, the same command may be repeated.
 

@@ -29,8 +29,10 @@ mod tun;
 mod udp;
 mod wan;
 
+use ntm_enrolment::crash;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    crash::end_at_first_panic();
     cli::main()
 }

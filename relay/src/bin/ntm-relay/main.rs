@@ -13,7 +13,7 @@ mod udp;
 
 use anyhow::{Context, Result};
 use cli::{Command, Invocation};
-use ntm_enrolment::{client, state};
+use ntm_enrolment::{client, crash, state};
 use ntm_proto::enrol::{EnrolmentCode, Role};
 use ntm_relay::config::{self, Config};
 use std::io::{self, Write};
@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {
+    crash::end_at_first_panic();
     let invocation = match cli::parse(std::env::args_os().skip(1)) {
         Ok(invocation) => invocation,
         Err(usage) => {

@@ -74,9 +74,10 @@ impl Gateway {
         self.acknowledge(direction.sequence, refusal, now);
         if let (Err(reject), Some(refusal)) = (taken, refusal) {
             self.count(reject);
-            let error = match reject {
-                Reject::Denied => Unresolved::Denied,
-                _ => Unresolved::Refused(refusal),
+            let error = if reject == Reject::Denied {
+                Unresolved::Denied
+            } else {
+                Unresolved::Refused(refusal)
             };
             self.refuse_asked(direction, error, now);
         }

@@ -241,6 +241,27 @@ fn fragments_and_stumps_make_no_beginning() {
 }
 
 #[test]
+fn no_packet_however_it_is_cut_does_harm() {
+    let mut line = denied(Side::Theirs);
+    let quoted = udp(Side::Ours, 1, 2);
+    for protocol in [1, 6, 17, 47] {
+        for first in 0..=255 {
+            let whole = [&[first; 12][..], &quoted].concat();
+            for length in 0..whole.len() {
+                for fragment in [0, 0x2000, 1, 0x1fff] {
+                    let packet = packet(Side::Theirs, protocol, fragment, &whole[..length]);
+                    let judged = line.send(Side::Theirs, &packet);
+                    let refused = [Err(Reject::Denied), Err(Reject::Undecidable)];
+                    assert!(judged == Ok(()) || refused.contains(&judged));
+                    // Of what has no connection nothing passes that nobody asked for.
+                    assert!(protocol != 17 || fragment & 0x1fff != 0 || judged.is_err());
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn of_icmp_questions_begin_and_answers_and_errors_do_not() {
     for side in [Side::Ours, Side::Theirs] {
         let mut line = denied(side);

@@ -144,6 +144,7 @@ fn start((domain, node): &(Fqdn, NodeId)) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Verdict;
     use std::collections::BTreeSet;
 
     fn prefixes(v4: &str) -> VirtualPrefixes {
@@ -205,6 +206,7 @@ mod tests {
                 (ours, alias),
                 0,
                 Some(Ipv4Addr::new(10, 9, 0, 17 + number as u8)),
+                Verdict::FREE,
             );
             lent.push(alias);
         }
@@ -212,8 +214,13 @@ mod tests {
         assert!(!lent.contains(&Ipv4Addr::new(10, 9, 0, 31)), "broadcast");
         assert_eq!(aliases.assign(&b, &device(3), &pairs), None);
         // The first two fall idle; the first comes back for a moment.
-        pairs.insert((ours, lent[0]), 1, Some(ours));
-        pairs.insert((ours, lent[1]), 1, Some(Ipv4Addr::new(10, 9, 0, 18)));
+        pairs.insert((ours, lent[0]), 1, Some(ours), Verdict::FREE);
+        pairs.insert(
+            (ours, lent[1]),
+            1,
+            Some(Ipv4Addr::new(10, 9, 0, 18)),
+            Verdict::FREE,
+        );
         pairs.remove_slot(1);
         aliases.assign(&b, &device(0), &pairs).unwrap();
         let newcomer = aliases.assign(&b, &device(3), &pairs).unwrap();

@@ -5,6 +5,7 @@
 //! LAN overlaps the domain's virtual range) is checked at start.
 
 mod lan;
+mod policies;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ pub use reader::ConfigError;
 pub use uci::Network;
 
 use crate::Limits;
+use crate::policy::Policy;
 use ntm_proto::UDP_PORT;
 use reader::{Document, Section, Value};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -53,6 +55,8 @@ pub struct Config {
     pub tunnel: Tunnel,
     /// What is logged.
     pub log: LogLevel,
+    /// Who may begin something with whom; the first that matches decides.
+    pub policies: Vec<Policy>,
 }
 
 /// The DNS server.
@@ -169,18 +173,20 @@ impl Config {
 
     fn read(document: &Document<'_>) -> Result<Self, ConfigError> {
         let root = document.root();
-        root.only(&["lan", "wan", "dns", "tunnel", "log"])?;
+        root.only(&["lan", "wan", "dns", "tunnel", "log", "policy"])?;
         let lan = Lan::read(&root.section("lan")?)?;
         let tunnel = read_tunnel(&root.section("tunnel")?, &lan)?;
         let wan = read_wans(&root.section("wan")?, &lan, &tunnel)?;
         let dns = read_dns(&root.section("dns")?, &lan)?;
         let log = read_log(&root.section("log")?)?;
+        let policies = policies::read(&root)?;
         Ok(Self {
             lan,
             wan,
             dns,
             tunnel,
             log,
+            policies,
         })
     }
 }

@@ -29,7 +29,7 @@ const REFUSED_LIMIT: usize = 1024;
 pub(crate) struct Directions {
     asked: BTreeMap<(NodeId, Sought), Asked>,
     budgets: budget::Budgets,
-    refused: BTreeMap<(Ipv4Addr, Ipv4Addr), Instant>,
+    refused: BTreeMap<(Ipv4Addr, Ipv4Addr), Refused>,
     /// When a peer that lost its way may be asked for again.
     question: Option<Instant>,
 }
@@ -50,6 +50,13 @@ pub(crate) enum Waiter {
     Ping(u64),
     /// Nobody: a peer that lost its way.
     Nobody,
+}
+
+/// A destination that is not asked for again yet.
+struct Refused {
+    until: Instant,
+    /// By our own policies.
+    denied: bool,
 }
 
 struct Asked {
@@ -117,7 +124,20 @@ impl Gateway {
             return self.tell(waiter, Err(Unresolved::NoIdentity), now);
         };
         let (node, vip) = (device.node, device.vip4);
-        if let Some(identity) = self.identity_behind_peer(vip, &sought) {
+        let known = self.identity_behind_peer(vip, &sought);
+        let name = match (&known, &sought) {
+            (Some(identity), _) => Some(&identity.name),
+            (None, Sought::Name(name)) => Some(name),
+            (None, Sought::Address(_)) => None,
+        };
+        if let Some(name) = name {
+            let verdict = self.policies.verdict(&device.name, name);
+            if verdict.is_closed() {
+                self.policies.count_refused(verdict);
+                return self.tell(waiter, Err(Unresolved::Denied), now);
+            }
+        }
+        if let Some(identity) = known {
             return self.tell(waiter, Ok(identity), now);
         }
         if matches!(&sought, Sought::Name(name) if self.is_foreign(name))
@@ -136,13 +156,14 @@ impl Gateway {
         vips: (Ipv4Addr, Ipv4Addr),
         now: Instant,
     ) -> Result<(), Reject> {
-        if self
-            .directions
-            .refused
-            .get(&vips)
-            .is_some_and(|until| *until > now)
-        {
-            return Err(Reject::Refused);
+        let refused = self.directions.refused.get(&vips);
+        match refused.filter(|refused| refused.until > now) {
+            Some(refused) if refused.denied => {
+                self.tell_denied(packet, now);
+                return Err(Reject::Denied);
+            }
+            Some(_) => return Err(Reject::Refused),
+            None => {}
         }
         if self.aliases.contains(vips.1) && self.aliases.get(vips.1).is_none() {
             // The DC does not know our aliases, and a hash does not tell whose it is.
@@ -274,7 +295,9 @@ impl Gateway {
             self.coordination.forget(request);
             self.give_up(&key, Unresolved::NoCoordinator, now);
         }
-        self.directions.refused.retain(|_, until| *until > now);
+        self.directions
+            .refused
+            .retain(|_, refused| refused.until > now);
     }
 
     fn give_up(&mut self, key: &(NodeId, Sought), error: Unresolved, now: Instant) {
@@ -285,17 +308,28 @@ impl Gateway {
             self.tell(waiter, Err(error), now);
         }
         let vip = self.devices.by_node(key.0).map(|identity| identity.vip4);
-        if let (Some(vip), Some(remote), Unresolved::Refused(_)) =
-            (vip, self.address_of(&key.1), error)
+        let denied = error == Unresolved::Denied;
+        if let (Some(vip), Some(remote)) = (vip, self.address_of(&key.1))
+            && (denied || matches!(error, Unresolved::Refused(_)))
             && self.directions.refused.len() < REFUSED_LIMIT
         {
-            self.directions
-                .refused
-                .insert((vip, remote), now + REFUSED_FOR);
+            let until = now + REFUSED_FOR;
+            let refused = Refused { until, denied };
+            self.directions.refused.insert((vip, remote), refused);
         }
-        for _ in asked.packets {
-            self.count(Reject::Refused);
+        for packet in asked.packets {
+            if denied {
+                self.tell_denied(&packet, now);
+                self.count(Reject::Denied);
+            } else {
+                self.count(Reject::Refused);
+            }
         }
+    }
+
+    /// The policies have changed: what they denied may be asked for.
+    pub(crate) fn forget_denied(&mut self) {
+        self.directions.refused.retain(|_, refused| !refused.denied);
     }
 
     /// Peers whose way is lost: the DC may know where they are now.

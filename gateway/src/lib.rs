@@ -11,8 +11,8 @@
 //!
 //! Inside: [`device`] knows who is on the LAN, `coordination` talks with the DC, `peer` holds one tunnel each, `path`
 //! the ways to one peer, `translate` rewrites addresses. `pairs` says which of our devices may talk to which remote
-//! address and by which peer: only what the DC directed is ever sent or accepted. `alias` lends addresses to the
-//! devices of other domains.
+//! address and by which peer: only what the DC directed is ever sent or accepted. [`policy`] says who of them may begin
+//! anything. `alias` lends addresses to the devices of other domains.
 
 #![cfg_attr(
     test,
@@ -23,6 +23,7 @@ pub mod coalesce;
 pub mod config;
 pub mod device;
 pub mod dns;
+pub mod policy;
 pub mod status;
 
 mod alias;
@@ -41,8 +42,8 @@ mod peer;
 mod peers;
 mod ping;
 mod segment;
-mod too_long;
 mod translate;
+mod unreachable;
 
 pub use device::LanDevice;
 pub use limits::Limits;
@@ -64,6 +65,7 @@ use ntm_proto::random::Random;
 use pairs::Pairs;
 use peers::Peers;
 use ping::Pings;
+use policy::Policies;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
@@ -158,6 +160,9 @@ pub enum Unresolved {
     /// The DC said so.
     #[error("{0}")]
     Refused(Refusal),
+    /// A policy of this gateway says that neither may begin anything with the other.
+    #[error("a policy of this gateway denies it; see `ntm-gateway policies`")]
+    Denied,
     /// The DC does not answer.
     #[error("the direction coordinator does not answer")]
     NoCoordinator,
@@ -260,6 +265,13 @@ pub enum Reject {
     /// The DC refused this destination a moment ago.
     #[error("destination refused")]
     Refused,
+    /// A policy lets this side begin nothing with the other, or neither with the other.
+    #[error("denied by a policy")]
+    Denied,
+    /// From a side that may begin nothing, and there is no telling whether it does: a fragment that could replace TCP's
+    /// flags, an error that quotes nothing of this pair, or cut short.
+    #[error("denied by a policy, unless it were clear that it begins nothing")]
+    Undecidable,
     /// A queue is full.
     #[error("queue full")]
     QueueFull,
@@ -313,6 +325,7 @@ pub struct Gateway {
     peers: Peers,
     pairs: Pairs,
     aliases: Aliases,
+    policies: Policies,
     /// The other domains that ours trusts, and the number of the message that said so.
     domains: (Option<u32>, Vec<Fqdn>),
     pings: Pings,
@@ -349,6 +362,7 @@ impl Gateway {
             early: Early::new(&hold),
             pairs: Pairs::default(),
             aliases: Aliases::new(setup.prefixes, setup.limits.aliases),
+            policies: Policies::default(),
             domains: (None, Vec::new()),
             pings: Pings::default(),
             offers: 0,

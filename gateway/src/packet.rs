@@ -1,10 +1,10 @@
 //! A packet's way out: from the TUN interface into a tunnel.
 
 use crate::peer::LONG;
+use crate::policy::{Side, Verdict};
 use crate::segment::{Offload, Segments};
-use crate::too_long;
 use crate::translate::{self, Ends};
-use crate::{Gateway, Output, Reject};
+use crate::{Gateway, Output, Reject, unreachable};
 use ntm_proto::ip::Ipv4View;
 use ntm_proto::wire::{HEADER_LEN, TAG_LEN};
 use ntm_proto::{Forward, Path};
@@ -24,8 +24,8 @@ pub struct Handled {
 enum Route {
     /// Both devices live here: the packet turns round in the router, with virtual addresses on both sides.
     Here(Ends),
-    /// To the peer in this slot.
-    Tunnel(usize, Ends),
+    /// To the peer in this slot, if the policies let it.
+    Tunnel(usize, Ends, Verdict),
     /// The DC has to be asked.
     Unknown,
 }
@@ -104,7 +104,10 @@ impl Gateway {
                 }
                 handled.forward = Forward::Tun;
             }
-            Route::Tunnel(slot, ends) => {
+            Route::Tunnel(slot, ends, verdict) => {
+                if !verdict.is_free() {
+                    self.may_leave(verdict, (vip, destination), &view, now)?;
+                }
                 pieces.translate(ends);
                 if let Some((path, length)) = self.seal_pieces(slot, &pieces, out, now)? {
                     handled.forward = Forward::Udp(path);
@@ -137,14 +140,14 @@ impl Gateway {
     /// A packet has left that is `length` bytes long in its tunnel, or several: if that is more than goes through whole,
     /// its device is told.
     fn tell_too_long(&mut self, slot: usize, packet: &[u8], length: usize, now: Instant) {
-        if length <= LONG || !too_long::concerns(packet) {
+        if length <= LONG || !unreachable::must_not_be_cut(packet) {
             return;
         }
         let mtu = self
             .peers
             .get(slot)
             .and_then(|peer| peer.too_long(length, now));
-        if let Some(answer) = mtu.and_then(|mtu| too_long::answer(packet, mtu)) {
+        if let Some(answer) = mtu.and_then(|mtu| unreachable::too_long(packet, mtu)) {
             self.output.push_back(Output::Deliver(answer));
         }
     }
@@ -167,10 +170,27 @@ impl Gateway {
                         source,
                         destination,
                     },
+                    pair.verdict,
                 )
             }
             None => Route::Unknown,
         }
+    }
+
+    /// Whether the policies let our device send this; it hears so if not.
+    #[cold]
+    fn may_leave(
+        &mut self,
+        verdict: Verdict,
+        pair: (Ipv4Addr, Ipv4Addr),
+        view: &Ipv4View<'_>,
+        now: Instant,
+    ) -> Result<(), Reject> {
+        let judged = self.policies.judge(verdict, pair, Side::Ours, view, now);
+        if judged.is_err() {
+            self.tell_denied(view.bytes(), now);
+        }
+        judged
     }
 
     /// Seals translated packets for the peer in `slot`, each behind the one before. Where to send them, and how long the
@@ -223,9 +243,14 @@ impl Gateway {
     ) -> Result<usize, Reject> {
         let view = Ipv4View::new(packet).map_err(|_| Reject::MalformedPacket)?;
         let (source, destination, length) = (view.source(), view.destination(), view.bytes().len());
-        let Some(seen) = self.pairs.inbound(slot, source, destination) else {
+        let Some((seen, verdict)) = self.pairs.inbound(slot, source, destination) else {
             return Err(self.hold_early(slot, (source, destination), packet, now));
         };
+        if !verdict.is_free() {
+            let pair = (destination, seen);
+            self.policies
+                .judge(verdict, pair, Side::Theirs, &view, now)?;
+        }
         let lan = self
             .devices
             .lan_address(destination)
@@ -401,7 +426,9 @@ mod tests {
             vip6: "fd00::17".parse().unwrap(),
         };
         assert!(gateway.devices.named(key, identity));
-        gateway.pairs.insert((LAPTOP, CAMERA), 3, None);
+        gateway
+            .pairs
+            .insert((LAPTOP, CAMERA), 3, None, Verdict::FREE);
         gateway
     }
 

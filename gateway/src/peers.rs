@@ -91,6 +91,17 @@ impl Peers {
         self.slots.get_mut(slot)?.as_mut()
     }
 
+    /// The peer in `slot`, only to look at.
+    pub(crate) fn peek(&self, slot: usize) -> Option<&Peer> {
+        self.slots.get(slot)?.as_ref()
+    }
+
+    /// Whether there is a tunnel with the gateway that a direction is about.
+    pub(crate) fn has(&self, direction: &RouteDirection) -> bool {
+        let node = node_key(&direction.peer_name, direction.peer);
+        self.by_node.contains_key(&node)
+    }
+
     /// Slots in use.
     pub(crate) fn occupied(&self) -> Vec<usize> {
         (0..self.slots.len())

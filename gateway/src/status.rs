@@ -167,6 +167,25 @@ pub struct WanStatus {
     pub active: bool,
 }
 
+/// One of the owner's rules.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PolicyStatus {
+    /// Its place in the list, from 1: the first that matches decides.
+    pub number: usize,
+    /// Who begins: a full name, or `*`.
+    pub from: String,
+    /// With whom.
+    pub to: String,
+    /// `allow` or `deny`.
+    pub action: String,
+    /// Pairs of devices it decides about now.
+    pub pairs: usize,
+    /// Beginnings it decided about: all it denied, and those it allowed where the other side may not begin.
+    pub decided: u64,
+    /// Those of the two names that are in no domain this gateway knows.
+    pub unknown: Vec<String>,
+}
+
 /// The answer to a ping.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PingReport {

@@ -57,6 +57,22 @@ restarted
 has $in_force "	option port '4801'"
 has $p 'command [--network] [wan=eth1]'
 
+# --- policies are taken up by the daemon that runs; what it does not take up is a restart
+touch "$R/tmp/takes_up"
+settings "	option enabled '1'" "	option port '4801'" 'config wan' "	option network 'wan'" 'config policy' "	option to 'nas'" "	option action 'deny'"
+gateway reload
+restarted_not
+has $in_force "	option to 'nas'"
+has tmp/calls 'daemon: [reload] [--dir] [/etc/ntm]'
+gateway reload
+restarted_not
+rm "$R/tmp/takes_up"
+settings "	option enabled '1'" "	option port '4802'" 'config wan' "	option network 'wan'" 'config policy' "	option to 'tv'" "	option action 'deny'"
+gateway reload
+restarted
+has $in_force "	option to 'tv'"
+has tmp/run/ntm/started_by "	option to 'tv'"
+
 # --- to be off is never wrong
 settings "	option enabled '0'" "	option port 'many'"
 gateway reload

@@ -29,12 +29,13 @@ has_not $p 'wan='
 has $p 'respawn [3600] [1] [0]'
 has $p 'limits [nofile=65536 65536]'
 has $p 'stderr [1]'
-has $p 'file [/var/run/ntm/in_force] [/usr/bin/ntm-gateway]'
+has $p 'file [/var/run/ntm/started_by] [/usr/bin/ntm-gateway]'
 has $p 'trigger interface [lan]'
 has $p 'json_add_string [dest_port] [4750]'
 has_not $p 'jail'
 same "$(stat -c %a "$R/tmp/run/ntm/ctl")" 700 "the socket's directory"
 same "$(cat "$R/etc/config/ntm")" "$(cat "$R/tmp/run/ntm/in_force")" 'settings in force'
+same "$(cat "$R/etc/config/ntm")" "$(cat "$R/tmp/run/ntm/started_by")" 'settings to start by'
 gateway start
 restarted_not
 

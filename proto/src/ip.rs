@@ -71,6 +71,11 @@ impl<'a> Ipv4View<'a> {
         u16::from_be_bytes([self.0[6], self.0[7]]) & 0x1fff == 0
     }
 
+    /// How many bytes of the whole packet's payload come before this fragment's; 0 where there is none.
+    pub fn fragment_offset(&self) -> usize {
+        usize::from(u16::from_be_bytes([self.0[6], self.0[7]]) & 0x1fff) * 8
+    }
+
     /// What follows the header.
     pub fn payload(&self) -> &'a [u8] {
         &self.0[self.header_len()..]

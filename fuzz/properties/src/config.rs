@@ -1,6 +1,7 @@
 //! The daemons' configuration files: every fault is one line that names the file, a line of it, and what is wrong.
 
 use ntm_gateway::config::{Config, ConfigError, Leases, Network};
+use ntm_gateway::policy::MAX_POLICIES;
 use ntm_proto::id::Fqdn;
 
 const FILE: &str = "/etc/x.toml";
@@ -75,6 +76,7 @@ fn gateway(parsed: Result<Config, ConfigError>) -> Option<String> {
         assert_eq!(config.validate(), Ok(()));
     }
     assert!((1280..=9000).contains(&config.tunnel.limits.mtu) && config.wan.port != 0);
+    assert!(config.policies.len() <= MAX_POLICIES);
     None
 }
 
@@ -144,6 +146,16 @@ pub fn seeds() -> Vec<Vec<u8>> {
         of(3, uci),
         of(3, &uncommented(&uci.replace("\n\t#", "\n\t"))),
         of(3, "config gateway\n\toption lan 'a\nb'\n"),
+        of(
+            0,
+            &format!(
+                "{full}[[policy]]\nfrom = \"*\"\nto = \"nas\"\naction = \"deny\"\n[[policy]]\naction = 5\n"
+            ),
+        ),
+        of(
+            3,
+            "config gateway\nconfig policy\n\toption from '*'\n\toption action allow\nconfig policy 'x'\n\tlist to a\n\tlist to b\n\toption action deny\n",
+        ),
         of(
             3,
             "config gateway\nconfig wan\n\toption network \"\\\"\u{202e}\"\n",

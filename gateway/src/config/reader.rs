@@ -142,13 +142,20 @@ impl<'a> Section<'a> {
 
     /// The tables of the list `name`, as `[[section.name]]` makes them.
     pub(super) fn sections(&self, name: &str, most: usize) -> Result<Vec<Self>, ConfigError> {
-        let values = self.list(name, most)?;
         let path = self.path(name);
+        let blocks = |value: &Value<'_>| {
+            value.fault(format!(
+                "is a list of blocks; write [[{path}]] and its keys below"
+            ))
+        };
+        let one = self.get(name);
+        if let Some(value) = one.filter(|it| matches!(it.item.node, Node::Table(_))) {
+            return Err(blocks(&value));
+        }
+        let values = self.list(name, most)?;
         let section = |value: Value<'a>| {
             let Node::Table(table) = &value.item.node else {
-                return Err(value.fault(format!(
-                    "is a list of blocks; write [[{path}]] and its keys below"
-                )));
+                return Err(blocks(&value));
             };
             Ok(Section {
                 source: value.source,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::policy::Policy;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -401,4 +402,55 @@ fn numbers_switches_and_servers_are_checked() {
     }
     assert!(fault("[dns]\nupstream = [\"192.168.1.1\"]\n").contains("is this gateway itself"));
     assert!(fault("[log]\nlevel = \"loud\"\n").contains("write error, warn, info, debug or trace"));
+}
+
+#[test]
+fn policies_are_read_in_their_order() {
+    let config = parse(&format!(
+        "{MINIMAL}[[policy]]\nfrom = \"Phone.car.example.net\"\nto = \"NAS\"\naction = \"allow\"\n\
+         [[policy]]\nto = \"nas\"\naction = \"deny\"\n[[policy]]\nfrom = \"tv\"\nto = \"*\"\naction = \"deny\"\n"
+    ));
+    let policies = config.unwrap().policies;
+    let text = |policy: &Policy| {
+        let action = policy.action.text();
+        format!("{} {} {action}", policy.from, policy.to)
+    };
+    let texts: Vec<String> = policies.iter().map(text).collect();
+    assert_eq!(
+        texts,
+        ["phone.car.example.net nas allow", "* nas deny", "tv * deny"]
+    );
+}
+
+#[test]
+fn a_wrong_policy_says_what_is_right() {
+    for (bad, says) in [
+        (
+            "to = \"nas\"",
+            "key \"policy.action\" is missing; write action = \"deny\"",
+        ),
+        (
+            "action = \"drop\"",
+            "key \"policy.action\": \"drop\" is unknown; write \"allow\" or \"deny\"",
+        ),
+        ("form = \"nas\"", "did you mean \"from\"?"),
+        (
+            "action = \"deny\"\nto = \"the tv\"",
+            "key \"policy.to\": \"the tv\" is no name",
+        ),
+        (
+            "action = \"deny\"\nfrom = \"*.example.net\"",
+            "like \"phone.car.example.net\"",
+        ),
+        (
+            "action = \"deny\"\nfrom = [\"a\", \"b\"]",
+            "is text, not array",
+        ),
+    ] {
+        let text = fault(&format!("[[policy]]\n{bad}\n"));
+        assert!(text.contains(says), "{bad}: {text}");
+    }
+    assert!(fault("[policy]\naction = \"deny\"\n").contains("write [[policy]]"));
+    let many = "[[policy]]\naction = \"deny\"\n".repeat(65);
+    assert!(fault(&many).contains("at most 64"));
 }

@@ -4,6 +4,7 @@
 //! config gateway 'gateway'     everything but what follows
 //! config wan                   a way out, best first
 //! config device                a device with a fixed address
+//! config policy                who may begin something with whom; the first that matches decides
 //! ```
 //!
 //! UCI names netifd's networks; which device and address each has is told beside the file ([`Network`]).
@@ -12,6 +13,7 @@ mod networks;
 mod syntax;
 
 use super::Config;
+use super::policies;
 use super::reader::{ConfigError, Document, Value, suggestion};
 use super::tree::{Entry, Item, Node, Table};
 use ipnet::Ipv4Net;
@@ -55,7 +57,7 @@ const OPTIONS: [(&str, &str, &str); 21] = [
 /// And what is not in the other file: for the init script, and netifd's name of the LAN.
 const OWN: [&str; 2] = ["enabled", "lan"];
 const DEVICE: [&str; 3] = ["mac", "address", "name"];
-const KINDS: [&str; 3] = ["gateway", "wan", "device"];
+const KINDS: [&str; 4] = ["gateway", "wan", "device", "policy"];
 
 impl Config {
     /// Reads UCI's file; `file` is what faults call it, `networks` is what netifd knows.
@@ -154,7 +156,25 @@ impl File<'_> {
                 },
             );
         }
+        root.add("policy", self.policies(blocks)?);
         Ok(root)
+    }
+
+    /// The policies that are not switched off.
+    fn policies(&self, blocks: &[Block]) -> Result<Item, syntax::Fault> {
+        const OFF_OR_ON: &str = "enabled";
+        let known: Vec<&str> = policies::KEYS.into_iter().chain([OFF_OR_ON]).collect();
+        let mut all = Vec::new();
+        for block in blocks.iter().filter(|block| block.kind == "policy") {
+            let (section, mut item) = section(block, blocks, &known)?;
+            if self.is_on(&section, block, OFF_OR_ON, true)? {
+                if let Node::Table(table) = &mut item.node {
+                    table.0.retain(|entry| entry.key != OFF_OR_ON);
+                }
+                all.push(item);
+            }
+        }
+        Ok(list(all))
     }
 
     fn text(&self, section: &str, setting: &Setting) -> Result<String, syntax::Fault> {
@@ -182,23 +202,31 @@ impl File<'_> {
 
 /// The devices that always have the same address.
 fn devices(blocks: &[Block]) -> Result<Item, syntax::Fault> {
-    let mut devices = Vec::new();
-    for block in blocks.iter().filter(|block| block.kind == "device") {
-        let section = called(block, blocks);
-        let mut table = Table::default();
-        for setting in &block.options {
-            if !DEVICE.contains(&setting.key.as_str()) {
-                return Err(unknown(&section, setting, &DEVICE));
-            }
-            table.add(&setting.key, item(&section, setting));
+    let devices = blocks.iter().filter(|block| block.kind == "device");
+    let tables = devices.map(|block| section(block, blocks, &DEVICE).map(|(_, item)| item));
+    Ok(list(tables.collect::<Result<_, _>>()?))
+}
+
+/// What faults call a section, and its options as a table; they are of those `known`.
+fn section(
+    block: &Block,
+    blocks: &[Block],
+    known: &[&str],
+) -> Result<(String, Item), syntax::Fault> {
+    let section = called(block, blocks);
+    let mut table = Table::default();
+    for setting in &block.options {
+        if !known.contains(&setting.key.as_str()) {
+            return Err(unknown(&section, setting, known));
         }
-        devices.push(Item {
-            node: Node::Table(table),
-            line: block.line,
-            called: section,
-        });
+        table.add(&setting.key, item(&section, setting));
     }
-    Ok(list(devices))
+    let item = Item {
+        node: Node::Table(table),
+        line: block.line,
+        called: section.clone(),
+    };
+    Ok((section, item))
 }
 
 /// How faults call a section: as the `uci` program does.

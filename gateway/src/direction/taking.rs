@@ -4,7 +4,7 @@ use super::Sought;
 use crate::coordination::Coordination;
 use crate::{Event, Gateway, Offload, Output, Reject, Unresolved};
 use ntm_proto::Forward;
-use ntm_proto::id::{Fqdn, PathId, TunnelId};
+use ntm_proto::id::{Fqdn, Identity, PathId, TunnelId};
 use ntm_proto::message::{DirectionAck, Domains, Message, Refusal, RouteDirection};
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
@@ -52,19 +52,19 @@ impl Gateway {
         if let Some(request) = Coordination::note(message, &mut self.devices, &mut self.output) {
             self.coordination.forget(request);
         }
+        // A device of ours may have got another name.
+        if matches!(message, Message::DeviceResponse(_)) && !self.policies.is_empty() {
+            self.judge_pairs();
+        }
     }
 
     pub(crate) fn handle_direction(&mut self, direction: &RouteDirection, now: Instant) {
-        let Some(local) = self
-            .devices
-            .by_node(direction.local)
-            .map(|identity| identity.vip4)
-        else {
+        let Some(local) = self.devices.by_node(direction.local).cloned() else {
             // A device that has not registered with us since we started: the DC says it again when it has.
             self.count(Reject::NoIdentity);
             return;
         };
-        let taken = self.take_direction(direction, local, now);
+        let taken = self.take_direction(direction, &local, now);
         if taken == Err(Reject::QueueFull) && self.peers.is_taken(direction) {
             // Whoever waits goes on waiting: the direction comes again with other ids.
             self.count(Reject::QueueFull);
@@ -74,12 +74,35 @@ impl Gateway {
         self.acknowledge(direction.sequence, refusal, now);
         if let (Err(reject), Some(refusal)) = (taken, refusal) {
             self.count(reject);
-            let key = (direction.local, Sought::Name(direction.remote.name.clone()));
+            let error = if reject == Reject::Denied {
+                Unresolved::Denied
+            } else {
+                Unresolved::Refused(refusal)
+            };
+            self.refuse_asked(direction, error, now);
+        }
+    }
+
+    /// Everybody who waited for the device that a direction is about waited in vain.
+    fn refuse_asked(&mut self, direction: &RouteDirection, error: Unresolved, now: Instant) {
+        for sought in self.names_of(&direction.remote) {
+            let key = (direction.local, sought);
             if let Some(asked) = self.directions.asked.get(&key) {
                 self.coordination.forget(asked.request);
             }
-            self.give_up(&key, Unresolved::Refused(refusal), now);
+            self.give_up(&key, error, now);
         }
+    }
+
+    /// The questions that are about this device.
+    fn names_of(&self, remote: &Identity) -> Vec<Sought> {
+        let mut names = vec![Sought::Name(remote.name.clone())];
+        // What another domain says of addresses answers no question about ours.
+        if !self.is_foreign(&remote.name) {
+            names.push(Sought::Address(remote.vip4.into()));
+            names.push(Sought::Address(remote.vip6.into()));
+        }
+        names
     }
 
     fn acknowledge(&mut self, sequence: u32, refusal: Option<Refusal>, now: Instant) {
@@ -90,7 +113,7 @@ impl Gateway {
     fn take_direction(
         &mut self,
         direction: &RouteDirection,
-        local: Ipv4Addr,
+        local: &Identity,
         now: Instant,
     ) -> Result<(), Reject> {
         // What comes without a path's number is the DC's.
@@ -99,7 +122,14 @@ impl Gateway {
             return Err(Reject::UnexpectedMessage);
         }
         let (seen, real) = self.seen_from_here(direction)?;
-        let pair = (local, seen.remote.vip4);
+        let pair = (local.vip4, seen.remote.vip4);
+        let verdict = self.policies.verdict(&local.name, &seen.remote.name);
+        // A tunnel in which nothing may begin is not built for a device of ours. One that theirs asked for, or that is there
+        // already, knows the pair all the same: the policies may change, and the other gateway would not ask again.
+        if verdict.is_closed() && direction.request != 0 && !self.peers.has(&seen) {
+            self.policies.count_refused(verdict);
+            return Err(Reject::Denied);
+        }
         let limit = self.setup.limits.pairs;
         // Other domains get half of the places: they shall not keep ours from its own.
         let is_full = self.pairs.len() >= limit
@@ -110,9 +140,13 @@ impl Gateway {
         let slot = self
             .with_peers(|peers, env| peers.directed(&seen, env, now))
             .ok_or(Reject::QueueFull)?;
-        self.pairs.insert(pair, slot, real);
+        self.pairs.insert(pair, slot, real, verdict);
         self.directions.refused.remove(&pair);
-        self.release_asked(&seen, now);
+        if verdict.is_closed() {
+            self.refuse_asked(&seen, Unresolved::Denied, now);
+        } else {
+            self.release_asked(&seen, now);
+        }
         self.deliver_early(slot, now);
         Ok(())
     }
@@ -187,13 +221,7 @@ impl Gateway {
     /// Answers everybody who waited for the device that a direction is about.
     fn release_asked(&mut self, direction: &RouteDirection, now: Instant) {
         let remote = &direction.remote;
-        let mut names = vec![Sought::Name(remote.name.clone())];
-        // What another domain says of addresses answers no question about ours.
-        if !self.is_foreign(&remote.name) {
-            names.push(Sought::Address(remote.vip4.into()));
-            names.push(Sought::Address(remote.vip6.into()));
-        }
-        for sought in names {
+        for sought in self.names_of(remote) {
             let Some(asked) = self.directions.asked.remove(&(direction.local, sought)) else {
                 continue;
             };

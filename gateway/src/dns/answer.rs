@@ -95,6 +95,7 @@ pub fn code_of(error: Unresolved) -> ResponseCode {
             | Refusal::PathTaken
             | Refusal::KeyInUse => ResponseCode::ServFail,
         },
+        Unresolved::Denied => ResponseCode::Refused,
         Unresolved::NoCoordinator
         | Unresolved::NoIdentity
         | Unresolved::NoTunnel

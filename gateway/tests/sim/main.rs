@@ -10,6 +10,7 @@ mod handovers;
 mod invariants;
 mod net;
 mod packets;
+mod policies;
 mod routes;
 mod scenarios;
 mod sizes;

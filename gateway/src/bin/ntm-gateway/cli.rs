@@ -48,6 +48,11 @@ enum Task {
         json: bool,
         dir: PathBuf,
     },
+    /// Has the configuration read once more.
+    Reload {
+        json: bool,
+        dir: PathBuf,
+    },
     Ping {
         name: String,
         count: u32,
@@ -93,7 +98,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
     let command = match parser.next()? {
         None => {
             return Err(anyhow!(
-                "a command is missing: enrol, run, check, status, devices, tunnels, wans, wan, handovers or ping"
+                "a command is missing: enrol, run, check, status, devices, tunnels, wans, wan, handovers, policies, reload or ping"
             ));
         }
         Some(Long("help") | Short('h')) => return Ok(Task::Text(help::MAIN)),
@@ -105,7 +110,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         return Ok(Task::Text(help::MAIN));
     }
     let help = help::of(&command).ok_or_else(|| {
-        anyhow!("unknown command {command:?}; there are enrol, run, check, status, devices, tunnels, wans, wan, handovers and ping")
+        anyhow!("unknown command {command:?}; there are enrol, run, check, status, devices, tunnels, wans, wan, handovers, policies, reload and ping")
     })?;
     let most_words = match command.as_str() {
         "enrol" | "ping" => 1,
@@ -161,6 +166,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             dir,
         },
         "run" => Task::Run { dir, settings },
+        "reload" => Task::Reload { json, dir },
         "check" => Task::Check { dir, settings },
         _ => Task::Show {
             what: Show::parse(&command).context("a command with help is one")?,
@@ -203,6 +209,9 @@ fn perform(task: Task) -> Result<ExitCode> {
             };
             ask(&command, Show::Wans, json, &dir)?;
         }
+        Task::Reload { json, dir } => {
+            ask(&json!({"command": "reload"}), Show::Policies, json, &dir)?;
+        }
         Task::Ping {
             name,
             count,
@@ -242,6 +251,7 @@ fn ask(command: &serde_json::Value, what: Show, json: bool, dir: &Path) -> Resul
         Show::Tunnels => table::tunnels(&answer),
         Show::Wans => table::wans(&answer),
         Show::Handovers => table::handovers(&answer),
+        Show::Policies => table::policies(&answer),
     })
 }
 
@@ -319,6 +329,17 @@ mod tests {
         };
         assert_eq!(parsed("wan auto --json --dir /d"), Ok(auto));
         assert_eq!(parsed("wan --dir /d"), parsed("wans --dir /d"));
+        let policies = Task::Show {
+            what: Show::Policies,
+            json: false,
+            dir: dir.clone(),
+        };
+        assert_eq!(parsed("policies --dir /d"), Ok(policies));
+        let reload = Task::Reload {
+            json: true,
+            dir: dir.clone(),
+        };
+        assert_eq!(parsed("reload --json --dir /d"), Ok(reload));
         let ping = Task::Ping {
             name: "camera".into(),
             count: 5,
@@ -340,6 +361,8 @@ mod tests {
             "wans",
             "wan",
             "handovers",
+            "policies",
+            "reload",
             "ping",
         ] {
             let Ok(Task::Text(text)) = parsed(&format!("{command} --help")) else {

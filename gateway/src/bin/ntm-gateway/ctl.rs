@@ -162,12 +162,13 @@ impl Asker {
             "ping" => return self.ping(&command.name).await,
             "wan-prefer" => return self.prefer(Some(command.name)).await,
             "wan-auto" => return self.prefer(None).await,
+            "reload" => return self.ask(Question::Reload).await?,
             _ => {}
         }
         match Show::parse(&command.command) {
             Some(what) => self.show(what).await,
             None => Err(
-                "unknown command; there are status, devices, tunnels, wans, handovers, wan-prefer, wan-auto and ping"
+                "unknown command; there are status, devices, tunnels, wans, handovers, policies, wan-prefer, wan-auto, reload and ping"
                     .into(),
             ),
         }

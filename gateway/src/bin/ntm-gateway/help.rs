@@ -12,6 +12,8 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
         "wans" => WANS,
         "wan" => WAN,
         "handovers" => HANDOVERS,
+        "policies" => POLICIES,
+        "reload" => RELOAD,
         "ping" => PING,
         _ => return None,
     })
@@ -31,6 +33,8 @@ Usage: ntm-gateway COMMAND [OPTIONS]
   wans         the ways out
   wan          the same; `wan prefer NAME` puts one of them first, `wan auto` ends that
   handovers    the last moves of each tunnel from one path to another
+  policies     who may begin something with whom, and how often that was decided
+  reload       takes up the policies as they are written now
   ping NAME    the round trip to a device's gateway, and the path it takes
 
   --help       this text; after a command, more about it
@@ -62,7 +66,8 @@ Usage: ntm-gateway run [--dir DIR] [--uci FILE --network NAME=DEVICE[,ADDRESS/LE
 Runs the gateway in the foreground as DIR/ntm-gateway.toml says, or FILE, which is UCI's. Logs
 to standard error; the environment variable NTM_LOG (error, warn, info, debug, trace) goes
 before the file's level. SIGTERM and SIGINT end it and take back its interface, routes and
-firewall table.
+firewall table; so does SIGHUP where it was started from a terminal, which is gone then. Elsewhere
+SIGHUP is `reload`.
 
   --dir DIR    default /etc/ntm
   --uci FILE   OpenWrt's configuration, /etc/config/ntm
@@ -149,6 +154,32 @@ was proven, and until the first packet came by it; these run side by side. DETEC
 before it was taken for an end. GAP is the longest silence in a stream of packets from the other
 end. AGAIN counts packets sent again, LOST those dropped because too many waited. `-` stands for
 what was not needed or has not come.
+
+  --json       for programs
+  --dir DIR    default /etc/ntm
+";
+
+const POLICIES: &str = "\
+Usage: ntm-gateway policies [--json] [--dir DIR]
+
+Lists the policies in force, in their order: of two devices the first that matches decides whether
+FROM may begin something with TO, and where none does it may. A name stands for a device, for all
+devices of a gateway, or for a whole domain. PAIRS counts the pairs of devices that it decides
+about now. DECIDED counts what it denied, and, where the other side may not begin, what it allowed.
+Answers to what was begun are never denied. NOT KNOWN HERE are names in domains that this gateway
+does not know: typing errors, perhaps.
+
+  --json       for programs
+  --dir DIR    default /etc/ntm
+";
+
+const RELOAD: &str = "\
+Usage: ntm-gateway reload [--json] [--dir DIR]
+
+Has the running gateway read its configuration, and take up the policies: at once, also for devices
+that talk, whose sessions go on where they may. Shows them as `policies` does. Whatever else has
+changed in the file takes effect at the next start; then, or if something in it is wrong, the status
+is 1 and a line says so.
 
   --json       for programs
   --dir DIR    default /etc/ntm

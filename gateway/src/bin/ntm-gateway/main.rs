@@ -20,6 +20,7 @@ mod ping;
 mod probe;
 mod processor;
 mod question;
+mod reload;
 mod routing;
 mod settings;
 mod shell;

@@ -41,6 +41,16 @@ pub(crate) enum Question {
     },
     /// Which WAN shall go first?
     Prefer(Preference),
+    /// What of the configuration has changed? The policies in force then, or why not all of it could be taken up.
+    Reload(oneshot::Sender<Result<Value, String>>),
+}
+
+/// What is for the shell to do.
+pub(crate) enum ForShell {
+    /// Puts a WAN first.
+    Prefer(Preference),
+    /// Reads the configuration once more.
+    Reload(oneshot::Sender<Result<Value, String>>),
 }
 
 /// A person's choice among the WANs.
@@ -64,6 +74,8 @@ pub(crate) enum Show {
     Wans,
     /// The last handovers.
     Handovers,
+    /// Who may begin something with whom.
+    Policies,
 }
 
 impl Show {
@@ -75,6 +87,7 @@ impl Show {
             "tunnels" => Self::Tunnels,
             "wans" => Self::Wans,
             "handovers" => Self::Handovers,
+            "policies" => Self::Policies,
             _ => return None,
         })
     }
@@ -87,6 +100,7 @@ impl Show {
             Self::Tunnels => "tunnels",
             Self::Wans => "wans",
             Self::Handovers => "handovers",
+            Self::Policies => "policies",
         }
     }
 }
@@ -112,7 +126,7 @@ impl Waiting {
         gateway: &mut Gateway,
         ways: &Ways,
         now: Instant,
-    ) -> Option<Preference> {
+    ) -> Option<ForShell> {
         match question {
             Question::Name { asker, name, reply } => {
                 if let Some(query) = self.enter(Waiter::Identity(reply)) {
@@ -135,7 +149,8 @@ impl Waiting {
             }
             // Nobody listens any more: fine.
             Question::Show { what, reply } => drop(reply.send(show(gateway, ways, what, now))),
-            Question::Prefer(preference) => return Some(preference),
+            Question::Prefer(preference) => return Some(ForShell::Prefer(preference)),
+            Question::Reload(reply) => return Some(ForShell::Reload(reply)),
         }
         None
     }
@@ -177,5 +192,6 @@ fn show(gateway: &Gateway, ways: &Ways, what: Show, now: Instant) -> Value {
         Show::Tunnels => json!(gateway.tunnels(now)),
         Show::Wans => ways.report(gateway),
         Show::Handovers => json!(gateway.handovers(now)),
+        Show::Policies => json!(gateway.policies()),
     }
 }

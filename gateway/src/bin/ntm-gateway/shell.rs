@@ -10,20 +10,23 @@ mod ways;
 pub(crate) use ways::Ways;
 
 use crate::dhcp::Devices;
-use crate::question::{Preference, Question, Waiting};
-use crate::start::Stop;
+use crate::question::{ForShell, Preference, Question, Waiting};
+use crate::reload::Reload;
+use crate::start::{Signals, Word};
 use crate::tun::{self, Tun};
 use crate::wan::WanInterface;
 use anyhow::{Context, Result, bail};
 use ntm_gateway::coalesce::Coalescer;
 use ntm_gateway::{Gateway, Output, Wan};
 use ntm_proto::id::Fqdn;
+use serde_json::{Value, json};
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
+use tracing::{error, info};
 use train::Train;
 
 /// How long packets may keep the other tasks waiting, the name server and the command line among them: each of these needs
@@ -43,6 +46,7 @@ pub(crate) struct Shell {
     /// Tells the DNS server of the other domains.
     domains: watch::Sender<Vec<Fqdn>>,
     waiting: Waiting,
+    reload: Reload,
     /// Who had the last turn.
     last: Source,
     /// What the TUN interface brought.
@@ -91,6 +95,7 @@ impl Shell {
         questions: mpsc::Receiver<Question>,
         wans: mpsc::Receiver<Vec<WanInterface>>,
         domains: watch::Sender<Vec<Fqdn>>,
+        reload: Reload,
     ) -> Self {
         Self {
             gateway,
@@ -101,6 +106,7 @@ impl Shell {
             wans,
             domains,
             waiting: Waiting::default(),
+            reload,
             last: Source::Devices,
             packet: vec![0; tun::LONGEST],
             train: Train::new(),
@@ -109,8 +115,8 @@ impl Shell {
         }
     }
 
-    /// Runs until `stop`, or until the TUN interface or the watch of the WANs is gone.
-    pub(crate) async fn run(mut self, stop: &mut Stop) -> Result<()> {
+    /// Runs until a signal says stop, or until the TUN interface or the watch of the WANs is gone.
+    pub(crate) async fn run(mut self, signals: &mut Signals) -> Result<()> {
         self.look_for_devices();
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         // Since when there was always something to read.
@@ -121,7 +127,10 @@ impl Shell {
                 timer.as_mut().reset(deadline);
             }
             tokio::select! {
-                () = stop.wait() => break,
+                word = signals.wait() => match word {
+                    Word::Stop => break,
+                    Word::Reload => self.reload_by_signal(),
+                },
                 readable = poll_fn(|cx| {
                     let readable = poll_readable(&mut self.ways, &self.tun, &self.devices, &mut self.last, cx);
                     if readable.is_pending() {
@@ -170,9 +179,31 @@ impl Shell {
             .waiting
             .ask(question, &mut self.gateway, &self.ways, now);
         self.drain();
-        if let Some(preference) = for_us {
-            self.prefer(preference, now);
+        match for_us {
+            Some(ForShell::Prefer(preference)) => self.prefer(preference, now),
+            // Nobody listens any more: fine.
+            Some(ForShell::Reload(reply)) => drop(reply.send(self.reload(now))),
+            None => {}
         }
+    }
+
+    fn reload_by_signal(&mut self) {
+        match self.reload(Instant::now()) {
+            Ok(_) => info!("the policies are read anew"),
+            Err(error) => error!("{error}"),
+        }
+    }
+
+    /// Takes up the policies as they are written now; the answer is what they have become. What is wrong changes nothing.
+    fn reload(&mut self, now: Instant) -> Result<Value, String> {
+        let read = self.reload.read();
+        let (policies, is_all) = read.map_err(|error| format!("{error:#}"))?;
+        self.gateway.policies_changed(&policies, now);
+        self.drain();
+        if !is_all {
+            return Err("other settings than the policies have changed: they take effect when the gateway is started anew".into());
+        }
+        Ok(json!(self.gateway.policies()))
     }
 
     /// A planned switch. The answer says that the machine knows.

@@ -10,6 +10,7 @@ use crate::netlink::Netlink;
 use crate::nft::Firewall;
 use crate::processor;
 use crate::question::CHANNEL;
+use crate::reload::Reload;
 use crate::routing::Routing;
 use crate::settings::Settings;
 use crate::shell::{Shell, Ways};
@@ -21,7 +22,7 @@ use ntm_enrolment::state::{self, Node};
 use ntm_gateway::config::{Config, Leases, Tunnel};
 use ntm_gateway::dns::Zone;
 use ntm_gateway::{Gateway, Setup};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -54,7 +55,12 @@ pub(crate) fn run(dir: &Path, settings: &Settings) -> Result<()> {
     log::start(config.log)?;
     allow_many_files();
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(dir, &config, &node, vip4, vip6))
+    let reload = Reload {
+        dir: dir.to_owned(),
+        settings: settings.clone(),
+        config,
+    };
+    runtime.block_on(serve(reload, &node, vip4, vip6))
 }
 
 /// Each TCP connection and each forwarded question of the DNS server is an open file: the usual limit of 1024 is
@@ -115,14 +121,10 @@ fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-async fn serve(
-    dir: &Path,
-    config: &Config,
-    node: &Node,
-    vip4: Ipv4Addr,
-    vip6: Ipv6Addr,
-) -> Result<()> {
-    let mut stop = Stop::new()?;
+async fn serve(reload: Reload, node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr) -> Result<()> {
+    let (dir, config) = (reload.dir.clone(), reload.config.clone());
+    let (dir, config) = (dir.as_path(), &config);
+    let mut signals = Signals::new()?;
     let (questions, asked) = mpsc::channel(CHANNEL);
     // First of all: it tells whether another gateway runs here.
     let control = Control::start(
@@ -137,6 +139,7 @@ async fn serve(
         random()?,
         Instant::now(),
     );
+    gateway.policies_changed(&config.policies, Instant::now());
     let (netlink, changes) = Netlink::open()?;
     let mut firewall = Firewall::apply(config, node.prefixes)?;
     let tun = Tun::open(&config.tunnel, vip4, &netlink).await?;
@@ -192,8 +195,8 @@ async fn serve(
         mark: config.tunnel.steering.mark(),
     };
     let ways = Ways::new(Sockets::new(config.wan.port, lan, options, hint));
-    let ended = Shell::new(gateway, tun, ways, devices, asked, wans, domains)
-        .run(&mut stop)
+    let ended = Shell::new(gateway, tun, ways, devices, asked, wans, domains, reload)
+        .run(&mut signals)
         .await;
 
     // The TUN and its routes went with the shell; what remains is what others would see.
@@ -208,29 +211,40 @@ async fn serve(
     ended
 }
 
-/// The signals that end us.
-pub(crate) struct Stop {
-    terminate: Signal,
-    interrupt: Signal,
-    /// The terminal we were started from is gone: the same, or the firewall's table would outlive us.
-    hangup: Signal,
+/// What a signal says.
+pub(crate) enum Word {
+    /// The end.
+    Stop,
+    /// The configuration may have changed.
+    Reload,
 }
 
-impl Stop {
+/// The signals that are for us.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    /// A hangup says that this is gone: the end, or the firewall's table would outlive us. Else somebody wants the
+    /// configuration read.
+    has_terminal: bool,
+}
+
+impl Signals {
     fn new() -> Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            has_terminal: io::stdin().is_terminal(),
         })
     }
 
     /// Waits for one.
-    pub(crate) async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) -> Word {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.hangup.recv() => {}
+            _ = self.terminate.recv() => Word::Stop,
+            _ = self.interrupt.recv() => Word::Stop,
+            _ = self.hangup.recv() => if self.has_terminal { Word::Stop } else { Word::Reload },
         }
     }
 }

@@ -43,6 +43,16 @@ const HANDOVERS: [Column; 14] = [
     ("AGAIN", "again"),
     ("LOST", "lost"),
 ];
+const POLICIES: [Column; 6] = [
+    ("NO", "number"),
+    ("FROM", "from"),
+    ("TO", "to"),
+    ("ACTION", "action"),
+    ("PAIRS", "pairs"),
+    ("DECIDED", "decided"),
+];
+/// Only shown where there are any.
+const UNKNOWN: Column = ("NOT KNOWN HERE", "unknown");
 const WANS: [Column; 7] = [
     ("NO", "number"),
     ("INTERFACE", "name"),
@@ -115,6 +125,27 @@ pub(crate) fn handovers(value: &Value) -> String {
         &value,
         &HANDOVERS,
         "no handovers: no tunnel has taken another path since the gateway was started\n",
+    )
+}
+
+/// The answer to `policies` and `reload`.
+pub(crate) fn policies(value: &Value) -> String {
+    let has_unknown = |policy: &Value| {
+        policy["unknown"]
+            .as_array()
+            .is_some_and(|it| !it.is_empty())
+    };
+    let mut columns = POLICIES.to_vec();
+    if value
+        .as_array()
+        .is_some_and(|all| all.iter().any(has_unknown))
+    {
+        columns.push(UNKNOWN);
+    }
+    table(
+        value,
+        &columns,
+        "no policies: whoever the coordinator lets talk may begin\n",
     )
 }
 
@@ -265,11 +296,25 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_that_names_nobody_known_is_marked() {
+        let mut policy = json!({"number": 1, "from": "*", "to": "nas.car.ntm.test", "action": "deny",
+            "pairs": 2, "decided": 17, "unknown": []});
+        assert_eq!(
+            policies(&json!([policy])),
+            "NO  FROM  TO                ACTION  PAIRS  DECIDED\n\
+             1   *     nas.car.ntm.test  deny    2      17\n"
+        );
+        policy["unknown"] = json!(["nas.car"]);
+        assert!(policies(&json!([policy])).ends_with("17       nas.car\n"));
+    }
+
+    #[test]
     fn an_empty_list_says_what_would_fill_it() {
         assert!(devices(&json!([])).contains("DHCP"));
         assert!(tunnels(&json!([])).contains("looks up"));
         assert!(wans(&json!([])).contains("default route"));
         assert!(handovers(&json!([])).contains("another path"));
+        assert!(policies(&json!([])).contains("may begin"));
     }
 
     #[test]

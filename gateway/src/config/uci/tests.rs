@@ -217,3 +217,46 @@ fn the_file_that_is_shipped_explains_every_option() {
         assert!(explained.contains(&option), "{option:?}");
     }
 }
+
+#[test]
+fn policies_are_sections_of_their_own() {
+    let config = parse(&format!(
+        "{MINIMAL}config policy\n\toption from 'phone.car.example.net'\n\toption to nas\n\toption action allow\n\
+         config policy 'off'\n\toption enabled 0\n\toption to 'is not looked at'\n\
+         config policy 'rest'\n\toption to nas\n\toption action deny\n\toption enabled 1\n"
+    ));
+    let policies = config.unwrap().policies;
+    assert_eq!(policies.len(), 2);
+    assert_eq!(policies[0].from.to_string(), "phone.car.example.net");
+    assert_eq!(policies[1].action.text(), "deny");
+    let first = "config policy\n\toption action deny\nconfig policy\n";
+    for (bad, says) in [
+        (
+            "\toption to 'a b'\n\toption action deny\n",
+            ":6: section \"@policy[1]\", option \"to\": \"a b\" is no name",
+        ),
+        (
+            "\toption to nas\n",
+            "section \"@policy[1]\": option \"action\" is missing; write option action 'deny'",
+        ),
+        (
+            "\toption action drop\n",
+            "option \"action\": \"drop\" is unknown",
+        ),
+        (
+            "\toption target deny\n",
+            "option \"target\" is unknown; known here: from, to, action, enabled",
+        ),
+        (
+            "\toption action deny\n\toption enabled maybe\n",
+            "write '1' or '0'",
+        ),
+        (
+            "\toption action deny\n\tlist to nas\n\tlist to tv\n",
+            "write option, not list",
+        ),
+    ] {
+        let text = fault(&format!("{first}{bad}"));
+        assert!(text.contains(says), "{bad}: {text}");
+    }
+}

@@ -17,6 +17,8 @@ RUN=/var/run/ntm
 # whatever directory, libuci adds what is set and not committed.
 CANDIDATE=$RUN/candidate
 IN_FORCE=$RUN/in_force
+# What is in force, but for the policies that the daemon has taken up since: another file here is a restart.
+STARTED_BY=$RUN/started_by
 
 say() {
 	local text
@@ -191,10 +193,16 @@ lan_is_there() {
 	return 1
 }
 
-# The file is another one only if it says something else: the jail has its hands on this one.
+# The file is another one only if it says something else: the jail has its hands on this one. The daemon takes up policies
+# as it runs, and says whether there is more.
 put_in_force() {
-	cmp -s "$CANDIDATE" "$IN_FORCE" && return 0
-	cp "$CANDIDATE" "$IN_FORCE.new" && mv "$IN_FORCE.new" "$IN_FORCE"
+	if ! cmp -s "$CANDIDATE" "$IN_FORCE"; then
+		{ cp "$CANDIDATE" "$IN_FORCE.new" && mv "$IN_FORCE.new" "$IN_FORCE"; } || return 1
+		[ -e "$STARTED_BY" ] && "$PROG" reload --dir "$DIR" >/dev/null 2>&1 && return 0
+	elif [ -e "$STARTED_BY" ]; then
+		return 0
+	fi
+	cp "$IN_FORCE" "$STARTED_BY"
 }
 
 remember() {

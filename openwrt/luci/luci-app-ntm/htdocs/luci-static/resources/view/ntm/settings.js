@@ -89,6 +89,33 @@ function waysOut(map) {
 	option.editable = true;
 }
 
+function policies(map) {
+	const section = map.section(form.GridSection, 'policy', _('Policies'),
+		_('Who may begin something with whom. The first that matches decides; where none does, they may. Answers always pass.'));
+	let option;
+
+	section.anonymous = true;
+	section.addremove = true;
+	section.sortable = true;
+
+	option = section.option(form.Flag, 'enabled', _('Enabled'));
+	option.default = '1';
+	option.editable = true;
+
+	option = section.option(form.Value, 'from', _('From'),
+		_('A device here, or the full name of a device, a gateway or a domain; empty: everybody.'));
+	option.placeholder = '*';
+
+	option = section.option(form.Value, 'to', _('To'));
+	option.placeholder = '*';
+
+	option = section.option(form.ListValue, 'action', _('Action'));
+	option.value('allow', _('allow'));
+	option.value('deny', _('deny'));
+	option.default = 'deny';
+	option.rmempty = false;
+}
+
 return view.extend({
 	render: function() {
 		const map = new form.Map('ntm', _('NTM Gateway'),
@@ -100,6 +127,7 @@ return view.extend({
 		general(section);
 		advanced(section);
 		waysOut(map);
+		policies(map);
 		return map.render();
 	}
 });

@@ -1,7 +1,7 @@
 //! Who may begin something with whom: the owner's rules, beside what the DC's groups allow.
 //!
 //! The first rule that matches (who begins, with whom) decides; without one it is allowed. So each pair has a
-//! [`Verdict`]: may ours begin, may theirs? It is made when the DC directs the pair, and again when rules or names change.
+//! verdict: may ours begin, may theirs? It is made when the DC directs the pair, and again when rules or names change.
 //! A pair in which both may begin costs the data path one look at that. In one with a denied side each packet is asked
 //! what it means (`meaning.rs`):
 //!

@@ -27,6 +27,7 @@ play() {
     other_names
     comes_and_goes
     leases_lost
+    new_policies
     wrong_settings
     new_settings
     clean_stop
@@ -130,6 +131,21 @@ has_address() { [ "$(lan_address "$1")" = "$2" ]; }
 device_of() { gw a devices --json | json - "next((x for x in d if x['mac'] == '${MAC[$1]}'), {})"; }
 knows_address() { device_of "$1" | grep -q "\"$2\""; }
 is_offline() { device_of "$1" | grep -Eq '"online": *false|^\{\}'; }
+
+# Policies in UCI's file are taken up by the daemon as it runs.
+new_policies() {
+    local pid; pid=$(daemon_pid car)
+    printf "config policy\n\toption from 'laptop'\n\toption action 'deny'\n" >>"$UCI"
+    uci_check || fail "a right policy was found wrong"
+    gw a reload || fail "ntm-gateway reload"
+    on laptop ping -qc 1 -W 2 "$(vip4 camera)" >/dev/null && fail "the laptop begins what it may not"
+    on camera ping -qc 1 -W 2 "$(vip4 laptop)" >/dev/null || fail "the laptop does not answer"
+    uci_written ''
+    gw a reload >/dev/null || fail "ntm-gateway reload"
+    on laptop ping -qc 1 -W 2 "$(vip4 camera)" >/dev/null || fail "the laptop may begin again, and does not"
+    [ "$(daemon_pid car)" = "$pid" ] || fail "the gateway started anew for a policy"
+    say "policies are taken up as it runs"
+}
 
 # A wrong file is told by section and option, and the gateway goes on as it is.
 wrong_settings() {

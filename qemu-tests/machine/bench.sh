@@ -10,6 +10,7 @@
 . "$QT/lib/uplinks.sh"
 . "$QT/lib/moves.sh"
 . "$QT/machine/lib/machines.sh"
+. "$QT/machine/lib/jail.sh"
 . "$QT/machine/lib/acts.sh"
 
 REPEATS=${NTM_REPEATS:-5}

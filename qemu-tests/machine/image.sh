@@ -67,6 +67,18 @@ programs() {
 }
 tree_bin() { find "$TREE" -type f -name "$1" -perm -u+x -path '*bin/*' | head -n 1; }
 
+# Our ujail, static: by this machine's compiler, or for another CPU by the one that made the daemon.
+jail() {
+    local compiler=(cc) at
+    if [ "$ARCH" != "$(uname -m)" ]; then
+        for at in "$TARGET"/cross/zig-*/bin/python; do
+            [ ! -x "$at" ] || compiler=("$at" -m ziglang cc -target "$ARCH-linux-musl${JAIL_ABI[$ARCH]:-}" -O1)
+        done
+    fi
+    "${compiler[@]}" -D_GNU_SOURCE -std=gnu11 -O1 -static -s -o "$root/sbin/ujail" "$HERE"/ujail/*.c
+}
+declare -A JAIL_ABI=([mipsel]=eabi)
+
 # The kernel's modules a router may want, not those of other hardware.
 modules() {
     local at=lib/modules/$RELEASE part
@@ -138,6 +150,7 @@ disk() {
 
 system
 programs
+jail
 modules
 package_files
 enabled

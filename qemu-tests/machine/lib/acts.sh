@@ -13,6 +13,7 @@ boots() {
     done
     figure both_booted_s $((($(now_ms) - t) / 1000))
     for s in a b; do
+        jail_or_none "$s"
         wan_settings "$s" wan 0
         [ "$s" != a ] || wan_settings a wan2 1
         guest_does "$s" "uci -q set network.wan2.auto=0; uci set system.@system[0].hostname=${GATEWAY[$s]}; uci commit;
@@ -34,6 +35,8 @@ enrols() {
     enable_by_settings b 1
     for s in a b; do wait_until 60 "${GATEWAY[$s]} is registered" is_registered "$s"; done
     for s in a b; do [ "$(guarded "$s")" = 2 ] || fail "${GATEWAY[$s]} has not its guard's two routes: $(guarded "$s")"; done
+    for s in a b; do as_jailed "$s"; done
+    figure jail "\"${NTM_JAIL:-yes}\""
     say "both are enrolled, with clocks that say $(guest a date +%Y)"
 }
 

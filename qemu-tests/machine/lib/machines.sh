@@ -115,7 +115,7 @@ machine_is_off() { ! kill -0 "$(cat "$OUT/${GATEWAY[$1]}-machine.pid")"; }
 # --- inside ------------------------------------------------------------------
 
 # guest SIDE LINE | COMMAND ARG...: there, by its own shell; output and exit status are ours. GUEST_S seconds at most.
-guest() { "$PYTHON" "$MACHINE/tell.py" "$OUT/${GATEWAY[$1]}.agent" "${GUEST_S:-60}" "${@:2}"; }
+guest() { "$PYTHON" "$MACHINE/tell.py" "$OUT/${GATEWAY[$1]}.agent" "${GUEST_S:-180}" "${@:2}"; }
 
 # guest_does SIDE LINE: likewise, and it must succeed.
 guest_does() { guest "$@" || fail "${GATEWAY[$1]}: $2"; }
@@ -127,7 +127,20 @@ gw() { # SIDE COMMAND...
     guest "$s" ntm-gateway "$@" --dir /etc/ntm
 }
 
-daemon_pid_in() { guest "$1" 'cat /var/run/procd/ntm-gateway/have/gateway/.pid'; }
+# The daemon itself, not the ujail that holds it: what procd knows of is that one.
+daemon_pid_in() {
+    local pid
+    pid=$(guest "$1" 'cat /var/run/procd/ntm-gateway/have/gateway/.pid') && [ -n "$pid" ] || return 1
+    in_the_jail "$1" "$pid"
+}
+# in_the_jail SIDE PID: the process that this one holds, if it is ujail; else itself.
+# shellcheck disable=SC2016 # for the guest's shell
+in_the_jail() {
+    guest "$1" "p=$2"'; case $(readlink /proc/$p/exe) in
+        */ujail) grep -H ^PPid: /proc/[0-9]*/status 2>/dev/null | sed -n "s|/proc/\([0-9]*\)/status:PPid:.$p\$|\1|p" ;;
+        *) echo $p ;;
+        esac'
+}
 
 # wan_settings SIDE NETWORK N: the router's logical network gets what uplink N has for it; in UCI, for the next boot, too.
 wan_settings() {

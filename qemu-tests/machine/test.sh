@@ -11,6 +11,8 @@
 . "$QT/machine/lib/machines.sh"
 . "$QT/machine/lib/jail.sh"
 . "$QT/machine/lib/acts.sh"
+ACTS='wan_change cable_pulled upgrade upgrade_by_apk upgrade_by_opkg crash unjailed clock power_loss'
+[ -z "${OWRT_ROOT:-}" ] || . "$QT/machine/lib/openwrt.sh"
 
 play() {
     export NTM_BIG_MB=1
@@ -27,7 +29,7 @@ play() {
     # shellcheck disable=SC2119 # its options are for others
     traffic_up
     local act
-    for act in ${NTM_ACTS:-wan_change cable_pulled upgrade upgrade_by_apk upgrade_by_opkg crash unjailed clock power_loss}; do "$act"; done
+    for act in ${NTM_ACTS:-$ACTS}; do "$act"; done
     traffic_ends
     clean_stop
     no_leaks

@@ -20,9 +20,10 @@ confined() {
     status=$(guest_does "$1" "grep -E '^(Cap|NoNewPrivs)' /proc/$pid/status" | tr '\t\n' '  ')
     [ "$status" = "CapInh: $MAY CapPrm: $MAY CapEff: $MAY CapBnd: $MAY CapAmb: $MAY NoNewPrivs: 1 " ] || fail "the daemon of ${GATEWAY[$1]} may: $status"
     # Mount points as the jail has them, with the flags of each mount; libraries and what is masked are not told apart here.
-    mounts=$(guest_does "$1" "awk '{ print \$5, \$6 }' /proc/$pid/mountinfo" | grep -vE '^(/|/lib[^ ]*|/proc/(kcore|sysrq-trigger|latency_stats|timer_list|timer_stats|sched_debug|scsi)|/sys/firmware) ')
-    # shellcheck disable=SC2086 # words
-    [ "$(cut -d' ' -f1 <<<"$mounts" | sort)" = "$(printf '%s\n' $SEEN | sort)" ] || fail "the daemon of ${GATEWAY[$1]} sees: $mounts"
+    mounts=$(guest_does "$1" "awk '{ print \$5, \$6 }' /proc/$pid/mountinfo" | grep -vE '^(/|(/usr)?/lib[^ ]*|/proc/(kcore|sysrq-trigger|latency_stats|timer_list|timer_stats|sched_debug|scsi)|/sys/firmware) ')
+    while read -r place _; do
+        [[ " ${SEEN//[[:space:]]/ } " == *" $place "* ]] || fail "the daemon of ${GATEWAY[$1]} sees $place"
+    done <<<"$mounts"
     grep -vE '^/(dev|proc|sys|dev/pts|dev/shm) ' <<<"$mounts" | sed -n 's/ rw\(,.*\)\{0,1\}$//p' | while read -r place; do
         [[ " $WRITABLE " == *" $place "* ]] || fail "the daemon of ${GATEWAY[$1]} may write to $place"
     done
@@ -31,20 +32,22 @@ confined() {
 unconfined() {
     local pid status
     pid=$(daemon_pid_in "$1")
-    status=$(guest_does "$1" "grep -E '^(CapBnd|NoNewPrivs)' /proc/$pid/status; readlink /proc/$pid/ns/mnt /proc/1/ns/mnt" | tr '\t\n' '  ')
+    status=$(guest_does "$1" "grep -E '^(CapBnd|NoNewPrivs)' /proc/$pid/status; readlink /proc/$pid/ns/mnt; readlink /proc/1/ns/mnt" | tr '\t\n' '  ')
     if ! [[ "$status" =~ ^CapBnd:\ 0*1f*\ NoNewPrivs:\ 0\ ([^\ ]*)\ ([^\ ]*)\ $ ]] || [ "${BASH_REMATCH[1]}" != "${BASH_REMATCH[2]}" ]; then
         fail "the daemon of ${GATEWAY[$1]} is not root with everything: $status"
     fi
 }
 
-# As it should be on this run's routers.
+# As it should be on this run's routers. An OpenWrt may have no ujail, or one that cannot hold the daemon.
 as_jailed() {
-    if [ "${NTM_JAIL:-yes}" = yes ]; then confined "$1"; else unconfined "$1"; fi
+    JAIL=${NTM_JAIL:-yes}
+    [ -z "${OWRT_ROOT:-}" ] || guest "$1" 'grep -q yes$ /var/run/ntm/jail' || JAIL=no
+    if [ "$JAIL" = yes ]; then confined "$1"; else unconfined "$1"; fi
 }
 
 # The car's router loses procd-ujail, and gets it back: the next start does with what is there.
 unjailed() {
-    [ "${NTM_JAIL:-yes}" = yes ] || return 0
+    [ "$JAIL" = yes ] || return 0
     event unjailed restarts a 'mv /sbin/ujail /sbin/.ujail && service ntm-gateway restart'
     unconfined a
     event jailed restarts a 'mv /sbin/.ujail /sbin/ujail && service ntm-gateway restart'

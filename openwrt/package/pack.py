@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""pack.py ARCH {--programs DIR --out DIR | --check} [--sources DIR] [NAME...]: an .ipk and an .apk of each package, as manifests say.
+"""pack.py ARCH {--programs DIR --out DIR | --check} [--sources DIR] [--release N] [NAME...]: an .ipk and an .apk of each package, as manifests say.
 
 One line of JSON for each package on standard output: its files, their bytes, and what it takes of a router's flash at most.
 
 ARCH        OpenWrt's name of the CPU, as aarch64_cortex-a53
 --programs  where the programs for it are, without symbols
 --sources   the tree that the manifests name files of, this repository
+--release   the package's release, if another than release.py's: an upgrade to try
 --check     packs nothing, and wants no programs: says what of the sources is missing, which a build should not be waited for
 NAME        which packages, all there is a manifest of
 """
@@ -47,6 +48,7 @@ def main():
     options.add_argument("--out")
     options.add_argument("--check", action="store_true")
     options.add_argument("--sources", default=REPOSITORY)
+    options.add_argument("--release", type=int, default=release.RELEASE)
     options.add_argument("names", nargs="*")
     given = options.parse_intermixed_args()
     if not given.check and not (given.programs and given.out):
@@ -63,7 +65,7 @@ def main():
         sys.exit("\n".join(faults))
     if given.check:
         return
-    common = release.of(REPOSITORY)
+    common = release.of(REPOSITORY, given.release)
     os.makedirs(given.out, exist_ok=True)
     for package in packages:
         print(json.dumps(pack(package, common, given.arch, given.out), separators=(",", ":")))

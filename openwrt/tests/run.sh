@@ -14,7 +14,7 @@ done
 cd ..
 if command -v shellcheck >/dev/null; then
     # Files without an ending that are scripts are named.
-    shellcheck -s sh net/ntm/*.sh net/ntm/files/{*.sh,*.init,ntm.defaults,ntm.hotplug,ntm-guard.iface} tests/mocks/{*.sh,uci,ntm-gateway,jsonfilter,logger,service,rc.common}
+    shellcheck -s sh net/ntm/*.sh net/ntm/files/{*.sh,*.init,ntm.defaults,ntm.hotplug,ntm-guard.iface} tests/mocks/{*.sh,uci,ntm-gateway,jsonfilter,logger,service,rc.common,ujail}
     (cd tests && shellcheck -x ./*.sh)
     echo 'shellcheck: clean'
 else

@@ -133,10 +133,10 @@ restarted
 
 # --- in a jail where there is one that will do
 router plain
-printf 'ELF import environment variable' >"$R/sbin.ujail"
-mkdir -p "$R/sbin" && mv "$R/sbin.ujail" "$R/sbin/ujail" && chmod +x "$R/sbin/ujail"
+install -D -m 755 "$TESTS/mocks/ujail" "$R/sbin/ujail"
 gateway start
-has $p 'jail [ntm-gateway] [log] [procfs] [sysfs]'
+has tmp/calls 'ujail: -n ntm-try -C /etc/capabilities/ntm-gateway.json -c -p -s -- /usr/bin/ntm-gateway --version'
+has $p 'jail [ntm-gateway] [procfs] [sysfs]'
 has $p 'capabilities [/etc/capabilities/ntm-gateway.json]'
 has $p 'no_new_privs [1]'
 has $p 'env [PATH=/usr/sbin:/usr/bin:/sbin:/bin]'
@@ -160,6 +160,26 @@ has $p 'mount [/etc] [/tmp]'
 settings "	option enabled '1'" "	option dhcp 'server'" "	list dns '203.0.113.53'"
 gateway reload
 has_not $p 'mount [/etc] [/tmp]'
+# Tried once, not at each start.
+: >"$R/tmp/calls"
+gateway reload
+has_not tmp/calls 'ujail:'
+# Another ujail is tried anew, and one that does not hold the program is no reason to have none run.
+touch "$R/tmp/ujail.broken" && sed -i '2i # newer' "$R/sbin/ujail"
+gateway reload
+has_not $p 'jail'
+has_not $p 'capabilities'
+runs
+logged 'cannot run /usr/bin/ntm-gateway on this router, so it runs as root, unconfined'
+: >"$R/tmp/calls"
+gateway reload
+has_not tmp/calls 'ujail:'
+rm "$R/tmp/ujail.broken"
+# A new program may be one that it holds.
+echo '# newer' >>"$R/usr/bin/ntm-gateway"
+gateway restart
+has $p 'jail [ntm-gateway] [procfs] [sysfs]'
+# One that hands on no environment is not even tried.
 echo 'an old one' >"$R/sbin/ujail"
 gateway reload
 has_not $p 'jail'

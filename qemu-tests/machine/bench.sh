@@ -10,7 +10,12 @@
 . "$QT/lib/uplinks.sh"
 . "$QT/lib/moves.sh"
 . "$QT/machine/lib/machines.sh"
+. "$QT/machine/lib/jail.sh"
 . "$QT/machine/lib/acts.sh"
+[ -z "${OWRT_ROOT:-}" ] || {
+    echo 'bench-qemu is for our own routers: unset OWRT_ROOT' >&2
+    exit 2
+}
 
 REPEATS=${NTM_REPEATS:-5}
 # WireGuard carries LANs by their own addresses.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # image.sh [ARCH]: a router's disk, kernel and initramfs: dist/qemu/router-ARCH.{qcow2,kernel,initrd}. ARCH is this machine's.
+# With OWRT_ROOT=DIR it is of that OpenWrt, and called openwrt-ARCH. `image.sh --root DIR [ARCH]`: a folder like that, of stand-ins.
 #
 # The daemon comes from NTM_ROUTER_BIN_DIR; else from NTM_BIN_DIR or target/release, or for another CPU than this machine's from
 # where cross/build.sh puts it. All else of ours in the router is what OpenWrt's package installs (NTM_PACKAGE: another tree's).
@@ -9,7 +10,16 @@ PATH=$PATH:/usr/sbin:/sbin
 umask 022
 HERE=$(cd "$(dirname "$0")" && pwd)
 TOP=$(cd "$HERE/../.." && pwd)
+# shellcheck source=qemu-tests/machine/owrt/image.sh
+. "$HERE/owrt/image.sh"
+ROOT_ONLY=
+[ "${1:-}" != --root ] || {
+    ROOT_ONLY=$2
+    shift 2
+}
 ARCH=${1:-$(uname -m)}
+IMAGE=router
+[ -z "${OWRT_ROOT:-}" ] || IMAGE=openwrt
 DIST=$TOP/dist/qemu
 TREE=$DIST/fetched/$ARCH/tree
 TARGET=${CARGO_TARGET_DIR:-$TOP/target}
@@ -53,7 +63,7 @@ programs() {
     done
     "$HERE/elf.py" "$root" "$TREE" "$TREE/bin/busybox=/bin/busybox" "$(tree_bin dnsmasq)=/usr/sbin/dnsmasq" \
         "$(tree_bin nft)=/usr/sbin/nft" "$(tree_bin ip)=/sbin/ip" "$(tree_bin tc)=/sbin/tc" "$(tree_bin wg)=/usr/bin/wg" \
-        "${glibc[@]}" "$work/daemon=/usr/bin/ntm-gateway"
+        "${glibc[@]}"
     # The applets of this BusyBox, by its own list; it may be another CPU's, so it is not asked.
     local applet
     while read -r applet; do
@@ -66,6 +76,18 @@ programs() {
     mkdir -p "$root/usr/lib/tc"
 }
 tree_bin() { find "$TREE" -type f -name "$1" -perm -u+x -path '*bin/*' | head -n 1; }
+
+# Our ujail, static: by this machine's compiler, or for another CPU by the one that made the daemon.
+jail() {
+    local compiler=(cc) at
+    if [ "$ARCH" != "$(uname -m)" ]; then
+        for at in "$TARGET"/cross/zig-*/bin/python; do
+            [ ! -x "$at" ] || compiler=("$at" -m ziglang cc -target "$ARCH-linux-musl${JAIL_ABI[$ARCH]:-}" -O1)
+        done
+    fi
+    "${compiler[@]}" -D_GNU_SOURCE -std=gnu11 -O1 -static -s -o "$root/sbin/ujail" "$HERE"/ujail/*.c
+}
+declare -A JAIL_ABI=([mipsel]=eabi)
 
 # The kernel's modules a router may want, not those of other hardware.
 modules() {
@@ -87,6 +109,7 @@ index() { if command -v depmod >/dev/null; then depmod -b "$1" "$2"; else (cd "$
 # What is ours, as the package's Makefile says, line by line, for the gateway. /etc/ntm is for its scripts to make.
 package_files() {
     local how from to words
+    "$HERE/elf.py" "$root" "$TREE" "$work/daemon=/usr/bin/ntm-gateway"
     local -A mode=([BIN]=755 [CONF]=600 [DATA]=644)
     # shellcheck disable=SC2016 # make's, not ours
     words=$(sed -n '/^define Package\/ntm-gateway\/install/,/^endef/{
@@ -116,13 +139,16 @@ initramfs() {
     local at=$work/initramfs kernel=lib/modules/$RELEASE/kernel
     mkdir -p "$at/bin"
     cp "$HERE/initramfs/init" "$at/"
-    cp "$root/bin/busybox" "$at/bin/"
-    for a in sh mount umount mkdir modprobe usleep switch_root; do ln -s busybox "$at/bin/$a"; done
-    (cd "$root" && for m in drivers/virtio drivers/block/virtio_blk.ko fs crypto lib arch; do
+    cp "$TREE/bin/busybox" "$at/bin/"
+    for a in sh cat mount umount mkdir modprobe usleep switch_root; do ln -s busybox "$at/bin/$a"; done
+    (cd "$root" && for m in drivers/virtio drivers/block/virtio_blk.ko fs crypto lib arch ${EARLY:-}; do
         [ ! -e "$kernel/$m" ] || cp -r --parents "$kernel/$m" "$at"
     done)
-    cp "$root/lib/modules/$RELEASE"/modules.{builtin,builtin.modinfo,order} "$at/lib/modules/$RELEASE/"
-    index "$at" "$RELEASE"
+    if [ -e "$root/$kernel" ]; then
+        cp "$root/lib/modules/$RELEASE"/modules.{builtin,builtin.modinfo,order} "$at/lib/modules/$RELEASE/"
+        index "$at" "$RELEASE"
+    fi
+    [ ! -e "$work/modules" ] || cp "$work/modules" "$at/"
     (cd "$at" && find . | sort | cpio --quiet -o -H newc) | gzip -1 >"$work/initrd"
 }
 
@@ -136,16 +162,25 @@ disk() {
     qemu-img convert -q -f raw -O qcow2 "$work/disk" "$work/qcow2"
 }
 
+cp "$TREE"/boot/vmlinuz-* "$work/kernel"
 # A development build is small enough without what only a debugger reads; another CPU's is so already.
 strip -o "$work/daemon" "$BIN/ntm-gateway" 2>/dev/null || cp "$BIN/ntm-gateway" "$work/daemon"
-system
-programs
-modules
-package_files
-enabled
+if [ -n "${OWRT_ROOT:-}" ]; then
+    openwrt_root
+else
+    system
+    programs
+    jail
+    [ -z "$ROOT_ONLY" ] || {
+        like_openwrt "$ROOT_ONLY"
+        exit 0
+    }
+    modules
+    package_files
+    enabled
+fi
 initramfs
 disk
-cp "$TREE"/boot/vmlinuz-* "$work/kernel"
 # Other files of these names: tests that run have links to the ones before.
-for part in kernel initrd daemon qcow2; do mv "$work/$part" "$DIST/router-$ARCH.$part"; done
-ls -sh "$DIST/router-$ARCH".* >&2
+for part in kernel initrd daemon qcow2; do mv "$work/$part" "$DIST/$IMAGE-$ARCH.$part"; done
+ls -sh "$DIST/$IMAGE-$ARCH".* >&2

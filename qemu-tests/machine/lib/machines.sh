@@ -9,6 +9,8 @@
 
 MACHINE=$QT/machine
 DIST=$TOP/dist/qemu
+# Which routers: our own, or (lib/openwrt.sh) an OpenWrt.
+IMAGE=router
 # Which CPU each side's router has.
 ARCH=${ARCH:-$(uname -m)}
 declare -A ARCH_OF=([a]=$ARCH [b]=${ARCH_B:-$ARCH})
@@ -20,14 +22,15 @@ declare -A UPLINKS=() # how many each side has
 BOOT_S=${NTM_BOOT_S:-180}
 
 need_machines() {
-    if [ -n "${OWRT_ROOT:-}" ]; then
-        fail "OWRT_ROOT=$OWRT_ROOT: real OpenWrt in the routers is not written yet, so nothing is played"
-    fi
-    echo '!!! SKIPPED: OWRT_ROOT is not set, so REAL OPENWRT WAS NOT TESTED: uci, procd, netifd and fw4 are our stand-ins !!!' >&2
-    figure real_openwrt '"skipped"'
     local s arch part image
+    if [ -n "${OWRT_ROOT:-}" ]; then
+        figure root "\"openwrt-$(release_of_root)\""
+    else
+        echo '!!! SKIPPED: OWRT_ROOT is not set, so REAL OPENWRT WAS NOT TESTED: uci, procd, netifd and fw4 are our stand-ins !!!' >&2
+        figure real_openwrt '"skipped"'
+    fi
     for s in a b; do
-        arch=${ARCH_OF[$s]} image=$DIST/router-${ARCH_OF[$s]}
+        arch=${ARCH_OF[$s]} image=$DIST/$IMAGE-${ARCH_OF[$s]}
         [ -n "${CONSOLE_OF[$arch]:-}" ] || fail "no machine for ARCH=$arch; there are: ${!CONSOLE_OF[*]}"
         command -v "qemu-system-$arch" >/dev/null || fail "qemu-system-$arch is missing: ARCH=$arch qemu-tests/bootstrap.sh --qemu"
         [ -s "$image.qcow2" ] || fail "no image: ARCH=$arch make qemu-image first"
@@ -115,7 +118,7 @@ machine_is_off() { ! kill -0 "$(cat "$OUT/${GATEWAY[$1]}-machine.pid")"; }
 # --- inside ------------------------------------------------------------------
 
 # guest SIDE LINE | COMMAND ARG...: there, by its own shell; output and exit status are ours. GUEST_S seconds at most.
-guest() { "$PYTHON" "$MACHINE/tell.py" "$OUT/${GATEWAY[$1]}.agent" "${GUEST_S:-60}" "${@:2}"; }
+guest() { "$PYTHON" "$MACHINE/tell.py" "$OUT/${GATEWAY[$1]}.agent" "${GUEST_S:-180}" "${@:2}"; }
 
 # guest_does SIDE LINE: likewise, and it must succeed.
 guest_does() { guest "$@" || fail "${GATEWAY[$1]}: $2"; }
@@ -127,7 +130,24 @@ gw() { # SIDE COMMAND...
     guest "$s" ntm-gateway "$@" --dir /etc/ntm
 }
 
-daemon_pid_in() { guest "$1" 'cat /var/run/procd/ntm-gateway/have/gateway/.pid'; }
+# The daemon itself, not the ujail that holds it: what procd knows of is that one.
+daemon_pid_in() {
+    local pid
+    pid=$(guest "$1" 'cat /var/run/procd/ntm-gateway/have/gateway/.pid') && [ -n "$pid" ] || return 1
+    in_the_jail "$1" "$pid"
+}
+# in_the_jail SIDE PID: the process that this one holds, if it is ujail; else itself.
+# shellcheck disable=SC2016 # for the guest's shell
+in_the_jail() {
+    guest "$1" "p=$2"'; case $(readlink /proc/$p/exe) in
+        */ujail) grep -H ^PPid: /proc/[0-9]*/status 2>/dev/null | sed -n "s|/proc/\([0-9]*\)/status:PPid:.$p\$|\1|p" ;;
+        *) echo $p ;;
+        esac'
+}
+
+# Ours have their ports' networks, and the package. What is OpenWrt's own is in lib/openwrt.sh.
+router_network() { :; }
+installs() { :; }
 
 # wan_settings SIDE NETWORK N: the router's logical network gets what uplink N has for it; in UCI, for the next boot, too.
 wan_settings() {
@@ -180,7 +200,7 @@ is_registered() { [ "$(gw "$1" status --json | json - "d['dc']['state']")" = reg
 traces() {
     guest_does "$1" 'nft list tables | sort | while read -r _ family table; do nft -s list table "$family" "$table"; done
         ip rule; ip -6 rule; ls /sys/class/net; ip neigh show nud permanent | sort
-        grep -H . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding /tmp/dnsmasq.d/* 2>/dev/null
+        grep -H . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding /tmp/dnsmasq*.d/* 2>/dev/null
         { ip -o route show table all; ip -o -6 route show table all; } | grep -vE "^[^u].* dev (eth|br-lan|lo)|^(ff00|multicast|anycast)" | sort' |
         sed 's/ *$//'
 }

@@ -75,7 +75,7 @@ procd_instance_apply() { # WANT HAVE
 # Compared is what a restart is for; how often it is started again and where its words go is not.
 procd_same() {
     local f
-    for f in command env file.md5 netdev.index limits user group jail capabilities; do
+    for f in command env file.md5 netdev.index limits user group jail mounts capabilities no_new_privs; do
         if [ -e "$1/$f" ] || [ -e "$2/$f" ]; then cmp -s "$1/$f" "$2/$f" || return 1; fi
     done
 }
@@ -156,10 +156,19 @@ json_close_array() { :; }
 json_add_object() { PROCD_RULE=; }
 json_add_string() { PROCD_RULE="$PROCD_RULE $1=$2"; }
 json_close_object() { [ -z "$PROCD_RULE" ] || echo "$PROCD_RULE" >>"$PROCD_AT/data"; }
-# Here is no ujail; scripts find no /sbin/ujail and do without.
-procd_add_jail() { :; }
-procd_add_jail_mount() { :; }
-procd_add_jail_mount_rw() { :; }
+# Words are split here, as by the real one. Where there is no /sbin/ujail nothing comes of it.
+procd_add_jail() {
+    # shellcheck disable=SC2068
+    printf '%s\n' $@ >"$PROCD_AT/jail"
+}
+procd_add_jail_mount() {
+    # shellcheck disable=SC2068
+    printf -- '-r\n%s\n' $@ >>"$PROCD_AT/mounts"
+}
+procd_add_jail_mount_rw() {
+    # shellcheck disable=SC2068
+    printf -- '-w\n%s\n' $@ >>"$PROCD_AT/mounts"
+}
 procd_set_config_changed() { procd_event config "$1"; }
 
 procd_event() { /usr/libexec/procd-event "$@"; }

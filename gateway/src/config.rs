@@ -10,10 +10,12 @@ mod reader;
 mod tests;
 mod tree;
 mod uci;
+mod web;
 
 pub use lan::{Dhcp, Lan, Leases, StaticLease};
 pub use reader::ConfigError;
 pub use uci::Network;
+pub use web::Web;
 
 use crate::Limits;
 use ntm_proto::UDP_PORT;
@@ -53,6 +55,8 @@ pub struct Config {
     pub tunnel: Tunnel,
     /// What is logged.
     pub log: LogLevel,
+    /// The page on the LAN.
+    pub web: Web,
 }
 
 /// The DNS server.
@@ -169,18 +173,20 @@ impl Config {
 
     fn read(document: &Document<'_>) -> Result<Self, ConfigError> {
         let root = document.root();
-        root.only(&["lan", "wan", "dns", "tunnel", "log"])?;
+        root.only(&["lan", "wan", "dns", "tunnel", "log", "web"])?;
         let lan = Lan::read(&root.section("lan")?)?;
         let tunnel = read_tunnel(&root.section("tunnel")?, &lan)?;
         let wan = read_wans(&root.section("wan")?, &lan, &tunnel)?;
         let dns = read_dns(&root.section("dns")?, &lan)?;
         let log = read_log(&root.section("log")?)?;
+        let web = Web::read(&root.section("web")?)?;
         Ok(Self {
             lan,
             wan,
             dns,
             tunnel,
             log,
+            web,
         })
     }
 }

@@ -13,6 +13,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
         "wan" => WAN,
         "handovers" => HANDOVERS,
         "ping" => PING,
+        "password" => PASSWORD,
         _ => return None,
     })
 }
@@ -32,6 +33,7 @@ Usage: ntm-gateway COMMAND [OPTIONS]
   wan          the same; `wan prefer NAME` puts one of them first, `wan auto` ends that
   handovers    the last moves of each tunnel from one path to another
   ping NAME    the round trip to a device's gateway, and the path it takes
+  password     sets the password of the page on the LAN
 
   --help       this text; after a command, more about it
   --version    the version
@@ -68,6 +70,16 @@ firewall table.
   --network NAME=DEVICE[,ADDRESS/LENGTH]
                the device of a network that FILE names, and the router's address on it, as netifd
                knows them; once for each
+";
+
+const PASSWORD: &str = "\
+Usage: ntm-gateway password [--dir DIR]
+
+Sets the password of the page that the gateway serves on its LAN, whether there is one already or
+not; nobody is logged in there any more. Asks for it twice, or reads one line where the input is
+no terminal. At least 8 characters.
+
+  --dir DIR    default /etc/ntm
 ";
 
 const CHECK: &str = "\

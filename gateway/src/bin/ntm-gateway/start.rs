@@ -16,6 +16,7 @@ use crate::shell::{Shell, Ways};
 use crate::tun::Tun;
 use crate::udp::{LanSide, SocketOptions, Sockets};
 use crate::wan::{self, Reasons};
+use crate::web;
 use anyhow::{Context, Result, bail, ensure};
 use ntm_enrolment::state::{self, Node};
 use ntm_gateway::config::{Config, Leases, Tunnel};
@@ -173,6 +174,7 @@ async fn serve(
         prefixes: node.prefixes,
     };
     let (domains, trusted) = watch::channel(Vec::new());
+    let page = web::start(dir, config, &node.name, &node.domain, questions.clone());
     let dns = DnsServer::start(config, zone, questions, trusted)?;
     let (lists, wans) = mpsc::channel(4);
     let (hint, hints) = mpsc::channel(1);
@@ -197,7 +199,7 @@ async fn serve(
         .await;
 
     // The TUN and its routes went with the shell; what remains is what others would see.
-    drop((dns, control));
+    drop((page, dns, control));
     firewall.unkeep().await;
     routing.remove().await;
     if timeout(PATIENCE, keeper).await.is_err() {

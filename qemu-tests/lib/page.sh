@@ -25,7 +25,7 @@ two_wans() { [ "$(gw a wans --json | json - 'len([w for w in d if w["addresses"]
 
 # in_browser ACT...: see tools/webpage.py. Its figures are the scenario's.
 in_browser() {
-    local page="http://${LAN4[a]}.1:4751" out
+    local page="http://${LAN4[a]}.1:4752" out
     export BASE=$page DRIVER_LOG=$OUT/chromedriver.log
     CAMERA=$(fqdn camera) LAPTOP=$(fqdn laptop)
     MOVE="ip netns exec $(nsname gw-a) $BIN/ntm-gateway wan prefer wan1 --dir $OUT/${GATEWAY[a]}"

@@ -16,15 +16,15 @@ play() {
 elsewhere() {
     local at
     for at in "$(up_router4 a 0)" "$(gw a status --json | json - "d['vip4']")"; do
-        if on box-a-0 curl -sS -o /dev/null --max-time 2 "http://$at:4751/" 2>/dev/null; then fail "the page answers at $at"; fi
-        if on laptop curl -sS -o /dev/null --max-time 2 "http://$at:4751/" 2>/dev/null; then fail "the page answers the LAN at $at"; fi
+        if on box-a-0 curl -sS -o /dev/null --max-time 2 "http://$at:4752/" 2>/dev/null; then fail "the page answers at $at"; fi
+        if on laptop curl -sS -o /dev/null --max-time 2 "http://$at:4752/" 2>/dev/null; then fail "the page answers the LAN at $at"; fi
     done
-    on laptop curl -sS -o /dev/null --max-time 5 "http://${LAN4[a]}.1:4751/" || fail "the page does not answer on the LAN"
+    on laptop curl -sS -o /dev/null --max-time 5 "http://${LAN4[a]}.1:4752/" || fail "the page does not answer on the LAN"
 }
 
 # Another password by the command line ends who is logged in by the old one.
 command_line() {
-    local jar=$OUT/cookies token base="http://${LAN4[a]}.1:4751" status
+    local jar=$OUT/cookies token base="http://${LAN4[a]}.1:4752" status
     printf 'set from the router\n' | gw a password >>"$OUT/car.log" || fail "ntm-gateway password"
     sleep 1.2
     token=$(on laptop curl -sS -c "$jar" "$base/api/v1/session" | json - "d['token']")

@@ -85,7 +85,7 @@ mod tests {
             request.own = own.parse().unwrap();
             place().is_lan(&request)
         };
-        let own = "192.168.1.1:4751";
+        let own = "192.168.1.1:4752";
         assert!(lan("192.168.1.10:5000", own));
         assert!(lan("[::ffff:192.168.1.10]:5000", own));
         for (peer, own) in [
@@ -95,9 +95,9 @@ mod tests {
             ("0.0.0.0:5000", own),
             ("[fe80::1]:5000", own),
             ("[::1]:5000", own),
-            ("192.168.1.10:5000", "192.168.1.2:4751"),
-            ("192.168.1.10:5000", "203.0.113.7:4751"),
-            ("192.168.1.10:5000", "198.18.0.1:4751"),
+            ("192.168.1.10:5000", "192.168.1.2:4752"),
+            ("192.168.1.10:5000", "203.0.113.7:4752"),
+            ("192.168.1.10:5000", "198.18.0.1:4752"),
         ] {
             assert!(!lan(peer, own), "{peer} -> {own}");
         }
@@ -111,27 +111,27 @@ mod tests {
             place().is_host(&request)
         };
         assert!(
-            host("192.168.1.1:4751") && host("Car.NTM.test:4751") && host("car.ntm.test.:4751")
+            host("192.168.1.1:4752") && host("Car.NTM.test:4752") && host("car.ntm.test.:4752")
         );
         for bad in [
             "",
-            ":4751",
+            ":4752",
             "192.168.1.1",
             "192.168.1.1:80",
-            "192.168.1.1:04751",
-            "192.168.1.2:4751",
-            "evil.test:4751",
-            "192.168.1.1.evil.test:4751",
-            "car.ntm.test.evil.test:4751",
-            "car.ntm.test@evil.test:4751",
-            "evil.test/192.168.1.1:4751",
-            "0xc0a80101:4751",
-            "3232235777:4751",
-            "localhost:4751",
-            "[::ffff:192.168.1.1]:4751",
-            "car.ntm.test:4751:4751",
-            "car.ntm.test..:4751",
-            " 192.168.1.1:4751",
+            "192.168.1.1:04752",
+            "192.168.1.2:4752",
+            "evil.test:4752",
+            "192.168.1.1.evil.test:4752",
+            "car.ntm.test.evil.test:4752",
+            "car.ntm.test@evil.test:4752",
+            "evil.test/192.168.1.1:4752",
+            "0xc0a80101:4752",
+            "3232235777:4752",
+            "localhost:4752",
+            "[::ffff:192.168.1.1]:4752",
+            "car.ntm.test:4752:4752",
+            "car.ntm.test..:4752",
+            " 192.168.1.1:4752",
         ] {
             assert!(!host(bad), "{bad:?}");
         }
@@ -149,7 +149,7 @@ mod tests {
             request.fetch_site = site.map(str::to_owned);
             place().is_foreign(&request)
         };
-        let ours = Some("http://192.168.1.1:4751");
+        let ours = Some("http://192.168.1.1:4752");
         assert!(!foreign(Method::Post, ours, Some("same-origin")));
         assert!(!foreign(Method::Post, None, None));
         assert!(
@@ -159,10 +159,10 @@ mod tests {
         for (origin, site) in [
             (Some("http://evil.test"), None),
             (Some("null"), None),
-            (Some("https://192.168.1.1:4751"), None),
+            (Some("https://192.168.1.1:4752"), None),
             (Some("http://192.168.1.1"), None),
             (Some("http://192.168.1.1:80"), None),
-            (Some("http://192.168.1.1:47511"), None),
+            (Some("http://192.168.1.1:47521"), None),
             (ours, Some("cross-site")),
             (ours, Some("same-site")),
             (None, Some("cross-site")),

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 const CHEAP: Cost = Cost { kib: 8, passes: 1 };
 const PASSWORD: &str = "correct horse";
-const HOST: &str = "192.168.1.1:4751";
+const HOST: &str = "192.168.1.1:4752";
 
 pub(crate) fn place() -> Place {
     Place {
         address: [192, 168, 1, 1].into(),
         prefix: 24,
-        port: 4751,
+        port: 4752,
         names: vec!["car.ntm.test".into()],
     }
 }
@@ -299,9 +299,9 @@ fn no_address_answers_outside_the_lan_or_under_another_name() {
         from_outside.peer = "203.0.113.9:5000".parse().unwrap();
         assert_eq!(world.ask(&from_outside).status, 403, "{}", route.path);
         let mut at_the_wan = request.clone();
-        at_the_wan.own = "198.51.100.2:4751".parse().unwrap();
+        at_the_wan.own = "198.51.100.2:4752".parse().unwrap();
         assert_eq!(world.ask(&at_the_wan).status, 403, "{}", route.path);
-        request.host = Some("evil.test:4751".into());
+        request.host = Some("evil.test:4752".into());
         assert_eq!(world.ask(&request).status, 421, "{}", route.path);
     }
 }

@@ -74,7 +74,7 @@ fn everything_can_be_set() {
     .unwrap();
     assert_eq!(
         (config.web.port, parse(MINIMAL).unwrap().web.port),
-        (None, Some(4751))
+        (None, Some(4752))
     );
     assert_eq!(
         config.lan.fixed[0].name.as_ref().unwrap().as_str(),

@@ -2,8 +2,8 @@
 
 use super::reader::{ConfigError, Section};
 
-/// Beside the tunnels' UDP port; 80 and 443 are the router's own pages'.
-const PORT: u16 = 4751;
+/// Beside the tunnels' UDP port, and that of an Account Server on the same router; 80 and 443 are the router's own pages'.
+const PORT: u16 = 4752;
 
 /// The page on the LAN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,7 +31,7 @@ const MAX_FIELDS: usize = 64;
 
 /// What every response says. Nothing from elsewhere, nothing inside the page but what is its own: names come from
 /// networks, and should one ever get past the escaping, it finds nothing that would run it.
-const EVERYWHERE: [(&str, &str); 7] = [
+const EVERYWHERE: [(&str, &str); 6] = [
     (
         "Content-Security-Policy",
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -40,7 +40,6 @@ const EVERYWHERE: [(&str, &str); 7] = [
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
     (
         "Permissions-Policy",
         "camera=(), microphone=(), geolocation=()",

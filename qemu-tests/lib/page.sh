@@ -3,8 +3,10 @@
 # lib/uplinks.sh, lib/moves.sh.
 
 need_browser() {
-    command -v chromium >/dev/null && command -v chromedriver >/dev/null ||
-        fail "chromium and chromedriver are missing: run qemu-tests/bootstrap.sh --browser"
+    local b
+    for b in chromium chromedriver; do
+        command -v "$b" >/dev/null || fail "$b is missing: run qemu-tests/bootstrap.sh --browser"
+    done
 }
 
 # page_world: `car` behind NATs on two uplinks, a phone with a name of an attacker's, a tunnel to `home`.
@@ -12,6 +14,7 @@ page_world() {
     need_browser
     moves_world 'nat nat' global
     host_up printer
+    # shellcheck disable=SC2034,SC2154 # lib/hosts.sh reads it
     LABEL[phone]='"><img src=x onerror=alert(1)>'
     host_up phone
     wait_until 20 'the phone has a lease' has_lease phone

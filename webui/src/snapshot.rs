@@ -133,6 +133,12 @@ impl Snapshot {
         self.tunnels.iter().filter(|tunnel| tunnel.is_up()).count()
     }
 
+    /// Whether a tunnel leaves by this WAN.
+    pub(crate) fn carries(&self, wan: &Wan) -> bool {
+        let mut tunnels = self.tunnels.iter();
+        tunnels.any(|tunnel| tunnel.is_up() && tunnel.wan == wan.name)
+    }
+
     /// How many devices are on the LAN now.
     pub(crate) fn devices_online(&self) -> usize {
         self.devices.iter().filter(|device| device.online).count()

@@ -164,7 +164,6 @@ words! {
     PrivateMac "random address, may change" "ランダム。変わることがあります"
     DevicesText "Each device has a name and virtual addresses that never change, wherever this router is. Other devices reach it by them." "各端末は、このルーターがどこにあっても変わらない名前と仮想アドレスを持ち、ほかの端末からそれで接続できます。"
     PeersText "One tunnel leads to each other gateway, and carries the traffic of all devices there." "ほかのゲートウェイごとに一本のトンネルがあり、その先の全端末の通信を運びます。"
-    Path "Path" "経路"
     Why "Why" "理由"
     Via "Leaves by" "出口"
     Remote "Leads to" "送り先"
@@ -190,6 +189,9 @@ words! {
     // Moves.
     MovesText "Each time a tunnel took another path. The bar shows how long each step took; sessions go on all the while." "トンネルの経路が切り替わった記録です。帯は各段階にかかった時間で、その間もセッションは続いています。"
     MovesNone "No tunnel has taken another path since the gateway started." "起動してから、経路の切り替えはありません。"
+    OtherEnd "Other end" "相手"
+    Before "Before" "切り替え前"
+    After "After" "切り替え後"
     Gap "Gap" "途切れ"
     Replayed "Sent again" "再送"
     LostPackets "Lost" "損失"

@@ -1,9 +1,9 @@
 //! The time line of moves: a bar for each, and all of them as CSV.
 
-use super::{View, badge, fact, ms, span};
+use super::{View, badge, fact, ms, peers, span};
 use crate::html::Html;
 use crate::snapshot::{Hop, Move, STEPS, Snapshot};
-use crate::words::{Word, cause};
+use crate::words::{Lang, Word, cause};
 
 /// What the steps are called, in the order of [`Move::steps`].
 const NAMES: [Word; 6] = [
@@ -58,17 +58,28 @@ fn card(html: &mut Html, each: &Move, view: &View<'_>) {
     });
     bar(html, each, view);
     html.el("dl", &[], |html| {
-        fact(html, view.say(Word::Peers), &each.peer);
-        let way = match (hop(&each.from), hop(&each.to)) {
-            (from, to) if from.is_empty() => to,
-            (from, to) => format!("{from} → {to}"),
-        };
-        fact(html, view.say(Word::Path), &way);
+        fact(html, view.say(Word::OtherEnd), &each.peer);
+        fact(html, view.say(Word::Before), &way(&each.from, view.lang));
+        fact(html, view.say(Word::After), &way(&each.to, view.lang));
         fact(html, view.say(Word::Replayed), &each.again.to_string());
         fact(html, view.say(Word::LostPackets), &each.lost.to_string());
     });
 }
 
+/// A way for people.
+fn way(hop: &Hop, lang: Lang) -> String {
+    match hop.path.as_str() {
+        "" => String::new(),
+        path => format!(
+            "{}, {} > {}",
+            peers::path(path, lang),
+            hop.local,
+            hop.remote
+        ),
+    }
+}
+
+/// A way for programs.
 fn hop(hop: &Hop) -> String {
     match hop.path.as_str() {
         "" => String::new(),

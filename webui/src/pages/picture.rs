@@ -160,14 +160,11 @@ impl Picture {
             .tunnels
             .iter()
             .any(|tunnel| tunnel.is_up() && tunnel.is_relayed());
-        let (dc, relay) = self.servers(&columns[3]);
-        let used = |wan: &Wan| {
-            wan.active
-                || snapshot
-                    .tunnels
-                    .iter()
-                    .any(|tunnel| tunnel.is_up() && tunnel.wan == wan.name)
-        };
+        let carries = |wan: &Wan| snapshot.carries(wan);
+        let first = wans.iter().find(|(wan, _)| carries(wan));
+        let is_left = first.is_some_and(|(_, at)| at.0 < self.size.0 / 2);
+        let (dc, relay) = self.servers(&columns[3], is_left);
+        let used = |wan: &Wan| wan.active || carries(wan);
         for (wan, at) in &wans {
             let class = if used(wan) { "line on" } else { "line standby" };
             self.line(gateway, half, *at, columns[2].width / 2, class);
@@ -282,17 +279,17 @@ impl Picture {
         }
     }
 
-    /// Where coordinator and relay are: at the edges, so that direct paths have the middle.
-    fn servers(&self, column: &Column) -> ((i32, i32), (i32, i32)) {
+    /// Where coordinator and relay are: at the edges, so that direct paths have the middle. In a tall picture the coordinator
+    /// is where the paths do not come from.
+    fn servers(&self, column: &Column, is_left: bool) -> ((i32, i32), (i32, i32)) {
+        let (left, right) = (column.width / 2 + 6, self.size.0 - column.width / 2 - 6);
         match self.shape {
             Shape::Wide => (
                 (column.at, HIGH / 2 + 8),
                 (column.at, self.size.1 - HIGH / 2 - 8),
             ),
-            Shape::Tall => (
-                (column.width / 2 + 6, column.at),
-                (self.size.0 - column.width / 2 - 6, column.at),
-            ),
+            Shape::Tall if is_left => ((right, column.at), (left, column.at)),
+            Shape::Tall => ((left, column.at), (right, column.at)),
         }
     }
 
@@ -402,7 +399,7 @@ fn columns(shape: Shape, counts: [i32; 5]) -> [Column; 5] {
             column(92, 172, 1),
             column(308, 150, 1),
             column(492, 128, 1),
-            column(690, 150, 1),
+            column(690, 172, 1),
             column(898, 190, 1),
         ],
         Shape::Tall => {
@@ -416,7 +413,7 @@ fn columns(shape: Shape, counts: [i32; 5]) -> [Column; 5] {
                 next(172, 2, counts[0]),
                 next(172, 1, 1),
                 next(if counts[2] > 2 { 112 } else { 150 }, 3, counts[2]),
-                next(134, 2, 2),
+                next(164, 2, 2),
                 next(172, 2, counts[4]),
             ]
         }

@@ -33,7 +33,7 @@ fn card(html: &mut Html, wan: &Wan, view: &View<'_>) {
     html.el("h2", &[], |html| {
         html.name(&wan.name);
         let (kind, word) = match wan {
-            Wan { active: true, .. } => ("good", Word::InUse),
+            wan if wan.active || view.snapshot.carries(wan) => ("good", Word::InUse),
             Wan { addresses, .. } if addresses.is_empty() => ("bad", Word::NoSocket),
             _ => ("idle", Word::Ready),
         };

@@ -14,10 +14,10 @@ pub(crate) fn word(request: &Request, name: &str) -> Result<String, Response> {
         ));
     }
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    match &body[name] {
-        Value::String(text) => Ok(text.clone()),
-        Value::Null if body.get(name).is_some() => Ok(String::new()),
-        _ => Err(wrong(&format!("send an object with the text {name:?}"))),
+    match body.get(name) {
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(Value::Null) => Ok(String::new()),
+        Some(_) | None => Err(wrong(&format!("send an object with the text {name:?}"))),
     }
 }
 

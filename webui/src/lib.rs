@@ -10,6 +10,14 @@
 //! snapshot  what the daemon said     pages     what it looks like        words   in which language
 //! ```
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        reason = "tests need some time to start from"
+    )
+)]
+
 mod answers;
 mod api;
 mod assets;

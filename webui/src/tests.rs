@@ -478,7 +478,7 @@ fn who_looks_on_is_shown_changes_until_the_session_is_over() {
     let mut world = World::new();
     let owner = world.owner();
     let mut request = get("/live?page=/moves");
-    request.cookie = Some(owner.clone());
+    request.cookie = Some(owner);
     let Step::Watch(watch) = world.site.handle_request(&request, world.now) else {
         panic!("a stream");
     };

@@ -94,7 +94,7 @@ struct Column {
 impl Picture {
     fn lay(view: &View<'_>, shape: Shape) -> Self {
         let snapshot = view.snapshot;
-        let devices = (snapshot.devices.len().min(MOST_DEVICES + 1)).max(1);
+        let devices = snapshot.devices.len().clamp(1, MOST_DEVICES + 1);
         let wans = snapshot.wans.len().clamp(1, MOST_WANS);
         let tunnels = snapshot.tunnels.len().clamp(1, MOST_PEERS);
         let counts = [devices, 1, wans, 2, tunnels].map(|count| i32::try_from(count).unwrap_or(1));

@@ -62,9 +62,8 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hall: &Arc<Hall>)
         .max_buf_size(MAX_HEADER)
         .max_headers(MAX_FIELDS)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    match timeout(LIFE, connection).await {
-        Ok(Err(error)) => tracing::debug!(%error, "a connection to the page broke"),
-        Ok(Ok(())) | Err(_) => {}
+    if let Ok(Err(error)) = timeout(LIFE, connection).await {
+        tracing::debug!(%error, "a connection to the page broke");
     }
 }
 

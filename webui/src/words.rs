@@ -43,21 +43,29 @@ impl Lang {
 
 /// The first of `Accept-Language` with the highest weight that we have (RFC 9110 section 12.5.4).
 fn preferred(accepted: &str) -> Lang {
-    let mut best = (0.0, Lang::En);
+    let mut best = (0, Lang::En);
     for range in accepted.split(',').take(16) {
         let mut parts = range.split(';');
         let tag = parts.next().unwrap_or_default().trim();
-        let Some(lang) = Lang::parse(&tag.split('-').next().unwrap_or_default().to_lowercase())
-        else {
+        let code = tag.split('-').next().unwrap_or_default();
+        let mut known = Lang::ALL.into_iter();
+        let Some(lang) = known.find(|lang| lang.code().eq_ignore_ascii_case(code)) else {
             continue;
         };
-        let weight = parts.find_map(|part| part.trim().strip_prefix("q=")?.parse().ok());
-        let weight: f32 = weight.unwrap_or(1.0);
+        let weight = parts.find_map(|part| thousandths(part.trim().strip_prefix("q=")?));
+        let weight = weight.unwrap_or(1000);
         if weight > best.0 {
             best = (weight, lang);
         }
     }
     best.1
+}
+
+/// A weight like `0.85`, of three digits after the point at most.
+fn thousandths(text: &str) -> Option<u32> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = format!("{whole}{part:0<3}");
+    (part.len() <= 3).then_some(digits)?.parse().ok()
 }
 
 macro_rules! words {
@@ -318,6 +326,8 @@ mod tests {
             ("en-GB, ja;q=0.9", Lang::En),
             ("fr, ja;q=0.5, en;q=0.4", Lang::Ja),
             ("fr;q=x, JA", Lang::Ja),
+            ("en;q=0.85, ja;q=0.9", Lang::Ja),
+            ("en;q=0, ja;q=0.1", Lang::Ja),
             ("de", Lang::En),
         ] {
             assert_eq!(preferred(accepted), lang, "{accepted}");

@@ -8,7 +8,7 @@ export LC_ALL := C
 CARGO ?= $(shell qemu-tests/bootstrap.sh --cargo)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := $(addprefix -p ,ntm-dc ntm-relay ntm-gateway)
-SCENARIOS := story follow policy restart matrix overlap at-home two-domains coexist busy bad-input power-cuts hostile links offloads move-nat-to-nat move-both move-clock qemu
+SCENARIOS := story follow policy restart matrix overlap at-home two-domains coexist busy bad-input power-cuts hostile links offloads move-nat-to-nat move-both move-clock web qemu
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,7 +23,7 @@ demo-play:
 	then export NTM_BIN_DIR="$$(realpath $(TARGET))/release"; fi; exec qemu-tests/demo.sh
 
 test: ## unit tests, in-process worlds, the feed and its packages, namespace scenarios
-	@qemu-tests/bootstrap.sh
+	@qemu-tests/bootstrap.sh --browser
 	@$(MAKE) --no-print-directory test-rust test-openwrt test-package scenarios
 
 test-rust:
@@ -50,6 +50,11 @@ scenarios: export NTM_FLOOD_S := $(or $(NTM_FLOOD_S),10)
 scenarios: export NTM_REPEATS := $(or $(NTM_REPEATS),2)
 scenarios: daemons ## every namespace scenario
 	@qemu-tests/run.sh $(SCENARIOS)
+
+ui-shots: ## a picture of every page, on a phone and a desk, light and dark, in a world with traffic: dist/ui
+	@qemu-tests/bootstrap.sh --browser
+	@$(MAKE) --no-print-directory daemons
+	@qemu-tests/scenarios/ui-shots.sh
 
 moves: ## [M='NAME...'] [NTM_REPEATS=20]: every kind of move under traffic, beside others; docs/moves.svg (half an hour)
 	@qemu-tests/bootstrap.sh --peers
@@ -149,4 +154,4 @@ clean: ## removes what was built, and worlds left over
 	$(CARGO) clean
 	rm -rf qemu-tests/out
 
-.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios moves bench daemons build size qemu-image qemu-test bench-qemu package packages test-openwrt test-package cross-test test-feed-build check fuzz bench-datapath bench-scale bench-idle bench-cold bench-memory bench-icount clean
+.PHONY: help demo demo-play test test-rust sim sim-moves scenario scenarios ui-shots moves bench daemons build size qemu-image qemu-test bench-qemu package packages test-openwrt test-package cross-test test-feed-build check fuzz bench-datapath bench-scale bench-idle bench-cold bench-memory bench-icount clean

@@ -5,6 +5,7 @@
 #   bootstrap.sh --peers   also what `make moves` compares with, as far as this distribution has it
 #   bootstrap.sh --load    also what makes load
 #   bootstrap.sh --bench   also what `make bench` measures with and compares with, the latter partly from crates
+#   bootstrap.sh --browser also what looks at the gateway's page
 #   bootstrap.sh --qemu    also what the routers in qemu are made with and run in
 #   bootstrap.sh --cargo   prints the cargo to use, with its RUSTC when that has another name
 set -euo pipefail
@@ -120,6 +121,14 @@ if [ "${1:-}" = --bench ]; then
     for peer in wireguard-go:wireguard-go wg:wireguard-tools nebula:nebula tincd:tinc openvpn:openvpn; do
         command -v "${peer%:*}" >/dev/null || (install "${peer#*:}") || echo "no ${peer%:*} here: it is not compared with" >&2
     done
+fi
+
+if [ "${1:-}" = --browser ]; then
+    missing=()
+    want chromium chromium
+    want chromedriver chromium-driver
+    [ -n "$(find /usr/share/fonts -name 'NotoSansCJK*' -print -quit 2>/dev/null)" ] || missing+=(fonts-noto-cjk)
+    [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
 fi
 
 if [ "${1:-}" = --qemu ]; then

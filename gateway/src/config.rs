@@ -11,10 +11,12 @@ mod reader;
 mod tests;
 mod tree;
 mod uci;
+mod web;
 
 pub use lan::{Dhcp, Lan, Leases, StaticLease};
 pub use reader::ConfigError;
 pub use uci::Network;
+pub use web::Web;
 
 use crate::Limits;
 use crate::policy::Policy;
@@ -57,6 +59,8 @@ pub struct Config {
     pub log: LogLevel,
     /// Who may begin something with whom; the first that matches decides.
     pub policies: Vec<Policy>,
+    /// The page on the LAN.
+    pub web: Web,
 }
 
 /// The DNS server.
@@ -173,13 +177,14 @@ impl Config {
 
     fn read(document: &Document<'_>) -> Result<Self, ConfigError> {
         let root = document.root();
-        root.only(&["lan", "wan", "dns", "tunnel", "log", "policy"])?;
+        root.only(&["lan", "wan", "dns", "tunnel", "log", "web", "policy"])?;
         let lan = Lan::read(&root.section("lan")?)?;
         let tunnel = read_tunnel(&root.section("tunnel")?, &lan)?;
         let wan = read_wans(&root.section("wan")?, &lan, &tunnel)?;
         let dns = read_dns(&root.section("dns")?, &lan)?;
         let log = read_log(&root.section("log")?)?;
         let policies = policies::read(&root)?;
+        let web = Web::read(&root.section("web")?)?;
         Ok(Self {
             lan,
             wan,
@@ -187,6 +192,7 @@ impl Config {
             tunnel,
             log,
             policies,
+            web,
         })
     }
 }

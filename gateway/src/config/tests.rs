@@ -56,8 +56,8 @@ fn the_example_is_valid_and_says_the_defaults() {
     let told = parse(&all.replace("port = 5354", "")).unwrap();
     assert_eq!(told.lan.dhcp, config.lan.dhcp);
     assert_eq!(
-        (told.wan, told.tunnel, told.log),
-        (config.wan, config.tunnel, config.log)
+        (told.wan, told.tunnel, told.log, told.web),
+        (config.wan, config.tunnel, config.log, config.web)
     );
     assert_eq!(told.lan.fixed.len(), 1);
 }
@@ -69,9 +69,14 @@ fn everything_can_be_set() {
          lease_time = \"30m\"\n[[lan.static]]\nmac = \"02:00:00:00:00:01\"\naddress = \"10.1.0.9\"\nname = \"Camera\"\n\
          [wan]\ninterfaces = [\"wan0\", \"wwan0\"]\nmetered = [\"wwan0\"]\nmasquerade = true\nport = 9999\n\
          [dns]\nupstream = [\"203.0.113.53\", \"2001:db8::53\", \"198.51.100.1:5353\"]\n\
-         [tunnel]\ninterface = \"tun9\"\nmtu = 1280\nmemory = 1024\nresend = 0\nhold = 128\nidle = \"5m\"\noutage = \"2d\"\n[log]\nlevel = \"debug\"\n",
+         [tunnel]\ninterface = \"tun9\"\nmtu = 1280\nmemory = 1024\nresend = 0\nhold = 128\nidle = \"5m\"\noutage = \"2d\"\n[log]\nlevel = \"debug\"\n\
+         [web]\nenabled = false\nport = 8080\n",
     )
     .unwrap();
+    assert_eq!(
+        (config.web.port, parse(MINIMAL).unwrap().web.port),
+        (None, Some(4752))
+    );
     assert_eq!(
         config.lan.fixed[0].name.as_ref().unwrap().as_str(),
         "camera"
@@ -401,6 +406,13 @@ fn numbers_switches_and_servers_are_checked() {
         );
     }
     assert!(fault("[dns]\nupstream = [\"192.168.1.1\"]\n").contains("is this gateway itself"));
+    for bad in ["80", "443", "65536", "true"] {
+        assert!(
+            fault(&format!("[web]\nport = {bad}\n")).contains("a whole number from 1024 to 65535"),
+            "{bad}"
+        );
+    }
+    assert!(fault("[web]\naddress = \"0.0.0.0\"\n").contains("\"web.address\" is unknown"));
     assert!(fault("[log]\nlevel = \"loud\"\n").contains("write error, warn, info, debug or trace"));
 }
 

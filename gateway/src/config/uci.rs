@@ -31,7 +31,7 @@ pub struct Network {
 }
 
 /// What `config gateway` may have: the option, and the section and key it is in the other file.
-const OPTIONS: [(&str, &str, &str); 21] = [
+const OPTIONS: [(&str, &str, &str); 23] = [
     ("dhcp", "lan", "dhcp"),
     ("range", "lan", "range"),
     ("lease_time", "lan", "lease_time"),
@@ -53,6 +53,8 @@ const OPTIONS: [(&str, &str, &str); 21] = [
     ("idle", "tunnel", "idle"),
     ("outage", "tunnel", "outage"),
     ("log_level", "log", "level"),
+    ("web", "web", "enabled"),
+    ("web_port", "web", "port"),
 ];
 /// And what is not in the other file: for the init script, and netifd's name of the LAN.
 const OWN: [&str; 2] = ["enabled", "lan"];
@@ -110,7 +112,7 @@ impl File<'_> {
                 "a second section of type \"gateway\"; there is one for all".to_owned(),
             ));
         }
-        let mut tables: Vec<(&str, Table)> = ["lan", "wan", "dns", "tunnel", "log"]
+        let mut tables: Vec<(&str, Table)> = ["lan", "wan", "dns", "tunnel", "log", "web"]
             .map(|name| (name, Table::default()))
             .into();
         let mut put = |section: &str, key: &str, item: Item| {

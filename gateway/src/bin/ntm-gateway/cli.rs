@@ -2,7 +2,7 @@
 
 use crate::question::Show;
 use crate::settings::{Settings, after_enrolment, network};
-use crate::{ctl, help, ping, start, table};
+use crate::{ctl, help, password, ping, start, table};
 use anyhow::{Context, Result, anyhow};
 use lexopt::prelude::{Long, Short, Value};
 use ntm_enrolment::client;
@@ -53,6 +53,10 @@ enum Task {
         json: bool,
         dir: PathBuf,
     },
+    /// Sets the page's password.
+    Password {
+        dir: PathBuf,
+    },
     Ping {
         name: String,
         count: u32,
@@ -98,7 +102,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
     let command = match parser.next()? {
         None => {
             return Err(anyhow!(
-                "a command is missing: enrol, run, check, status, devices, tunnels, wans, wan, handovers, policies, reload or ping"
+                "a command is missing: enrol, run, check, status, devices, tunnels, wans, wan, handovers, policies, reload, ping or password"
             ));
         }
         Some(Long("help") | Short('h')) => return Ok(Task::Text(help::MAIN)),
@@ -110,14 +114,14 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         return Ok(Task::Text(help::MAIN));
     }
     let help = help::of(&command).ok_or_else(|| {
-        anyhow!("unknown command {command:?}; there are enrol, run, check, status, devices, tunnels, wans, wan, handovers, policies, reload and ping")
+        anyhow!("unknown command {command:?}; there are enrol, run, check, status, devices, tunnels, wans, wan, handovers, policies, reload, ping and password")
     })?;
     let most_words = match command.as_str() {
         "enrol" | "ping" => 1,
         "wan" => 2,
         _ => 0,
     };
-    let takes_json = !matches!(command.as_str(), "enrol" | "run" | "check");
+    let takes_json = !matches!(command.as_str(), "enrol" | "run" | "check" | "password");
     let takes_settings = matches!(command.as_str(), "run" | "check");
     let mut settings = Settings::default();
     let (mut words, mut dir) = (Vec::new(), PathBuf::from(DEFAULT_DIR));
@@ -168,6 +172,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         "run" => Task::Run { dir, settings },
         "reload" => Task::Reload { json, dir },
         "check" => Task::Check { dir, settings },
+        "password" => Task::Password { dir },
         _ => Task::Show {
             what: Show::parse(&command).context("a command with help is one")?,
             json,
@@ -201,6 +206,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Enrol { code, dir, uci } => enrol(&code, &dir, uci)?,
         Task::Run { dir, settings } => start::run(&dir, &settings)?,
         Task::Check { dir, settings } => start::check(&dir, &settings)?,
+        Task::Password { dir } => password::set(&dir)?,
         Task::Show { what, json, dir } => show(what, json, &dir)?,
         Task::Prefer { name, json, dir } => {
             let command = match name {
@@ -364,6 +370,7 @@ mod tests {
             "policies",
             "reload",
             "ping",
+            "password",
         ] {
             let Ok(Task::Text(text)) = parsed(&format!("{command} --help")) else {
                 panic!("{command}")

@@ -83,11 +83,7 @@ impl Control {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
         tokio::spawn(accept(
             listener,
-            Arc::new(Asker {
-                own,
-                domain,
-                questions,
-            }),
+            Arc::new(Asker::new(own, domain, questions)),
         ));
         Ok(Self { path })
     }
@@ -148,13 +144,21 @@ async fn serve(stream: UnixStream, asker: &Asker) -> Result<()> {
 }
 
 /// Puts commands to the owner of the machine.
-struct Asker {
+pub(crate) struct Asker {
     own: Fqdn,
     domain: Fqdn,
     questions: mpsc::Sender<Question>,
 }
 
 impl Asker {
+    pub(crate) fn new(own: Fqdn, domain: Fqdn, questions: mpsc::Sender<Question>) -> Self {
+        Self {
+            own,
+            domain,
+            questions,
+        }
+    }
+
     async fn answer(&self, line: &[u8]) -> Result<Value, String> {
         let command: Command = serde_json::from_slice(line)
             .map_err(|error| format!("no command: {error}; write {{\"command\":\"status\"}}"))?;
@@ -174,16 +178,16 @@ impl Asker {
         }
     }
 
-    async fn show(&self, what: Show) -> Result<Value, String> {
+    pub(crate) async fn show(&self, what: Show) -> Result<Value, String> {
         self.ask(|reply| Question::Show { what, reply }).await
     }
 
-    async fn prefer(&self, name: Option<String>) -> Result<Value, String> {
+    pub(crate) async fn prefer(&self, name: Option<String>) -> Result<Value, String> {
         self.ask(|reply| Question::Prefer(Preference { name, reply }))
             .await?
     }
 
-    async fn ping(&self, text: &str) -> Result<Value, String> {
+    pub(crate) async fn ping(&self, text: &str) -> Result<Value, String> {
         let known = name::known(
             &self.show(Show::Devices).await?,
             &self.show(Show::Tunnels).await?,

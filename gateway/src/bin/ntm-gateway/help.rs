@@ -15,6 +15,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
         "policies" => POLICIES,
         "reload" => RELOAD,
         "ping" => PING,
+        "password" => PASSWORD,
         _ => return None,
     })
 }
@@ -36,6 +37,7 @@ Usage: ntm-gateway COMMAND [OPTIONS]
   policies     who may begin something with whom, and how often that was decided
   reload       takes up the policies as they are written now
   ping NAME    the round trip to a device's gateway, and the path it takes
+  password     sets the password of the page on the LAN
 
   --help       this text; after a command, more about it
   --version    the version
@@ -74,6 +76,16 @@ SIGHUP is `reload`.
   --network NAME=DEVICE[,ADDRESS/LENGTH]
                the device of a network that FILE names, and the router's address on it, as netifd
                knows them; once for each
+";
+
+const PASSWORD: &str = "\
+Usage: ntm-gateway password [--dir DIR]
+
+Sets the password of the page that the gateway serves on its LAN, whether there is one already or
+not; nobody is logged in there any more. Asks for it twice, or reads one line where the input is
+no terminal. At least 8 characters.
+
+  --dir DIR    default /etc/ntm
 ";
 
 const CHECK: &str = "\

@@ -16,6 +16,7 @@ mod lan;
 mod log;
 mod netlink;
 mod nft;
+mod password;
 mod ping;
 mod probe;
 mod processor;
@@ -29,6 +30,7 @@ mod table;
 mod tun;
 mod udp;
 mod wan;
+mod web;
 
 use ntm_enrolment::crash;
 use std::process::ExitCode;

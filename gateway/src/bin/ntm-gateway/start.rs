@@ -17,6 +17,7 @@ use crate::shell::{Shell, Ways};
 use crate::tun::Tun;
 use crate::udp::{LanSide, SocketOptions, Sockets};
 use crate::wan::{self, Reasons};
+use crate::web;
 use anyhow::{Context, Result, bail, ensure};
 use ntm_enrolment::state::{self, Node};
 use ntm_gateway::config::{Config, Leases, Tunnel};
@@ -176,6 +177,7 @@ async fn serve(reload: Reload, node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr) -> R
         prefixes: node.prefixes,
     };
     let (domains, trusted) = watch::channel(Vec::new());
+    let page = web::start(dir, config, &node.name, &node.domain, questions.clone());
     let dns = DnsServer::start(config, zone, questions, trusted)?;
     let (lists, wans) = mpsc::channel(4);
     let (hint, hints) = mpsc::channel(1);
@@ -200,7 +202,7 @@ async fn serve(reload: Reload, node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr) -> R
         .await;
 
     // The TUN and its routes went with the shell; what remains is what others would see.
-    drop((dns, control));
+    drop((page, dns, control));
     firewall.unkeep().await;
     routing.remove().await;
     if timeout(PATIENCE, keeper).await.is_err() {

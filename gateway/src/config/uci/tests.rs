@@ -46,6 +46,7 @@ fn everything_can_be_set() {
          \toption masquerade yes\n\toption port 9999\n\tlist dns 203.0.113.53\n\tlist dns '2001:db8::53'\n\
          \toption interface tun9\n\toption mtu 1300\n\toption aes off\n\tlist offload tun\n\toption memory 1024\n\
          \toption resend 0\n\toption hold 8\n\toption idle 5m\n\toption outage 2d\n\toption log_level debug\n\
+         \toption web 1\n\toption web_port 8080\n\
          config wan\n\toption network wwan\n\toption metered 1\nconfig wan 'cable'\n\toption network wan\n\
          config wan\n\toption network wan9\nconfig wan\n\toption device usb0\n\toption enabled 0\n\
          config device\n\toption mac 02:00:5e:00:00:01\n\toption address 192.168.1.20\n\toption name Camera\n",
@@ -70,6 +71,7 @@ fn everything_can_be_set() {
     );
     assert!(config.tunnel.offload.tun && !config.tunnel.offload.send);
     assert_eq!(config.log, LogLevel::Debug);
+    assert_eq!(config.web.port, Some(8080));
     assert_eq!(
         config.lan.fixed[0].name.as_ref().unwrap().as_str(),
         "camera"

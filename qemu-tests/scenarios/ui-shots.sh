@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# A picture of every page, on a phone and a desk, light and dark: in dist/ui.
+. "$(dirname "$0")/../lib.sh"
+. "$QT/lib/uplinks.sh"
+. "$QT/lib/moves.sh"
+. "$QT/lib/page.sh"
+
+play() {
+    export SHOTS=$TOP/dist/ui
+    rm -rf "$SHOTS"
+    mkdir -p "$SHOTS"
+    page_world
+    in_browser first_run log_out_and_in home move shots
+    say "$(find "$SHOTS" -name '*.png' | wc -l) pictures in ${SHOTS#"$TOP"/}"
+}
+
+scenario ui-shots "$@"

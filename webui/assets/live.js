@@ -1,0 +1,61 @@
+// Keeps the page as it would be if it were loaded anew. Without this script, load it anew.
+(() => {
+  'use strict';
+  const main = document.getElementById('main');
+  const page = main && main.dataset.live;
+  if (!page || !window.EventSource || !window.DOMParser) return;
+  const lost = document.getElementById('lost');
+
+  // Makes `old` like `now` and touches only what differs: what has the focus keeps it, what moves goes on moving.
+  const become = (old, now) => {
+    if (old.nodeType !== now.nodeType || old.nodeName !== now.nodeName) {
+      old.replaceWith(document.importNode(now, true));
+      return;
+    }
+    if (old.nodeType !== Node.ELEMENT_NODE) {
+      if (old.nodeValue !== now.nodeValue) old.nodeValue = now.nodeValue;
+      return;
+    }
+    for (const { name } of [...old.attributes]) if (!now.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of now.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    inside(old, now);
+  };
+  const inside = (old, now) => {
+    const before = [...old.childNodes];
+    const after = [...now.childNodes];
+    after.forEach((node, at) => {
+      if (before[at]) become(before[at], node);
+      else old.append(document.importNode(node, true));
+    });
+    before.slice(after.length).forEach((node) => node.remove());
+  };
+
+  let source;
+  let again;
+  const open = () => {
+    clearTimeout(again);
+    source = new EventSource('/live?page=' + encodeURIComponent(page));
+    source.onopen = () => { lost.hidden = true; };
+    source.onmessage = (event) => {
+      lost.hidden = true;
+      // A document of its own, where nothing runs and nothing is loaded.
+      inside(main, new DOMParser().parseFromString(event.data, 'text/html').body);
+    };
+    source.addEventListener('over', () => location.reload());
+    source.onerror = () => {
+      lost.hidden = false;
+      source.close();
+      // Perhaps it has been started anew, and knows nobody any more.
+      again = setTimeout(() => fetch('/api/v1/session').then((answer) => answer.json())
+        .then((session) => (session.owner ? open() : location.reload()), retry), 1000);
+    };
+  };
+  const retry = () => { again = setTimeout(() => source.onerror(), 500); };
+
+  // A hidden page needs no news.
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) { clearTimeout(again); source.close(); } else open();
+  });
+  window.addEventListener('pagehide', () => source.close());
+  open();
+})();

@@ -1,0 +1,373 @@
+//! What each route does, once who asks has been let in.
+
+use crate::pages::{self, Notice, View};
+use crate::password::{self, Unfit};
+use crate::request::{Fields, Request, Response};
+use crate::routes::{Page, Part, What};
+use crate::session::LONGEST;
+use crate::snapshot::Snapshot;
+use crate::words::{Lang, Word};
+use crate::{Ask, Asker, KNOWN, LANGUAGE, Pending, SESSION, Site, Step, Watch, YEAR_S, api};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// The longest name that is asked for.
+const MAX_NAME: usize = 253;
+
+/// What is done with the result of a question.
+#[derive(Debug)]
+pub(crate) enum After {
+    Page(Page),
+    MovesCsv,
+    ApiShow(Part),
+    /// What was asked for, to be said on the page it was asked on.
+    Pinged(String),
+    Preferred,
+    ApiResult,
+    /// The password is kept: who set it is logged in. `before`: what it was, should it not be kept.
+    Kept {
+        before: Option<String>,
+    },
+}
+
+/// A result.
+pub(crate) struct Done {
+    pub(crate) after: After,
+    pub(crate) result: Result<Value, String>,
+}
+
+impl Site {
+    pub(crate) fn answer(
+        &mut self,
+        what: What,
+        request: &Request,
+        asker: Asker,
+        now: Instant,
+    ) -> Step {
+        let fields = || Fields::parse(&request.body);
+        let ask = |ask, after| {
+            Step::Ask(
+                ask,
+                Pending {
+                    after,
+                    lang: asker.lang,
+                    session: asker.session,
+                },
+            )
+        };
+        Step::Answer(match what {
+            What::Asset(asset) => asset.response(request),
+            What::Page(Page::Password) => password_page(200, None, &asker),
+            What::Page(page) => return ask(Ask::Show, After::Page(page)),
+            What::MovesCsv => return ask(Ask::Show, After::MovesCsv),
+            What::ApiShow(part) => return ask(Ask::Show, After::ApiShow(part)),
+            What::Live => return watch(request, &asker),
+            What::Welcome => self.welcome(&asker),
+            What::SetPassword => return self.set_first(&fields(), &asker),
+            What::Login => self.login(&asker),
+            What::LogIn => self.log_in(fields().get("password"), request, &asker, now),
+            What::LogOut => self.log_out(&asker),
+            What::Language => language(&fields()),
+            What::ChangePassword => return self.change(&fields(), request, &asker, now),
+            What::Prefer => {
+                let name = fields().get("wan").to_owned();
+                return ask(Ask::Prefer(some(name)), After::Preferred);
+            }
+            What::Ping => {
+                let name = fields().get("name").trim().to_owned();
+                if name.is_empty() || name.len() > MAX_NAME {
+                    return Step::Answer(Response::see("/peers"));
+                }
+                return ask(Ask::Ping(name.clone()), After::Pinged(name));
+            }
+            What::ApiSession => Response::json(
+                200,
+                &json!({"owner": asker.session.is_some(), "password": self.password.is_some(), "token": asker.token}),
+            ),
+            What::ApiLogIn => match api::word(request, "password") {
+                Ok(password) => self.api_log_in(&password, request, now),
+                Err(response) => response,
+            },
+            What::ApiPing => match api::word(request, "name") {
+                Ok(name) if !name.is_empty() && name.len() <= MAX_NAME => {
+                    return ask(Ask::Ping(name), After::ApiResult);
+                }
+                Ok(_) => api::wrong("name: the name of a device is missing"),
+                Err(response) => response,
+            },
+            What::ApiPrefer => match api::word(request, "prefer") {
+                Ok(name) => return ask(Ask::Prefer(some(name)), After::ApiResult),
+                Err(response) => response,
+            },
+        })
+    }
+
+    pub(crate) fn done(&mut self, done: Done, asker: &Asker, now: Instant) -> Response {
+        let Done { after, result } = done;
+        match after {
+            After::Page(page) => {
+                self.forget_said(page, asker, now);
+                let main = self.fragment(page, &result, asker, now);
+                let status = if result.is_ok() { 200 } else { 503 };
+                Response::html(
+                    status,
+                    pages::whole(Some(page), main, asker.lang, &asker.token),
+                )
+            }
+            After::MovesCsv => match result {
+                Ok(value) => Response::file(
+                    "text/csv; charset=utf-8",
+                    "ntm-moves.csv",
+                    pages::moves_csv(&Snapshot::read(&value)),
+                ),
+                Err(_) => Response::text(503, "The gateway does not answer."),
+            },
+            After::ApiShow(part) => api::result(result.map(|mut all| all[part.member()].take())),
+            After::ApiResult => api::result(result),
+            After::Pinged(name) => {
+                let text = pages::pinged(&name, &result, asker.lang);
+                self.say(asker, Page::Peers, text, now);
+                Response::see("/peers")
+            }
+            After::Preferred => {
+                if let Err(error) = result {
+                    self.say(asker, Page::Wans, error, now);
+                }
+                Response::see("/wans")
+            }
+            After::Kept { before } => match result {
+                Ok(_) => {
+                    self.sessions.close_all();
+                    self.logged_in(now)
+                }
+                Err(error) => {
+                    self.password = before;
+                    tracing::warn!("the password cannot be kept: {error}");
+                    Response::text(500, "The password cannot be kept: is the flash full?")
+                }
+            },
+        }
+    }
+
+    /// What is inside `main` on a page.
+    pub(crate) fn fragment(
+        &mut self,
+        page: Page,
+        result: &Result<Value, String>,
+        asker: &Asker,
+        now: Instant,
+    ) -> String {
+        let snapshot = match result {
+            Ok(value) => Snapshot::read(value),
+            Err(_) => return pages::unreachable(asker.lang),
+        };
+        self.meter.read(&snapshot, now);
+        let session = asker.session.and_then(|key| self.sessions.get(&key, now));
+        let view = View {
+            lang: asker.lang,
+            snapshot: &snapshot,
+            meter: &self.meter,
+            token: &asker.token,
+            said: session.and_then(|session| session.said_on(page)),
+        };
+        pages::main(page, &view)
+    }
+
+    fn say(&mut self, asker: &Asker, page: Page, text: String, now: Instant) {
+        let session = asker.session.and_then(|key| self.sessions.get(&key, now));
+        if let Some(session) = session {
+            session.said = Some((page, text));
+        }
+    }
+
+    /// What was said on one page is over when another is looked at.
+    fn forget_said(&mut self, page: Page, asker: &Asker, now: Instant) {
+        let session = asker.session.and_then(|key| self.sessions.get(&key, now));
+        if let Some(session) = session {
+            session.said.take_if(|(on, _)| *on != page);
+        }
+    }
+
+    fn welcome(&self, asker: &Asker) -> Response {
+        if self.password.is_some() {
+            return Response::see("/");
+        }
+        pages::welcome(200, None, asker.lang, &asker.token)
+    }
+
+    fn set_first(&mut self, fields: &Fields, asker: &Asker) -> Step {
+        if self.password.is_some() {
+            return Step::Answer(Response::see("/login"));
+        }
+        match self.new_password(fields) {
+            Ok(phc) => self.keep(phc, asker),
+            Err(word) => Step::Answer(pages::welcome(
+                422,
+                Some(&Notice::wrong(word)),
+                asker.lang,
+                &asker.token,
+            )),
+        }
+    }
+
+    fn change(&mut self, fields: &Fields, request: &Request, asker: &Asker, now: Instant) -> Step {
+        // Somebody else may sit at a browser that was left logged in.
+        if let Err(notice) = self.try_password(fields.get("password"), request, now) {
+            return Step::Answer(password_page(notice.status(), Some(&notice), asker));
+        }
+        match self.new_password(fields) {
+            Ok(phc) => self.keep(phc, asker),
+            Err(word) => Step::Answer(password_page(422, Some(&Notice::wrong(word)), asker)),
+        }
+    }
+
+    /// The hash of the password in a form that asks for it twice.
+    fn new_password(&mut self, fields: &Fields) -> Result<String, Word> {
+        let new = fields.get("new");
+        if new != fields.get("again") {
+            return Err(Word::NotTheSame);
+        }
+        let drawn = self.secret.draw();
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&drawn[..16]);
+        password::hash(new, salt, self.cost).map_err(|unfit| match unfit {
+            Unfit::Short => Word::TooShort,
+            Unfit::Long => Word::TooLong,
+        })
+    }
+
+    /// It counts from now on: two who set the first one at once cannot both have done so.
+    fn keep(&mut self, phc: String, asker: &Asker) -> Step {
+        let before = self.password.replace(phc.clone());
+        Step::Ask(
+            Ask::Keep(phc),
+            Pending {
+                after: After::Kept { before },
+                lang: asker.lang,
+                session: asker.session,
+            },
+        )
+    }
+
+    fn login(&self, asker: &Asker) -> Response {
+        match (asker.session, &self.password) {
+            (Some(_), _) => Response::see("/"),
+            (None, None) => Response::see("/welcome"),
+            (None, Some(_)) => pages::login(200, None, asker.lang, &asker.token),
+        }
+    }
+
+    fn log_in(
+        &mut self,
+        password: &str,
+        request: &Request,
+        asker: &Asker,
+        now: Instant,
+    ) -> Response {
+        match self.try_password(password, request, now) {
+            Ok(mark) => self.logged_in(now).with_cookie(KNOWN, &mark, YEAR_S),
+            Err(notice) => pages::login(notice.status(), Some(&notice), asker.lang, &asker.token),
+        }
+    }
+
+    fn api_log_in(&mut self, password: &str, request: &Request, now: Instant) -> Response {
+        match self.try_password(password, request, now) {
+            Ok(_) => {
+                let cookie = self.sessions.open(&mut self.secret, now);
+                let session = self.sessions.find(&cookie, now);
+                let token = self.session_token(session, now);
+                Response::json(
+                    200,
+                    &json!({"owner": true, "password": true, "token": token}),
+                )
+                .with_cookie(SESSION, &cookie, LONGEST.as_secs())
+            }
+            Err(Notice::Wait(left)) => api::wait(left),
+            Err(Notice::Wrong(_)) => {
+                Response::json(403, &json!({"error": "the password is wrong"}))
+            }
+        }
+    }
+
+    /// The mark by which this browser is known again, or why not.
+    fn try_password(
+        &mut self,
+        password: &str,
+        request: &Request,
+        now: Instant,
+    ) -> Result<String, Notice> {
+        let who = self
+            .attempts
+            .who(request.peer.ip().to_canonical(), request.cookie(KNOWN));
+        self.attempts.take(who, now).map_err(Notice::Wait)?;
+        let phc = self.password.as_deref().unwrap_or_default();
+        if password::verify(password, phc) {
+            return Ok(self.attempts.succeeded(who, &mut self.secret));
+        }
+        tracing::info!("a wrong password for the page, from {}", request.peer.ip());
+        Err(Notice::wrong(Word::WrongPassword))
+    }
+
+    fn logged_in(&mut self, now: Instant) -> Response {
+        let cookie = self.sessions.open(&mut self.secret, now);
+        Response::see("/").with_cookie(SESSION, &cookie, LONGEST.as_secs())
+    }
+
+    fn log_out(&mut self, asker: &Asker) -> Response {
+        if let Some(session) = &asker.session {
+            self.sessions.close(session);
+        }
+        Response::see("/login").with_cookie(SESSION, "", 0)
+    }
+}
+
+fn password_page(status: u16, notice: Option<&Notice>, asker: &Asker) -> Response {
+    pages::password(status, notice, asker.lang, &asker.token)
+}
+
+fn watch(request: &Request, asker: &Asker) -> Step {
+    let query = request.query();
+    let page = Page::ALL
+        .into_iter()
+        .find(|page| page.path() == query.get("page") && *page != Page::Password);
+    match (page, asker.session) {
+        (Some(page), Some(session)) => Step::Watch(Watch {
+            page,
+            lang: asker.lang,
+            session,
+        }),
+        _ => Step::Answer(Response::text(404, "There is no such page.")),
+    }
+}
+
+fn language(fields: &Fields) -> Response {
+    let lang = Lang::parse(fields.get("language")).unwrap_or(Lang::En);
+    let back = Page::ALL
+        .into_iter()
+        .find(|page| page.path() == fields.get("back"));
+    let back = back.map_or("/", Page::path);
+    Response::see(back).with_cookie(LANGUAGE, lang.code(), YEAR_S)
+}
+
+fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+impl Notice {
+    fn wrong(word: Word) -> Self {
+        Self::Wrong(word)
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::Wrong(Word::WrongPassword) => 403,
+            Self::Wrong(_) => 422,
+            Self::Wait(_) => 429,
+        }
+    }
+}
+
+/// Whole seconds, at least one.
+pub(crate) fn seconds(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}

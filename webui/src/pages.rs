@@ -1,0 +1,244 @@
+//! What a person sees: the frame around each page, and which page it is.
+
+mod devices;
+mod forms;
+mod home;
+mod moves;
+mod peers;
+mod picture;
+#[cfg(test)]
+mod tests;
+mod wans;
+
+pub(crate) use forms::{login, password, welcome};
+pub(crate) use moves::csv as moves_csv;
+pub(crate) use peers::pinged;
+
+use crate::html::{Attr, Html};
+use crate::meter::Meter;
+use crate::routes::Page;
+use crate::snapshot::Snapshot;
+use crate::words::{Lang, Word};
+use std::time::Duration;
+
+/// What a page is made of.
+pub(crate) struct View<'a> {
+    pub(crate) lang: Lang,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) meter: &'a Meter,
+    /// The token of its forms.
+    pub(crate) token: &'a str,
+    /// The result of what was last asked for.
+    pub(crate) said: Option<&'a str>,
+}
+
+impl View<'_> {
+    fn say(&self, word: Word) -> &'static str {
+        word.say(self.lang)
+    }
+}
+
+/// What a form says above its fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// This is wrong.
+    Wrong(Word),
+    /// Too many tries; so long to wait.
+    Wait(Duration),
+}
+
+/// What is inside `main`.
+pub(crate) fn main(page: Page, view: &View<'_>) -> String {
+    let mut html = Html::default();
+    match page {
+        Page::Home => home::page(&mut html, view),
+        Page::Devices => devices::page(&mut html, view),
+        Page::Peers => peers::page(&mut html, view),
+        Page::Moves => moves::page(&mut html, view),
+        Page::Wans => wans::page(&mut html, view),
+        // It has nothing that changes by itself.
+        Page::Password => {}
+    }
+    html.into_string()
+}
+
+/// What is inside `main` while the daemon says nothing.
+pub(crate) fn unreachable(lang: Lang) -> String {
+    let mut html = Html::default();
+    html.leaf("h1", &[], Word::NoAnswer.say(lang));
+    html.leaf("p", &[], Word::NoAnswerHelp.say(lang));
+    html.into_string()
+}
+
+/// The whole page. `page`: which of the menu; `None`: there is no menu yet.
+pub(crate) fn whole(page: Option<Page>, main: String, lang: Lang, token: &str) -> String {
+    let title = page.map_or(Word::Login, title_of);
+    let mut html = Html::default();
+    html.raw("<!doctype html>\n");
+    html.open("html", &[("lang", lang.code())]);
+    html.raw(concat!(
+        "<head><meta charset=\"utf-8\">",
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
+        "<meta name=\"color-scheme\" content=\"light dark\">",
+        "<link rel=\"icon\" href=\"/icon.svg\"><link rel=\"stylesheet\" href=\"/style.css\">",
+        "<script src=\"/live.js\" defer></script>"
+    ));
+    html.el("title", &[], |html| {
+        html.text(title.say(lang));
+        html.text(" · ");
+        html.text(Word::Product.say(lang));
+    });
+    html.raw("</head><body>");
+    html.leaf(
+        "a",
+        &[("class", "skip"), ("href", "#main")],
+        Word::Skip.say(lang),
+    );
+    header(&mut html, page, lang, token);
+    let lost = [
+        ("id", "lost"),
+        ("class", "banner"),
+        ("role", "status"),
+        ("hidden", ""),
+    ];
+    html.leaf("p", &lost, Word::Lost.say(lang));
+    let live = page.filter(|page| *page != Page::Password).map(Page::path);
+    let mut attrs: Vec<Attr<'_>> = vec![("id", "main"), ("tabindex", "-1")];
+    if let Some(path) = live {
+        attrs.push(("data-live", path));
+    } else {
+        attrs.push(("class", "narrow"));
+    }
+    html.open("main", &attrs);
+    let mut out = html.into_string();
+    out.push_str(&main);
+    out.push_str("</main></body></html>\n");
+    out
+}
+
+fn header(html: &mut Html, page: Option<Page>, lang: Lang, token: &str) {
+    html.open("header", &[]);
+    html.el("a", &[("class", "brand"), ("href", "/")], |html| {
+        html.raw(LOGO);
+        html.leaf("span", &[], Word::Product.say(lang));
+    });
+    if let Some(here) = page {
+        html.el("nav", &[("aria-label", Word::Menu.say(lang))], |html| {
+            for page in Page::ALL {
+                let mut attrs = vec![("href", page.path())];
+                if page == here {
+                    attrs.push(("aria-current", "page"));
+                }
+                html.leaf("a", &attrs, title_of(page).say(lang));
+            }
+        });
+    }
+    html.open("div", &[("class", "who")]);
+    // The other language, in that language.
+    for other in Lang::ALL.into_iter().filter(|other| *other != lang) {
+        form(html, "/language", token, |html| {
+            hidden(html, "language", other.code());
+            hidden(html, "back", page.map_or("/", Page::path));
+            let label = [("lang", other.code()), ("class", "plain")];
+            html.leaf("button", &label, other.own_name());
+        });
+    }
+    if page.is_some() {
+        form(html, "/logout", token, |html| {
+            html.leaf("button", &[("class", "plain")], Word::LogOut.say(lang));
+        });
+    }
+    html.raw("</div></header>");
+}
+
+fn title_of(page: Page) -> Word {
+    match page {
+        Page::Home => Word::Home,
+        Page::Devices => Word::Devices,
+        Page::Peers => Word::Peers,
+        Page::Moves => Word::Moves,
+        Page::Wans => Word::Wans,
+        Page::Password => Word::Password,
+    }
+}
+
+/// A form that changes something.
+fn form(html: &mut Html, action: &'static str, token: &str, inside: impl FnOnce(&mut Html)) {
+    html.open("form", &[("method", "post"), ("action", action)]);
+    hidden(html, "token", token);
+    inside(html);
+    html.close("form");
+}
+
+fn hidden(html: &mut Html, name: &str, value: &str) {
+    html.open(
+        "input",
+        &[("type", "hidden"), ("name", name), ("value", value)],
+    );
+}
+
+/// A small coloured word: `good`, `bad`, `idle`, or no colour.
+fn badge(html: &mut Html, kind: &str, text: &str) {
+    html.leaf("span", &[("class", &format!("badge {kind}"))], text);
+}
+
+/// A term and its description, unless there is nothing to describe.
+fn fact(html: &mut Html, term: &str, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    html.open("div", &[]);
+    html.leaf("dt", &[], term);
+    html.el("dd", &[], |html| html.name(text));
+    html.close("div");
+}
+
+/// Milliseconds, as exact as matters.
+pub(crate) fn ms(value: f64) -> String {
+    match value {
+        v if v >= 10_000.0 => format!("{:.1} s", v / 1e3),
+        v if v >= 100.0 => format!("{v:.0} ms"),
+        v => format!("{v:.1} ms"),
+    }
+}
+
+/// A length of time in one unit.
+pub(crate) fn span(seconds: u64, lang: Lang) -> String {
+    let (word, n) = match seconds {
+        0..=119 => (Word::Seconds, seconds),
+        120..=7199 => (Word::Minutes, seconds / 60),
+        7200..=172_799 => (Word::Hours, seconds / 3600),
+        _ => (Word::Days, seconds / 86_400),
+    };
+    word.with(lang, &[("n", &n.to_string())])
+}
+
+/// Bytes, in units of 1000.
+pub(crate) fn bytes(count: u64) -> String {
+    scaled(count as f64, ["B", "kB", "MB", "GB", "TB"])
+}
+
+/// Bits per second.
+pub(crate) fn rate(bits: f64) -> String {
+    scaled(bits, ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"])
+}
+
+fn scaled(mut value: f64, units: [&str; 5]) -> String {
+    let mut at = 0;
+    while value >= 999.5 && at + 1 < units.len() {
+        value /= 1e3;
+        at += 1;
+    }
+    let digits = usize::from(at > 0 && value < 99.95);
+    format!("{value:.digits$} {}", units[at])
+}
+
+/// The first label of a full name.
+fn label(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
+}
+
+const LOGO: &str = concat!(
+    "<svg viewBox=\"0 0 24 24\" width=\"24\" height=\"24\" aria-hidden=\"true\">",
+    "<path class=\"logo\" d=\"M4 18V8l8 8V6M12 16l8-8v10\"/></svg>"
+);

@@ -1,0 +1,191 @@
+//! Every address of the page, who may use it, and what is there. There are no others.
+
+use crate::assets::Asset;
+use crate::request::Method;
+
+/// One address.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// To read, or to change something.
+    pub method: Method,
+    /// The whole path.
+    pub path: &'static str,
+    /// Who may use it.
+    pub guard: Guard,
+    pub(crate) what: What,
+}
+
+/// Who may use an address. Changes need a token besides, whoever makes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Whoever is on the LAN.
+    Anyone,
+    /// Who knows the password.
+    Owner,
+}
+
+/// What is at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Asset(Asset),
+    Page(Page),
+    Welcome,
+    SetPassword,
+    Login,
+    LogIn,
+    LogOut,
+    Language,
+    ChangePassword,
+    MovesCsv,
+    Live,
+    Prefer,
+    Ping,
+    ApiSession,
+    ApiLogIn,
+    ApiShow(Part),
+    ApiPrefer,
+    ApiPing,
+}
+
+/// A page of the menu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    Home,
+    Devices,
+    Peers,
+    Moves,
+    Wans,
+    Password,
+}
+
+impl Page {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Home,
+        Self::Devices,
+        Self::Peers,
+        Self::Moves,
+        Self::Wans,
+        Self::Password,
+    ];
+
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Home => "/",
+            Self::Devices => "/devices",
+            Self::Peers => "/peers",
+            Self::Moves => "/moves",
+            Self::Wans => "/wans",
+            Self::Password => "/password",
+        }
+    }
+}
+
+/// A member of the snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Status,
+    Devices,
+    Tunnels,
+    Wans,
+    Handovers,
+}
+
+impl Part {
+    pub(crate) fn member(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Devices => "devices",
+            Self::Tunnels => "tunnels",
+            Self::Wans => "wans",
+            Self::Handovers => "handovers",
+        }
+    }
+}
+
+const fn get(path: &'static str, guard: Guard, what: What) -> Route {
+    Route {
+        method: Method::Get,
+        path,
+        guard,
+        what,
+    }
+}
+
+const fn post(path: &'static str, guard: Guard, what: What) -> Route {
+    Route {
+        method: Method::Post,
+        path,
+        guard,
+        what,
+    }
+}
+
+/// All of them.
+pub const ROUTES: &[Route] = &[
+    get("/style.css", Guard::Anyone, What::Asset(Asset::Style)),
+    get("/live.js", Guard::Anyone, What::Asset(Asset::Script)),
+    get("/icon.svg", Guard::Anyone, What::Asset(Asset::Icon)),
+    get("/welcome", Guard::Anyone, What::Welcome),
+    post("/welcome", Guard::Anyone, What::SetPassword),
+    get("/login", Guard::Anyone, What::Login),
+    post("/login", Guard::Anyone, What::LogIn),
+    post("/language", Guard::Anyone, What::Language),
+    post("/logout", Guard::Owner, What::LogOut),
+    get("/", Guard::Owner, What::Page(Page::Home)),
+    get("/devices", Guard::Owner, What::Page(Page::Devices)),
+    get("/peers", Guard::Owner, What::Page(Page::Peers)),
+    post("/peers", Guard::Owner, What::Ping),
+    get("/moves", Guard::Owner, What::Page(Page::Moves)),
+    get("/moves.csv", Guard::Owner, What::MovesCsv),
+    get("/wans", Guard::Owner, What::Page(Page::Wans)),
+    post("/wans", Guard::Owner, What::Prefer),
+    get("/password", Guard::Owner, What::Page(Page::Password)),
+    post("/password", Guard::Owner, What::ChangePassword),
+    get("/live", Guard::Owner, What::Live),
+    get(
+        "/api/v1/openapi.json",
+        Guard::Anyone,
+        What::Asset(Asset::OpenApi),
+    ),
+    get("/api/v1/session", Guard::Anyone, What::ApiSession),
+    post("/api/v1/session", Guard::Anyone, What::ApiLogIn),
+    get("/api/v1/status", Guard::Owner, What::ApiShow(Part::Status)),
+    get(
+        "/api/v1/devices",
+        Guard::Owner,
+        What::ApiShow(Part::Devices),
+    ),
+    get(
+        "/api/v1/tunnels",
+        Guard::Owner,
+        What::ApiShow(Part::Tunnels),
+    ),
+    get("/api/v1/wans", Guard::Owner, What::ApiShow(Part::Wans)),
+    get(
+        "/api/v1/handovers",
+        Guard::Owner,
+        What::ApiShow(Part::Handovers),
+    ),
+    post("/api/v1/wan", Guard::Owner, What::ApiPrefer),
+    post("/api/v1/ping", Guard::Owner, What::ApiPing),
+];
+
+/// What a look into the table gives.
+pub(crate) enum Found {
+    Route(&'static Route),
+    /// The path is there, for another method.
+    OtherMethod,
+    Nothing,
+}
+
+/// Looks a path up.
+pub(crate) fn find(method: Method, path: &str) -> Found {
+    let mut found = Found::Nothing;
+    for route in ROUTES.iter().filter(|route| route.path == path) {
+        if route.method == method {
+            return Found::Route(route);
+        }
+        found = Found::OtherMethod;
+    }
+    found
+}

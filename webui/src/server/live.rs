@@ -1,0 +1,95 @@
+//! Server-sent events (WHATWG HTML section 9.2): the inside of a page, each time it has changed.
+
+use super::{Hall, Word};
+use crate::{Ask, Watch};
+use axum::body::Bytes;
+use hyper::body::{Body, Frame};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+/// How often we look. A move shall be on the page within a second.
+const LOOK: Duration = Duration::from_millis(500);
+/// A comment now and then finds out whether anybody is there.
+const QUIET: u32 = 20;
+/// Changes that wait for a slow browser; more are not made meanwhile.
+const WAITING: usize = 2;
+
+/// The stream's content.
+pub(super) struct Live(mpsc::Receiver<Bytes>);
+
+/// Looks until the browser is gone or its session over. `place` is one of the few that there are.
+pub(super) fn start(hall: Arc<Hall>, watch: Watch, place: OwnedSemaphorePermit) -> Live {
+    let (events, content) = mpsc::channel(WAITING);
+    tokio::spawn(async move {
+        look(&hall, &watch, &events).await;
+        drop(place);
+    });
+    Live(content)
+}
+
+async fn look(hall: &Hall, watch: &Watch, events: &mpsc::Sender<Bytes>) {
+    let (mut before, mut quiet) = (String::new(), 0);
+    loop {
+        let result = hall.daemon.ask(Ask::Show).await;
+        let word = |reply| Word::Look(watch.clone(), result, reply);
+        let Some(page) = hall.tell(word).await else {
+            return;
+        };
+        let Some(page) = page else {
+            drop(
+                events
+                    .send(Bytes::from_static(b"event: over\ndata: .\n\n"))
+                    .await,
+            );
+            return;
+        };
+        quiet += 1;
+        let sent = if page != before {
+            quiet = 0;
+            let sent = events.send(event(&page)).await;
+            before = page;
+            sent
+        } else if quiet >= QUIET {
+            quiet = 0;
+            events.send(Bytes::from_static(b":\n\n")).await
+        } else {
+            Ok(())
+        };
+        tokio::select! {
+            () = events.closed() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+/// Each line of the data has its own field.
+fn event(page: &str) -> Bytes {
+    let mut out = String::with_capacity(page.len() + 16);
+    for line in page.split(['\n', '\r']) {
+        out.push_str("data: ");
+        out.push_str(line);
+        out.push('\n');
+    }
+    out.push('\n');
+    out.into()
+}
+
+impl Body for Live {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let event = self.0.poll_recv(cx);
+        event.map(|event| event.map(|event| Ok(Frame::data(event))))
+    }
+}

@@ -1,0 +1,659 @@
+//! The site as a whole: who gets what at each address, and what a login is worth.
+
+use crate::password::{self, Cost};
+use crate::request::{Method, Request, Response};
+use crate::session::{IDLE, LONGEST};
+use crate::{Ask, Guard, Place, ROUTES, Setup, Site, Step};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const CHEAP: Cost = Cost { kib: 8, passes: 1 };
+const PASSWORD: &str = "correct horse";
+const HOST: &str = "192.168.1.1:4752";
+
+pub(crate) fn place() -> Place {
+    Place {
+        address: [192, 168, 1, 1].into(),
+        prefix: 24,
+        port: 4752,
+        names: vec!["car.ntm.test".into()],
+    }
+}
+
+pub(crate) fn get(path: &str) -> Request {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    Request {
+        method: Method::Get,
+        path: path.to_owned(),
+        query: query.to_owned(),
+        host: Some(HOST.into()),
+        origin: None,
+        fetch_site: None,
+        cookie: None,
+        language: None,
+        content_type: None,
+        etag: None,
+        token: None,
+        body: Vec::new(),
+        peer: "192.168.1.10:5000".parse().unwrap(),
+        own: HOST.parse().unwrap(),
+    }
+}
+
+fn post(path: &str, form: &str) -> Request {
+    Request {
+        method: Method::Post,
+        origin: Some(format!("http://{HOST}")),
+        fetch_site: Some("same-origin".into()),
+        content_type: Some("application/x-www-form-urlencoded".into()),
+        body: form.as_bytes().to_vec(),
+        ..get(path)
+    }
+}
+
+/// A daemon with something of everything, and hostile names in each place that a network may fill.
+pub(crate) fn shown(evil: &str) -> Value {
+    let hop = json!({"path": evil, "local": evil, "remote": evil});
+    json!({
+        "status": {"name": evil, "node_id": evil, "domain": evil, "vip4": evil, "domains": [evil], "devices": 2, "tunnels": 1,
+            "uptime_s": 100, "rejects": {evil: 3}, "dc": {"state": "registered", "address": evil, "observed": evil, "rtt_ms": 20.0}},
+        "devices": [{"name": evil, "node_id": evil, "mac": evil, "lan_address": evil, "vip4": evil, "vip6": evil, "online": true},
+            {"name": "", "mac": evil, "online": false}],
+        "tunnels": [{"peer": evil, "state": "up", "path": "relay", "why": evil, "wan": evil, "remote": evil, "rtt_ms": 10.0, "age_s": 5,
+            "mtu": 1400, "cipher": evil, "heard_s": 1, "sent": 1000, "received": 2000, "key": evil, "devices": [evil], "aliases": {evil: evil}}],
+        "wans": [{"name": evil, "addresses": [evil], "observed": [evil], "nat": true, "mapping": evil, "active": true, "metered": true, "preferred": false},
+            {"name": "wwan0", "addresses": ["100.64.0.9:4750"], "observed": [], "nat": null, "active": false, "metered": false, "preferred": true}],
+        "handovers": [{"peer": evil, "cause": evil, "from": hop, "to": hop, "ago_s": 3, "done": true, "detect_ms": 100.0, "tunnel_ms": 40.0,
+            "gap_ms": 160.0, "again": 2, "lost": 0}],
+    })
+}
+
+/// A site and the clock of a test.
+struct World {
+    site: Site,
+    now: Instant,
+    kept: Vec<String>,
+    asked: Vec<Ask>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(Some(password::hash(PASSWORD, [1; 16], CHEAP).unwrap()))
+    }
+
+    fn with(password: Option<String>) -> Self {
+        let setup = Setup {
+            place: place(),
+            seed: [9; 32],
+            cost: CHEAP,
+        };
+        let now = Instant::now();
+        Self {
+            site: Site::new(setup, password, now),
+            now,
+            kept: Vec::new(),
+            asked: Vec::new(),
+        }
+    }
+
+    /// What a browser gets in the end. A stream is a 200.
+    fn ask(&mut self, request: &Request) -> Response {
+        match self.site.handle_request(request, self.now) {
+            Step::Answer(response) => response,
+            Step::Watch(_) => Response::html(200, String::new()),
+            Step::Ask(ask, pending) => {
+                let result = match &ask {
+                    Ask::Show => shown("home"),
+                    Ask::Keep(phc) => {
+                        self.kept.push(phc.clone());
+                        Value::Null
+                    }
+                    Ask::Prefer(_) => json!([]),
+                    Ask::Ping(name) => {
+                        json!({"name": name, "rtt_ms": 5.0, "path": "direct", "remote": "192.0.2.1:4750"})
+                    }
+                };
+                self.asked.push(ask);
+                self.site.handle_result(pending, Ok(result), self.now)
+            }
+        }
+    }
+
+    /// The token of somebody with this cookie.
+    fn token(&mut self, cookie: Option<&str>) -> String {
+        let mut request = get("/api/v1/session");
+        request.cookie = cookie.map(str::to_owned);
+        let answer: Value = serde_json::from_slice(&self.ask(&request).body).unwrap();
+        answer["token"].as_str().unwrap().to_owned()
+    }
+
+    fn log_in(&mut self, password: &str) -> Response {
+        let token = self.token(None);
+        let form = format!("token={token}&password={}", password.replace(' ', "+"));
+        self.ask(&post("/login", &form))
+    }
+
+    fn owner(&mut self) -> String {
+        cookie(&self.log_in(PASSWORD)).unwrap()
+    }
+
+    fn is_owner(&mut self, cookie: &str) -> bool {
+        let mut request = get("/");
+        request.cookie = Some(cookie.to_owned());
+        self.ask(&request).status == 200
+    }
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    let mut found = response.headers.iter().filter(|(key, _)| *key == name);
+    found.next().map(|(_, value)| value.as_str())
+}
+
+/// The session that a response opens, as the browser sends it back.
+fn cookie(response: &Response) -> Option<String> {
+    let cookies = response
+        .headers
+        .iter()
+        .filter(|(key, _)| *key == "Set-Cookie");
+    let mut sessions = cookies.filter(|(_, value)| value.starts_with("ntm_session="));
+    let value = &sessions.next()?.1;
+    Some(value.split(';').next()?.to_owned())
+}
+
+fn text(response: &Response) -> String {
+    String::from_utf8(response.body.to_vec()).unwrap()
+}
+
+/// What each address says to: nobody; the owner with a wrong token; the owner's browser, made to ask by another site's
+/// page; the owner. Where there is nothing to change, the token does not matter; another site's page may link to us.
+const EXPECTED: &[(&str, &str, [u16; 4])] = &[
+    ("GET", "/style.css", [200, 200, 403, 200]),
+    ("GET", "/live.js", [200, 200, 403, 200]),
+    ("GET", "/icon.svg", [200, 200, 403, 200]),
+    // There is a password already.
+    ("GET", "/welcome", [303, 303, 403, 303]),
+    ("POST", "/welcome", [303, 403, 403, 303]),
+    ("GET", "/login", [200, 303, 403, 303]),
+    // No password in the form.
+    ("POST", "/login", [403, 403, 403, 403]),
+    ("POST", "/language", [303, 403, 403, 303]),
+    ("POST", "/logout", [303, 403, 403, 303]),
+    ("GET", "/", [303, 200, 403, 200]),
+    ("GET", "/devices", [303, 200, 403, 200]),
+    ("GET", "/peers", [303, 200, 403, 200]),
+    ("POST", "/peers", [303, 403, 403, 303]),
+    ("GET", "/moves", [303, 200, 403, 200]),
+    ("GET", "/moves.csv", [303, 200, 403, 200]),
+    ("GET", "/wans", [303, 200, 403, 200]),
+    ("POST", "/wans", [303, 403, 403, 303]),
+    ("GET", "/password", [303, 200, 403, 200]),
+    // The same.
+    ("POST", "/password", [303, 403, 403, 403]),
+    // No page in the query.
+    ("GET", "/live", [401, 404, 403, 404]),
+    ("GET", "/api/v1/openapi.json", [200, 200, 403, 200]),
+    ("GET", "/api/v1/session", [200, 200, 403, 200]),
+    // A form is not what a program sends.
+    ("POST", "/api/v1/session", [415, 403, 403, 415]),
+    ("GET", "/api/v1/status", [401, 200, 403, 200]),
+    ("GET", "/api/v1/devices", [401, 200, 403, 200]),
+    ("GET", "/api/v1/tunnels", [401, 200, 403, 200]),
+    ("GET", "/api/v1/wans", [401, 200, 403, 200]),
+    ("GET", "/api/v1/handovers", [401, 200, 403, 200]),
+    ("POST", "/api/v1/wan", [401, 403, 403, 415]),
+    ("POST", "/api/v1/ping", [401, 403, 403, 415]),
+];
+
+fn method_name(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+        Method::Other => "OTHER",
+    }
+}
+
+#[test]
+fn every_address_says_to_each_what_it_should() {
+    let mut left: Vec<_> = EXPECTED.iter().collect();
+    for route in ROUTES {
+        let name = (method_name(route.method), route.path);
+        let at = left
+            .iter()
+            .position(|(method, path, _)| (*method, *path) == name)
+            .unwrap_or_else(|| panic!("{name:?} has no row in EXPECTED: who may do what there?"));
+        let (.., expected) = *left.remove(at);
+        let mut got = [0; 4];
+        for (who, got) in got.iter_mut().enumerate() {
+            let mut world = World::new();
+            let owner = (who > 0).then(|| world.owner());
+            let token = world.token(owner.as_deref());
+            world.asked.clear();
+            let mut request = match route.method {
+                Method::Post => post(route.path, ""),
+                Method::Get | Method::Other => get(route.path),
+            };
+            request.cookie = owner;
+            let token = match who {
+                1 => token.replace(['0', '1', '2', '3'], "4"),
+                _ => token,
+            };
+            request.body = format!("token={token}").into_bytes();
+            if who == 2 {
+                request.origin = Some("http://evil.test".into());
+                request.fetch_site = Some("cross-site".into());
+            }
+            let response = world.ask(&request);
+            *got = response.status;
+            let refused = who == 2 || (who == 1 && route.method == Method::Post);
+            if refused || (who == 0 && route.guard == Guard::Owner) {
+                assert!(world.asked.is_empty(), "{name:?}: the daemon is not asked");
+                assert_eq!(cookie(&response), None, "{name:?}");
+                assert!(
+                    !text_of(&response).contains("home"),
+                    "{name:?} shows something"
+                );
+            }
+        }
+        assert_eq!(got, expected, "{name:?}");
+    }
+    assert!(left.is_empty(), "rows without a route: {left:?}");
+}
+
+fn text_of(response: &Response) -> String {
+    String::from_utf8_lossy(&response.body).into_owned()
+}
+
+#[test]
+fn no_change_without_a_token_even_if_the_browser_says_nothing_of_where_it_is_from() {
+    for route in ROUTES.iter().filter(|route| route.method == Method::Post) {
+        for body in [
+            "",
+            "token=",
+            "name=camera&password=correct+horse&new=12345678&again=12345678",
+        ] {
+            let mut world = World::new();
+            let owner = world.owner();
+            let mut request = post(route.path, body);
+            (request.origin, request.fetch_site) = (None, None);
+            request.cookie = Some(owner.clone());
+            assert_eq!(world.ask(&request).status, 403, "{} {body}", route.path);
+            request.content_type = Some("application/json".into());
+            request.body =
+                br#"{"name":"camera","password":"correct horse","prefer":"wan0"}"#.to_vec();
+            assert_eq!(world.ask(&request).status, 403, "{} as JSON", route.path);
+            assert!(world.asked.is_empty() && world.kept.is_empty());
+            assert!(world.is_owner(&owner), "and nobody is logged out by it");
+        }
+    }
+}
+
+#[test]
+fn no_address_answers_outside_the_lan_or_under_another_name() {
+    for route in ROUTES {
+        let mut world = World::new();
+        let owner = world.owner();
+        let mut request = get(route.path);
+        request.method = route.method;
+        request.cookie = Some(owner);
+        let mut from_outside = request.clone();
+        from_outside.peer = "203.0.113.9:5000".parse().unwrap();
+        assert_eq!(world.ask(&from_outside).status, 403, "{}", route.path);
+        let mut at_the_wan = request.clone();
+        at_the_wan.own = "198.51.100.2:4752".parse().unwrap();
+        assert_eq!(world.ask(&at_the_wan).status, 403, "{}", route.path);
+        request.host = Some("evil.test:4752".into());
+        assert_eq!(world.ask(&request).status, 421, "{}", route.path);
+    }
+}
+
+#[test]
+fn what_is_no_address_is_not_there_and_methods_are_told_apart() {
+    let mut world = World::new();
+    for path in [
+        "/index.html",
+        "/style.css/",
+        "//",
+        "/../etc/passwd",
+        "/api/v2/status",
+        "/Login",
+        "",
+    ] {
+        assert_eq!(world.ask(&get(path)).status, 404, "{path}");
+    }
+    assert_eq!(world.ask(&post("/devices", "")).status, 405);
+    assert_eq!(world.ask(&get("/logout")).status, 405);
+    let mut other = get("/");
+    other.method = Method::Other;
+    assert_eq!(world.ask(&other).status, 405);
+}
+
+#[test]
+fn first_run_sets_the_password_once() {
+    let mut world = World::with(None);
+    for path in ["/", "/devices", "/login"] {
+        let response = world.ask(&get(path));
+        assert_eq!(header(&response, "Location"), Some("/welcome"), "{path}");
+    }
+    assert_eq!(world.ask(&get("/api/v1/status")).status, 401);
+    let token = world.token(None);
+    let try_it = |world: &mut World, new: &str, again: &str| {
+        world.ask(&post(
+            "/welcome",
+            &format!("token={token}&new={new}&again={again}"),
+        ))
+    };
+    assert_eq!(try_it(&mut world, "short", "short").status, 422);
+    assert_eq!(try_it(&mut world, "long+enough", "long+enougg").status, 422);
+    assert!(world.kept.is_empty());
+    let done = try_it(&mut world, "long+enough", "long+enough");
+    assert_eq!((done.status, header(&done, "Location")), (303, Some("/")));
+    assert!(password::verify("long enough", &world.kept[0]));
+    let first = cookie(&done).unwrap();
+    assert!(world.is_owner(&first));
+    let second = try_it(&mut world, "another+one", "another+one");
+    assert_eq!(header(&second, "Location"), Some("/login"));
+    assert_eq!((world.kept.len(), cookie(&second)), (1, None));
+    assert!(world.is_owner(&first));
+}
+
+#[test]
+fn a_password_that_cannot_be_kept_is_not_set() {
+    let mut world = World::with(None);
+    let token = world.token(None);
+    let form = format!("token={token}&new=long+enough&again=long+enough");
+    let Step::Ask(Ask::Keep(_), pending) = world
+        .site
+        .handle_request(&post("/welcome", &form), world.now)
+    else {
+        panic!("it is to be kept");
+    };
+    let full = Err("no space left on device".into());
+    let response = world.site.handle_result(pending, full, world.now);
+    assert_eq!((response.status, cookie(&response)), (500, None));
+    assert_eq!(header(&world.ask(&get("/")), "Location"), Some("/welcome"));
+}
+
+#[test]
+fn cookies_are_out_of_reach_for_scripts_and_other_sites() {
+    let mut world = World::new();
+    let response = world.log_in(PASSWORD);
+    let cookies: Vec<_> = response
+        .headers
+        .iter()
+        .filter(|(name, _)| *name == "Set-Cookie")
+        .collect();
+    assert_eq!(
+        cookies.len(),
+        2,
+        "the session, and the mark of a known browser"
+    );
+    for (_, cookie) in cookies {
+        assert!(
+            cookie.contains("HttpOnly; SameSite=Strict") && cookie.contains("Path=/;"),
+            "{cookie}"
+        );
+    }
+    assert_ne!(
+        cookie(&response),
+        cookie(&world.log_in(PASSWORD)),
+        "each login is its own"
+    );
+}
+
+#[test]
+fn a_wrong_password_opens_nothing_and_costs_time() {
+    let mut world = World::new();
+    for _ in 0..5 {
+        let response = world.log_in("wrong password");
+        assert_eq!((response.status, cookie(&response)), (403, None));
+    }
+    let response = world.log_in(PASSWORD);
+    assert_eq!((response.status, cookie(&response)), (429, None));
+    assert!(text(&response).contains("Wait 1 seconds"));
+    world.now += Duration::from_secs(1);
+    assert!(
+        cookie(&world.log_in(PASSWORD)).is_some(),
+        "the owner is not kept out"
+    );
+}
+
+#[test]
+fn sessions_end() {
+    let mut world = World::new();
+    let (a, b) = (world.owner(), world.owner());
+    let token = world.token(Some(&a));
+    let mut out = post("/logout", &format!("token={token}"));
+    out.cookie = Some(a.clone());
+    let response = world.ask(&out);
+    assert!(
+        header(&response, "Set-Cookie")
+            .unwrap()
+            .contains("Max-Age=0")
+    );
+    assert!(!world.is_owner(&a) && world.is_owner(&b));
+    world.now += IDLE;
+    assert!(!world.is_owner(&b));
+    let c = world.owner();
+    let end = world.now + LONGEST;
+    while world.now + IDLE < end {
+        world.now += IDLE / 2;
+        assert!(world.is_owner(&c));
+    }
+    world.now = end;
+    assert!(!world.is_owner(&c));
+}
+
+#[test]
+fn a_new_password_ends_all_sessions_but_its_own() {
+    let mut world = World::new();
+    let (a, b) = (world.owner(), world.owner());
+    let token = world.token(Some(&a));
+    let change = |old: &str| {
+        let mut request = post(
+            "/password",
+            &format!("token={token}&password={old}&new=battery+staple&again=battery+staple"),
+        );
+        request.cookie = Some(a.clone());
+        request
+    };
+    assert_eq!(world.ask(&change("wrong")).status, 403);
+    assert!(world.kept.is_empty() && world.is_owner(&b));
+    let done = world.ask(&change("correct+horse"));
+    assert_eq!(done.status, 303);
+    assert!(!world.is_owner(&a) && !world.is_owner(&b));
+    assert!(world.is_owner(&cookie(&done).unwrap()));
+    assert_eq!(world.log_in(PASSWORD).status, 403);
+    // The same by `ntm-gateway password`.
+    let c = cookie(&world.log_in("battery staple")).unwrap();
+    world.site.password_changed(Some(world.kept[0].clone()));
+    assert!(world.is_owner(&c), "nothing has changed");
+    world
+        .site
+        .password_changed(Some(password::hash("a third one", [2; 16], CHEAP).unwrap()));
+    assert!(!world.is_owner(&c));
+}
+
+#[test]
+fn who_looks_on_is_shown_changes_until_the_session_is_over() {
+    let mut world = World::new();
+    let owner = world.owner();
+    let mut request = get("/live?page=/moves");
+    request.cookie = Some(owner);
+    let Step::Watch(watch) = world.site.handle_request(&request, world.now) else {
+        panic!("a stream");
+    };
+    let page = world
+        .site
+        .handle_look(&watch, &Ok(shown("home")), world.now)
+        .unwrap();
+    assert!(page.contains("160 ms") && !page.contains("<html"), "{page}");
+    let gone = world
+        .site
+        .handle_look(&watch, &Err("stopping".into()), world.now)
+        .unwrap();
+    assert!(gone.contains("does not answer"));
+    world.now += IDLE;
+    assert_eq!(
+        world
+            .site
+            .handle_look(&watch, &Ok(shown("home")), world.now),
+        None
+    );
+    let owner = world.owner();
+    for page in ["/password", "/login", "", "/nothing"] {
+        let mut request = get(&format!("/live?page={page}"));
+        request.cookie = Some(owner.clone());
+        assert_eq!(world.ask(&request).status, 404, "{page}");
+    }
+}
+
+#[test]
+fn what_was_asked_for_is_said_on_its_page() {
+    let mut world = World::new();
+    let owner = world.owner();
+    let token = world.token(Some(&owner));
+    let mut ping = post("/peers", &format!("token={token}&name=%3Cb%3Ecamera"));
+    ping.cookie = Some(owner.clone());
+    assert_eq!(header(&world.ask(&ping), "Location"), Some("/peers"));
+    assert_eq!(world.asked.last(), Some(&Ask::Ping("<b>camera".into())));
+    let mut peers = get("/peers");
+    peers.cookie = Some(owner.clone());
+    let page = text(&world.ask(&peers));
+    assert!(page.contains("&lt;b&gt;camera: 5.0 ms, direct") && !page.contains("<b>camera"));
+    assert!(world.is_owner(&owner));
+    assert!(
+        !text(&world.ask(&peers)).contains("camera: 5.0 ms"),
+        "another page was looked at since"
+    );
+}
+
+#[test]
+fn a_program_logs_in_and_asks() {
+    let mut world = World::new();
+    let json_post = |path: &str, cookie: Option<&str>, token: &str, body: Value| Request {
+        content_type: Some("application/json".into()),
+        token: Some(token.to_owned()),
+        cookie: cookie.map(str::to_owned),
+        body: body.to_string().into_bytes(),
+        origin: None,
+        fetch_site: None,
+        ..post(path, "")
+    };
+    let token = world.token(None);
+    let wrong = world.ask(&json_post(
+        "/api/v1/session",
+        None,
+        &token,
+        json!({"password": "wrong one"}),
+    ));
+    assert_eq!(wrong.status, 403);
+    let right = world.ask(&json_post(
+        "/api/v1/session",
+        None,
+        &token,
+        json!({"password": PASSWORD}),
+    ));
+    let session = cookie(&right).unwrap();
+    let answer: Value = serde_json::from_slice(&right.body).unwrap();
+    let token = answer["token"].as_str().unwrap().to_owned();
+    let ping = json_post(
+        "/api/v1/ping",
+        Some(&session),
+        &token,
+        json!({"name": "camera"}),
+    );
+    let report: Value = serde_json::from_slice(&world.ask(&ping).body).unwrap();
+    assert_eq!(report["rtt_ms"], 5.0);
+    for (body, status) in [
+        (json!({}), 422),
+        (json!({"name": 5}), 422),
+        (json!({"name": ""}), 422),
+        (json!([]), 422),
+    ] {
+        let ping = json_post("/api/v1/ping", Some(&session), &token, body);
+        assert_eq!(world.ask(&ping).status, status);
+    }
+    for (prefer, asked) in [
+        (json!("wan0"), Some("wan0".to_owned())),
+        (json!(null), None),
+    ] {
+        let request = json_post(
+            "/api/v1/wan",
+            Some(&session),
+            &token,
+            json!({"prefer": prefer}),
+        );
+        assert_eq!(world.ask(&request).status, 200);
+        assert_eq!(world.asked.last(), Some(&Ask::Prefer(asked)));
+    }
+    let mut devices = get("/api/v1/devices");
+    devices.cookie = Some(session);
+    let devices: Value = serde_json::from_slice(&world.ask(&devices).body).unwrap();
+    assert_eq!(devices[0]["name"], "home");
+}
+
+#[test]
+fn a_form_of_yesterday_or_of_another_address_is_refused() {
+    let mut world = World::new();
+    let token = world.token(None);
+    let form = format!("token={token}&language=ja");
+    assert_eq!(world.ask(&post("/language", &form)).status, 303);
+    let mut other = post("/language", &form);
+    other.peer = "192.168.1.11:5000".parse().unwrap();
+    assert_eq!(world.ask(&other).status, 403);
+    world.now += Duration::from_secs(3600);
+    assert_eq!(
+        world.ask(&post("/language", &form)).status,
+        303,
+        "filled in slowly"
+    );
+    world.now += Duration::from_secs(3600);
+    assert_eq!(world.ask(&post("/language", &form)).status, 403);
+}
+
+#[test]
+fn a_file_that_the_browser_has_is_not_sent_again() {
+    let mut world = World::new();
+    let first = world.ask(&get("/style.css"));
+    assert_eq!(header(&first, "Content-Encoding"), Some("gzip"));
+    let mut again = get("/style.css");
+    again.etag = header(&first, "ETag").map(str::to_owned);
+    let again = world.ask(&again);
+    assert_eq!((again.status, again.body.len()), (304, 0));
+}
+
+#[test]
+fn the_description_of_the_api_is_of_this_api() {
+    let described: Value = serde_json::from_str(include_str!("../assets/openapi.json")).unwrap();
+    let mut paths: Vec<(String, String)> = Vec::new();
+    for (path, methods) in described["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            paths.push((method.to_uppercase(), path.clone()));
+            assert!(operation["summary"].is_string(), "{method} {path}");
+            let guarded = operation["responses"]["401"].is_object();
+            let route = ROUTES.iter().find(|route| {
+                route.path == path && method_name(route.method) == method.to_uppercase()
+            });
+            let route =
+                route.unwrap_or_else(|| panic!("{method} {path} is described, but not there"));
+            assert_eq!(guarded, route.guard == Guard::Owner, "{method} {path}");
+            if route.method == Method::Post {
+                let header = operation["parameters"][0]["$ref"].as_str();
+                assert_eq!(
+                    header,
+                    Some("#/components/parameters/Token"),
+                    "{method} {path}"
+                );
+            }
+        }
+    }
+    let api = ROUTES
+        .iter()
+        .filter(|route| route.path.starts_with("/api/"));
+    let mut ours: Vec<_> = api
+        .map(|route| (method_name(route.method).to_owned(), route.path.to_owned()))
+        .collect();
+    paths.sort();
+    ours.sort();
+    assert_eq!(paths, ours);
+}

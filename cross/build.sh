@@ -44,7 +44,10 @@ cargo=(/usr/bin/cargo zigbuild)
 FLAGS_ALL+=" --remap-path-prefix=$PWD=ntm --remap-path-prefix=/usr/src=rust"
 /usr/bin/cargo fetch --locked --quiet --target "$target"
 for crates in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do FLAGS_ALL+=" --remap-path-prefix=$crates=crates"; done
+# A panic ends the program at once and there are no symbols, so nothing ever walks the stack: neither the tables for that nor
+# std's code for it.
+FLAGS_ALL+=' -C force-unwind-tables=no'
 # With symbols: what each crate costs is read from them.
 PATH=$tools/bin:$PATH CARGO=/usr/bin/cargo RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="$FLAGS_ALL ${FLAGS[$target]:-}" \
     CARGO_PROFILE_RELEASE_STRIP=none CARGO_ZIGBUILD_CACHE_DIR="$OUT/zigbuild" \
-    "${cargo[@]}" --release -Zbuild-std=std,panic_abort --target "$target" --target-dir "$OUT" "$@"
+    "${cargo[@]}" --release -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size --target "$target" --target-dir "$OUT" "$@"

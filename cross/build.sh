@@ -40,21 +40,24 @@ if [ ! -x "$tools/bin/cargo-zigbuild" ]; then
     "$tools/bin/pip" install --quiet "ziglang==$zig" cargo-zigbuild >&2
 fi
 
-cargo=(/usr/bin/cargo zigbuild --release) std=std,panic_abort at=$OUT
+# A panic ends the program at once and there are no symbols, so nothing ever walks the stack: neither the tables for that nor
+# std's code for it.
+cargo=(/usr/bin/cargo zigbuild --release) std=std,panic_abort features=optimize_for_size tables=' -C force-unwind-tables=no' at=$OUT
 export CARGO_PROFILE_RELEASE_STRIP=${CARGO_PROFILE_RELEASE_STRIP:-none}
 case ${NTM_CROSS:-build} in
 test) cargo=("$tools/bin/cargo-zigbuild" test --release -Zpanic-abort-tests) ;;
 feed)
     cargo=("$tools/bin/cargo-zigbuild" install --force --profile release --locked --root "$OUT/feed/$target") std=std,panic_unwind at=$OUT/feed
+    features=backtrace,panic-unwind tables=
     # The feed's own flag; and zig links programs for musl statically unless it is told not to.
     FLAGS_ALL+=' -Ctarget-feature=-crt-static -Clink-arg=-dynamic'
     ;;
 esac
 # Panics name their source; where it lay on the builder's disk is nobody's business, and would make each builder's program another.
-FLAGS_ALL+=" --remap-path-prefix=$PWD=ntm --remap-path-prefix=/usr/src=rust"
+FLAGS_ALL+="$tables --remap-path-prefix=$PWD=ntm --remap-path-prefix=/usr/src=rust"
 /usr/bin/cargo fetch --locked --quiet --target "$target"
 for crates in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do FLAGS_ALL+=" --remap-path-prefix=$crates=crates"; done
 # With symbols: what each crate costs is read from them.
 PATH=$tools/bin:$PATH CARGO=/usr/bin/cargo RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="$FLAGS_ALL ${FLAGS[$target]:-}" \
     CARGO_ZIGBUILD_CACHE_DIR="$OUT/zigbuild" \
-    "${cargo[@]}" -Zbuild-std="$std" --target "$target" --target-dir "$at" "$@"
+    "${cargo[@]}" -Zbuild-std="$std" -Zbuild-std-features="$features" --target "$target" --target-dir "$at" "$@"

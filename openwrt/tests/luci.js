@@ -14,6 +14,8 @@ let answers = {};
 let called = [];
 let notices = [];
 let options = [];
+let gatewaySettings = {};
+let hostname = '192.168.1.1';
 
 // --- the DOM, as far as it goes; as LuCI does, it takes a string that is a child by itself for HTML
 
@@ -91,6 +93,7 @@ const modules = {
 	},
 	'network': { registerProtocol: (name, methods) => Object.assign({ name, _ubus: what => what == 'l3_device' ? 'ntm7' : undefined }, methods),
 		getIfnameOf: device => device.name },
+	'uci': { load: name => { assert(name == 'ntm'); return Promise.resolve(); }, sections: (name, type) => type == 'gateway' ? [ gatewaySettings ] : [] },
 	'tools.widgets': { NetworkSelect }
 };
 
@@ -110,7 +113,7 @@ function load(file) {
 		assert(given[given.length - 1], 'no module ' + name);
 	}
 	const L = { bind: (method, self, ...words) => method.bind(self, ...words) };
-	return new Function('E', '_', 'L', ...names, source)(E, text => text, L, ...given);
+	return new Function('E', '_', 'L', 'window', ...names, source)(E, text => text, L, { location: { hostname } }, ...given);
 }
 
 const check = (good, what) => { checks++; assert(good, what); };
@@ -145,6 +148,20 @@ async function main() {
 	answers.status = json({ name: 'car.ntm.example', uptime_s: 6 });
 	await modules.poll.callback();
 	check(root.text.includes('car.ntm.example'), 'shows what is new');
+
+	// The link to the gateway's own page.
+	for (const [ host, settings, href, text ] of [
+		[ '192.168.1.1', {}, 'http://192.168.1.1:4752/', 'own page' ],
+		[ '10.0.0.1', { web: '1', web_port: '8080' }, 'http://10.0.0.1:8080/', 'own page' ],
+		[ '192.168.1.1', { web_port: '1/../' }, 'http://192.168.1.1:4752/', 'own page' ],
+		[ 'router.lan', { web_port: '8080' }, undefined, 'port 8080' ],
+		[ '192.168.1.1', { web: '0' }, undefined, '' ]
+	]) {
+		hostname = host, gatewaySettings = settings;
+		const view = page('status'), drawn = await view.render(await view.load()), link = drawn.find('a')[0];
+		check((link && link.attributes.href) === href && drawn.text.includes(text), 'the page at ' + host + ': ' + drawn.text);
+		check(href || text || !drawn.text.includes('page'), 'no word of a page that is off');
+	}
 
 	// Enrolment.
 	const field = root.find('input')[0], button = root.find('button')[0];

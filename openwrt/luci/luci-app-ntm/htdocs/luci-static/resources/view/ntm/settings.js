@@ -57,6 +57,15 @@ function advanced(section) {
 	option.placeholder = '5354';
 	option.depends('dhcp', 'follow');
 
+	option = section.taboption('advanced', form.Flag, 'web', _('Page'),
+		_('The gateway\'s own page, for the LAN only.'));
+	option.default = '1';
+
+	option = section.taboption('advanced', form.Value, 'web_port', _('Port of the page'));
+	option.datatype = 'and(port,min(1024))';
+	option.placeholder = '4752';
+	option.depends('web', '1');
+
 	option = section.taboption('advanced', form.Value, 'mtu', _('MTU'));
 	option.datatype = 'range(1280,9000)';
 	option.placeholder = '1440';

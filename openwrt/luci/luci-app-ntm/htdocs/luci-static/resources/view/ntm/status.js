@@ -3,10 +3,15 @@
 'require dom';
 'require fs';
 'require poll';
+'require uci';
 'require ui';
 'require ntm.gateway as gateway';
 
 // The running gateway in one look, and the field for an enrolment code.
+
+function load() {
+	return Promise.all([ ask(), uci.load('ntm') ]).then(function(loaded) { return loaded[0] });
+}
 
 function ask() {
 	return Promise.all([ gateway.ask('status'), gateway.ask('wans'), gateway.ask('tunnels') ]);
@@ -38,6 +43,20 @@ function summary(status) {
 	}));
 }
 
+// It answers to the router's address on the LAN, and not to a name that somebody else could have given it.
+function page() {
+	const settings = uci.sections('ntm', 'gateway')[0] || {};
+	const host = window.location.hostname;
+	if ([ '0', 'off', 'false', 'no', 'disabled' ].includes(settings.web))
+		return '';
+	const port = /^\d+$/.test(settings.web_port) ? settings.web_port : '4752';
+	if (!/^\d+(\.\d+){3}$/.test(host))
+		return E('p', {}, [ _('The gateway has a page of its own: port %s of this router\'s address on the LAN.').format(port) ]);
+	return E('p', {}, [
+		E('a', { 'href': 'http://' + host + ':' + port + '/', 'target': '_blank', 'rel': 'noreferrer noopener' }, [ _('The gateway\'s own page') ])
+	]);
+}
+
 function wans(rows) {
 	return gateway.table([
 		[ _('Interface'), function(wan) { return wan.name } ],
@@ -65,7 +84,7 @@ return view.extend({
 	handleSaveApply: null,
 	handleReset: null,
 
-	load: ask,
+	load: load,
 
 	enrol: function(field) {
 		const code = field.value.replace(/\s+/g, '');
@@ -100,6 +119,7 @@ return view.extend({
 		}, this), 5);
 		return E('div', {}, [
 			E('h2', {}, [ _('NTM Gateway') ]),
+			page(),
 			parts.summary,
 			E('h3', {}, [ _('Ways out') ]),
 			parts.wans,

@@ -10,8 +10,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 use tokio::sync::oneshot;
 
-/// How many questions may wait in the channel to the owner.
-pub(crate) const CHANNEL: usize = 64;
+/// How many questions may wait for the machine's turn: as many as there can be. The name server answers 256 at a time, the
+/// command line 16, the page 32; all of a LAN may ask in the same moment.
+pub(crate) const CHANNEL: usize = 320;
 /// How many answers may be waited for: more than the machine itself keeps open.
 const MAX_WAITING: usize = 1024;
 

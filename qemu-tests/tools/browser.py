@@ -46,6 +46,21 @@ def ask(method, path, body=None):
         raise RuntimeError(f"{method} {path}: {value['error']}: {value['message'].splitlines()[0]}") from None
 
 
+def again(method):
+    """What a live page has just replaced is looked for once more."""
+
+    def tried(*words):
+        for _ in range(20):
+            try:
+                return method(*words)
+            except RuntimeError as error:
+                if "stale element" not in str(error):
+                    raise
+        return method(*words)
+
+    return tried
+
+
 class Browser:
     """One browser with a profile of its own."""
 
@@ -88,15 +103,24 @@ class Browser:
         assert len(found) == 1, f"{len(found)} of {css} on {self.url}"
         return found[0]
 
+    @again
     def click(self, css):
         self.do(f"element/{self.one(css)}/click")
 
+    @again
     def write(self, css, text):
         self.do(f"element/{self.one(css)}/value", {"text": text})
 
+    @again
     def text(self, css):
         return "\n".join(self.get(f"element/{element}/text") for element in self.find(css))
 
+    @again
+    def labels(self, css):
+        """What a screen reader calls them."""
+        return [self.get(f"element/{element}/computedlabel") for element in self.find(css)]
+
+    @again
     def shown(self, css):
         found = self.find(css)
         return bool(found) and all(self.get(f"element/{element}/displayed") for element in found)

@@ -73,7 +73,7 @@ def home(b):
     laptop, peer = os.environ["LAPTOP"].split(".")[0], os.environ["CAMERA"].split(".")[1]
     b.wait(5, "laptop and the other gateway in the picture", lambda: laptop in (t := b.text("svg.wide")) and peer in t)
     assert b.find("svg.wide .line.path"), "no path is drawn"
-    marks = [b.get(f"element/{mark}/computedlabel") for mark in b.find(".checks .mark")]
+    marks = b.labels(".checks .mark")
     assert len(marks) >= 6 and "needs attention" not in marks, marks
     # Traffic that the scenario makes.
     b.wait(5, "throughput", lambda: "bit/s" in b.text(".tiles li:first-child strong"))

@@ -26,6 +26,7 @@ pub(crate) enum After {
     ApiResult,
     /// The password is kept: who set it is logged in. `before`: what it was, should it not be kept.
     Kept {
+        phc: String,
         before: Option<String>,
     },
 }
@@ -135,8 +136,10 @@ impl Site {
                 }
                 Response::see("/wans")
             }
-            After::Kept { before } => match result {
+            After::Kept { phc, before } => match result {
                 Ok(_) => {
+                    // Who looked at the file before it was written may have told of the old one meanwhile.
+                    self.password = Some(phc);
                     self.sessions.close_all();
                     self.logged_in(now)
                 }
@@ -240,9 +243,9 @@ impl Site {
     fn keep(&mut self, phc: String, asker: &Asker) -> Step {
         let before = self.password.replace(phc.clone());
         Step::Ask(
-            Ask::Keep(phc),
+            Ask::Keep(phc.clone()),
             Pending {
-                after: After::Kept { before },
+                after: After::Kept { phc, before },
                 lang: asker.lang,
                 session: asker.session,
             },
@@ -272,7 +275,7 @@ impl Site {
 
     fn api_log_in(&mut self, password: &str, request: &Request, now: Instant) -> Response {
         match self.try_password(password, request, now) {
-            Ok(_) => {
+            Ok(mark) => {
                 let cookie = self.sessions.open(&mut self.secret, now);
                 let session = self.sessions.find(&cookie, now);
                 let token = self.session_token(session, now);
@@ -281,6 +284,7 @@ impl Site {
                     &json!({"owner": true, "password": true, "token": token}),
                 )
                 .with_cookie(SESSION, &cookie, LONGEST.as_secs())
+                .with_cookie(KNOWN, &mark, YEAR_S)
             }
             Err(Notice::Wait(left)) => api::wait(left),
             Err(Notice::Wrong(_)) => {

@@ -59,6 +59,8 @@ pub(crate) struct GatewayRole {
     pub(crate) vip6: Ipv6Addr,
     pub(crate) devices: BTreeMap<DeviceKey, NodeId>,
     pub(crate) labels: BTreeMap<Label, NodeId>,
+    /// Devices it may yet have forgotten today.
+    pub(crate) forgotten: Option<Bucket>,
 }
 
 #[derive(Default)]
@@ -86,6 +88,7 @@ impl Node {
             vip6: record.vip6,
             devices: BTreeMap::new(),
             labels: BTreeMap::new(),
+            forgotten: None,
         };
         let r = record;
         Self::new(

@@ -4,6 +4,9 @@
 //! not silently mean "the default". What only the running system can tell (whether an interface exists, whether the
 //! LAN overlaps the domain's virtual range) is checked at start.
 
+mod blocks;
+mod change;
+mod device;
 mod lan;
 mod policies;
 mod reader;
@@ -13,7 +16,10 @@ mod tree;
 mod uci;
 mod web;
 
-pub use lan::{Dhcp, Lan, Leases, StaticLease};
+pub use blocks::{Unwritable, with_devices};
+pub use change::{DeviceChange, Unchangeable, changed};
+pub use device::{DeviceEntry, parse_mac};
+pub use lan::{Dhcp, Lan, Leases};
 pub use reader::ConfigError;
 pub use uci::Network;
 pub use web::Web;

@@ -45,13 +45,14 @@ mod segment;
 mod translate;
 mod unreachable;
 
-pub use device::LanDevice;
+pub use device::{LanDevice, Unforgettable};
 pub use limits::Limits;
 pub use packet::Handled;
 pub use segment::Offload;
 
 use alias::Aliases;
 use allowance::Allowance;
+use config::DeviceEntry;
 use coordination::Coordination;
 use device::Devices;
 use direction::Directions;
@@ -405,6 +406,26 @@ impl Gateway {
     pub fn device_gone(&mut self, mac: [u8; 6], now: Instant) {
         self.devices.gone(mac);
         self.settle(now);
+    }
+
+    /// What the owner wants of devices is this now, the first of each device's hardware addresses being its identity's.
+    pub fn entries_changed(&mut self, entries: &[DeviceEntry], now: Instant) {
+        self.devices.entries_changed(entries);
+        self.judge_pairs();
+        self.settle(now);
+    }
+
+    /// Whether [`Self::forget_device`] would forget it.
+    pub fn may_forget(&self, mac: [u8; 6]) -> Result<(), Unforgettable> {
+        self.devices.forgettable(mac).map(drop)
+    }
+
+    /// Forgets a device that is not on the LAN, and has the DC forget it.
+    pub fn forget_device(&mut self, mac: [u8; 6], now: Instant) -> Result<(), Unforgettable> {
+        self.devices.forget(mac)?;
+        self.judge_pairs();
+        self.settle(now);
+        Ok(())
     }
 
     /// Repeats, renews, gives up and forgets what is due.

@@ -7,7 +7,9 @@ use crate::routes::{Page, Part, What};
 use crate::session::LONGEST;
 use crate::snapshot::Snapshot;
 use crate::words::{Lang, Word};
-use crate::{Ask, Asker, KNOWN, LANGUAGE, Pending, SESSION, Site, Step, Watch, YEAR_S, api};
+use crate::{
+    Ask, Asker, DeviceChange, KNOWN, LANGUAGE, Pending, SESSION, Site, Step, Watch, YEAR_S, api,
+};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,9 @@ pub(crate) enum After {
     /// What was asked for, to be said on the page it was asked on.
     Pinged(String),
     Preferred,
+    /// The page about the device with this hardware address.
+    Device(String),
+    DeviceChanged,
     ApiResult,
     /// The password is kept: who set it is logged in. `before`: what it was, should it not be kept.
     Kept {
@@ -81,6 +86,27 @@ impl Site {
                 }
                 return ask(Ask::Ping(name.clone()), After::Pinged(name));
             }
+            What::Device => {
+                let mac = request.query().get("mac").to_owned();
+                return ask(Ask::Show, After::Device(mac));
+            }
+            What::ChangeDevice => {
+                let fields = fields();
+                let field = |name| fields.get(name).trim().to_owned();
+                let change = DeviceChange {
+                    device: field("device"),
+                    change: field("change"),
+                    to: field("to"),
+                };
+                if change.device.is_empty() || change.to.len() > MAX_NAME {
+                    return Step::Answer(Response::see("/devices"));
+                }
+                return ask(Ask::Device(change), After::DeviceChanged);
+            }
+            What::ApiDevice => match device_change(request) {
+                Ok(change) => return ask(Ask::Device(change), After::ApiResult),
+                Err(response) => response,
+            },
             What::ApiSession => Response::json(
                 200,
                 &json!({"owner": asker.session.is_some(), "password": self.password.is_some(), "token": asker.token}),
@@ -135,6 +161,23 @@ impl Site {
                     self.say(asker, Page::Wans, error, now);
                 }
                 Response::see("/wans")
+            }
+            After::Device(mac) => {
+                let snapshot = match &result {
+                    Ok(value) => Snapshot::read(value),
+                    Err(_) => Snapshot::default(),
+                };
+                let page = pages::device(&snapshot, &mac, asker.lang, &asker.token);
+                page.map_or_else(
+                    || Response::see("/devices"),
+                    |page| Response::html(200, page),
+                )
+            }
+            After::DeviceChanged => {
+                if let Err(error) = result {
+                    self.say(asker, Page::Devices, error, now);
+                }
+                Response::see("/devices")
             }
             After::Kept { phc, before } => match result {
                 Ok(_) => {
@@ -323,6 +366,18 @@ impl Site {
         }
         Response::see("/login").with_cookie(SESSION, "", 0)
     }
+}
+
+fn device_change(request: &Request) -> Result<DeviceChange, Response> {
+    let change = DeviceChange {
+        device: api::word(request, "device")?,
+        change: api::word(request, "change")?,
+        to: api::word(request, "to")?,
+    };
+    if change.device.is_empty() || change.to.len() > MAX_NAME {
+        return Err(api::wrong("device: its name or an address is missing"));
+    }
+    Ok(change)
 }
 
 fn password_page(status: u16, notice: Option<&Notice>, asker: &Asker) -> Response {

@@ -83,6 +83,19 @@ pub enum Ask {
     Ping(String),
     /// Keep the password's hash, in PHC's form.
     Keep(String),
+    /// Change what the owner wants of a device.
+    Device(DeviceChange),
+}
+
+/// What the owner wants of a device, as it was asked for: the daemon knows what is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceChange {
+    /// Its name, or one of its addresses.
+    pub device: String,
+    /// `rename`, `keep`, `identity`, `merge` or `forget`.
+    pub change: String,
+    /// The new name, `on` or `off`, or the other device; empty where nothing is to be said.
+    pub to: String,
 }
 
 /// What a request leads to.

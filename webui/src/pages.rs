@@ -1,5 +1,6 @@
 //! What a person sees: the frame around each page, and which page it is.
 
+mod device;
 mod devices;
 mod forms;
 mod home;
@@ -10,6 +11,7 @@ mod picture;
 mod tests;
 mod wans;
 
+pub(crate) use device::page as device;
 pub(crate) use forms::{login, password, welcome};
 pub(crate) use moves::csv as moves_csv;
 pub(crate) use peers::pinged;
@@ -72,6 +74,12 @@ pub(crate) fn unreachable(lang: Lang) -> String {
 
 /// The whole page. `page`: which of the menu; `None`: there is no menu yet.
 pub(crate) fn whole(page: Option<Page>, main: String, lang: Lang, token: &str) -> String {
+    let is_live = page.is_some_and(|page| page != Page::Password);
+    framed(page, is_live, main, lang, token)
+}
+
+/// The same, and whether it changes by itself.
+fn framed(page: Option<Page>, is_live: bool, main: String, lang: Lang, token: &str) -> String {
     let title = page.map_or(Word::Login, title_of);
     let mut html = Html::default();
     html.raw("<!doctype html>\n");
@@ -102,7 +110,7 @@ pub(crate) fn whole(page: Option<Page>, main: String, lang: Lang, token: &str) -
         ("hidden", ""),
     ];
     html.leaf("p", &lost, Word::Lost.say(lang));
-    let live = page.filter(|page| *page != Page::Password).map(Page::path);
+    let live = page.filter(|_| is_live).map(Page::path);
     let mut attrs: Vec<Attr<'_>> = vec![("id", "main"), ("tabindex", "-1")];
     if let Some(path) = live {
         attrs.push(("data-live", path));

@@ -1,5 +1,6 @@
 //! The site as a whole: who gets what at each address.
 
+mod devices;
 mod logins;
 mod programs;
 
@@ -60,7 +61,8 @@ pub(crate) fn shown(evil: &str) -> Value {
     json!({
         "status": {"name": evil, "node_id": evil, "domain": evil, "vip4": evil, "domains": [evil], "devices": 2, "tunnels": 1,
             "uptime_s": 100, "rejects": {evil: 3}, "dc": {"state": "registered", "address": evil, "observed": evil, "rtt_ms": 20.0}},
-        "devices": [{"name": evil, "node_id": evil, "mac": evil, "lan_address": evil, "vip4": evil, "vip6": evil, "online": true},
+        "devices": [{"name": evil, "node_id": evil, "mac": evil, "lan_address": evil, "vip4": evil, "vip6": evil, "online": true,
+            "macs": [evil, evil], "hostname": evil, "identity": false, "keep": true, "sent": 1000, "received": 2000},
             {"name": "", "mac": evil, "online": false}],
         "tunnels": [{"peer": evil, "state": "up", "path": "relay", "why": evil, "wan": evil, "remote": evil, "rtt_ms": 10.0, "age_s": 5,
             "mtu": 1400, "cipher": evil, "heard_s": 1, "sent": 1000, "received": 2000, "key": evil, "devices": [evil], "aliases": {evil: evil}}],
@@ -112,6 +114,7 @@ impl World {
                         Value::Null
                     }
                     Ask::Prefer(_) => json!([]),
+                    Ask::Device(_) => json!([]),
                     Ask::Ping(name) => {
                         json!({"name": name, "rtt_ms": 5.0, "path": "direct", "remote": "192.0.2.1:4750"})
                     }
@@ -183,6 +186,9 @@ const EXPECTED: &[(&str, &str, [u16; 4])] = &[
     ("POST", "/logout", [303, 403, 403, 303]),
     ("GET", "/", [303, 200, 403, 200]),
     ("GET", "/devices", [303, 200, 403, 200]),
+    // Which device?
+    ("GET", "/device", [303, 303, 403, 303]),
+    ("POST", "/device", [303, 403, 403, 303]),
     ("GET", "/peers", [303, 200, 403, 200]),
     ("POST", "/peers", [303, 403, 403, 303]),
     ("GET", "/moves", [303, 200, 403, 200]),
@@ -203,6 +209,7 @@ const EXPECTED: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/api/v1/tunnels", [401, 200, 403, 200]),
     ("GET", "/api/v1/wans", [401, 200, 403, 200]),
     ("GET", "/api/v1/handovers", [401, 200, 403, 200]),
+    ("POST", "/api/v1/device", [401, 403, 403, 415]),
     ("POST", "/api/v1/wan", [401, 403, 403, 415]),
     ("POST", "/api/v1/ping", [401, 403, 403, 415]),
 ];

@@ -258,6 +258,7 @@ fn log(event: &Event) {
         | Event::Offline { .. }
         | Event::Moved { .. }
         | Event::Named { .. }
+        | Event::Forgotten { .. }
         | Event::Directed { .. }
         | Event::DomainLinked { .. }
         | Event::DomainForgotten { .. } => {

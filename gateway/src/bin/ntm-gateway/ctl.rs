@@ -8,6 +8,7 @@ mod name;
 
 pub(crate) use client::ask;
 
+use crate::owner::Wish;
 use crate::question::{Preference, Question, Show};
 use anyhow::{Context, Result, bail};
 use ntm_enrolment::state::control_socket;
@@ -43,6 +44,11 @@ struct Command {
     command: String,
     #[serde(default)]
     name: String,
+    /// What is to be different about the device `name`, and what that needs.
+    #[serde(default)]
+    change: String,
+    #[serde(default)]
+    to: String,
 }
 
 /// The listening socket. Its file goes with this value.
@@ -166,13 +172,21 @@ impl Asker {
             "ping" => return self.ping(&command.name).await,
             "wan-prefer" => return self.prefer(Some(command.name)).await,
             "wan-auto" => return self.prefer(None).await,
+            "device" => {
+                let wish = Wish {
+                    device: command.name,
+                    change: command.change,
+                    to: command.to,
+                };
+                return self.want(wish).await;
+            }
             "reload" => return self.ask(Question::Reload).await?,
             _ => {}
         }
         match Show::parse(&command.command) {
             Some(what) => self.show(what).await,
             None => Err(
-                "unknown command; there are status, devices, tunnels, wans, handovers, policies, wan-prefer, wan-auto, reload and ping"
+                "unknown command; there are status, devices, device, tunnels, wans, handovers, policies, wan-prefer, wan-auto, reload and ping"
                     .into(),
             ),
         }
@@ -185,6 +199,11 @@ impl Asker {
     pub(crate) async fn prefer(&self, name: Option<String>) -> Result<Value, String> {
         self.ask(|reply| Question::Prefer(Preference { name, reply }))
             .await?
+    }
+
+    /// Changes what the owner wants of a device.
+    pub(crate) async fn want(&self, wish: Wish) -> Result<Value, String> {
+        self.ask(|reply| Question::Device { wish, reply }).await?
     }
 
     pub(crate) async fn ping(&self, text: &str) -> Result<Value, String> {

@@ -16,6 +16,7 @@ mod lan;
 mod log;
 mod netlink;
 mod nft;
+mod owner;
 mod password;
 mod ping;
 mod probe;

@@ -10,6 +10,7 @@ mod ways;
 pub(crate) use ways::Ways;
 
 use crate::dhcp::Devices;
+use crate::owner::{self, Wish};
 use crate::question::{ForShell, Preference, Question, Waiting};
 use crate::reload::Reload;
 use crate::start::{Signals, Word};
@@ -17,6 +18,7 @@ use crate::tun::{self, Tun};
 use crate::wan::WanInterface;
 use anyhow::{Context, Result, bail};
 use ntm_gateway::coalesce::Coalescer;
+use ntm_gateway::config::{DeviceChange, changed};
 use ntm_gateway::{Gateway, Output, Wan};
 use ntm_proto::id::Fqdn;
 use serde_json::{Value, json};
@@ -181,6 +183,7 @@ impl Shell {
         self.drain();
         match for_us {
             Some(ForShell::Prefer(preference)) => self.prefer(preference, now),
+            Some(ForShell::Device { wish, reply }) => drop(reply.send(self.want(&wish, now))),
             // Nobody listens any more: fine.
             Some(ForShell::Reload(reply)) => drop(reply.send(self.reload(now))),
             None => {}
@@ -189,21 +192,51 @@ impl Shell {
 
     fn reload_by_signal(&mut self) {
         match self.reload(Instant::now()) {
-            Ok(_) => info!("the policies are read anew"),
+            Ok(_) => info!("policies and devices are read anew"),
             Err(error) => error!("{error}"),
         }
     }
 
-    /// Takes up the policies as they are written now; the answer is what they have become. What is wrong changes nothing.
+    /// Takes up policies and devices as they are written now; the answer is what the policies have become. What is wrong
+    /// changes nothing.
     fn reload(&mut self, now: Instant) -> Result<Value, String> {
         let read = self.reload.read();
-        let (policies, is_all) = read.map_err(|error| format!("{error:#}"))?;
-        self.gateway.policies_changed(&policies, now);
+        let (before, is_all) = read.map_err(|error| format!("{error:#}"))?;
+        let (config, gateway) = (&self.reload.config, &mut self.gateway);
+        gateway.policies_changed(&config.policies, now);
+        gateway.entries_changed(&config.lan.devices, now);
+        let devices = self.devices.reconfigure(&before, config, gateway, now);
         self.drain();
+        devices.map_err(|error| format!("{error:#}"))?;
         if !is_all {
-            return Err("other settings than the policies have changed: they take effect when the gateway is started anew".into());
+            return Err("other settings than policies and devices have changed: they take effect when the gateway is started anew".into());
         }
         Ok(json!(self.gateway.policies()))
+    }
+
+    /// Writes what the owner wants of a device, and does it.
+    fn want(&mut self, wish: &Wish, now: Instant) -> Result<Value, String> {
+        let (mac, change) = wish.read(&self.gateway.devices())?;
+        let before = &self.reload.config.lan.devices;
+        let after = changed(before, mac, &change).map_err(|error| error.to_string())?;
+        let is_forgotten = change == DeviceChange::Forget;
+        if is_forgotten {
+            let may = self.gateway.may_forget(mac);
+            may.map_err(|error| error.to_string())?;
+        }
+        if after != *before {
+            owner::write(&self.reload.dir, &self.reload.settings, &after)?;
+        }
+        if is_forgotten {
+            let done = self.gateway.forget_device(mac, now);
+            done.map_err(|error| error.to_string())?;
+        }
+        // What else waits in the file for the next start is not this one's business.
+        if let Err(error) = self.reload(now) {
+            info!("{error}");
+        }
+        self.drain();
+        Ok(json!(self.gateway.devices()))
     }
 
     /// A planned switch. The answer says that the machine knows.

@@ -141,6 +141,7 @@ async fn serve(reload: Reload, node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr) -> R
         Instant::now(),
     );
     gateway.policies_changed(&config.policies, Instant::now());
+    gateway.entries_changed(&config.lan.devices, Instant::now());
     let (netlink, changes) = Netlink::open()?;
     let mut firewall = Firewall::apply(config, node.prefixes)?;
     let tun = Tun::open(&config.tunnel, vip4, &netlink).await?;

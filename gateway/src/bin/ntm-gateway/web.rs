@@ -1,6 +1,7 @@
 //! The page on the LAN: what it asks goes to the machine's owner as from the command line, and runs on a thread of its own.
 
 use crate::ctl::Asker;
+use crate::owner::Wish;
 use crate::password;
 use crate::question::{Question, Show};
 use anyhow::{Context, Result};
@@ -8,7 +9,7 @@ use ntm_gateway::config::Config;
 use ntm_proto::id::Fqdn;
 use ntm_webui::password::Cost;
 use ntm_webui::server::{Asked, Daemon, Server};
-use ntm_webui::{Ask, Place, Setup};
+use ntm_webui::{Ask, DeviceChange, Place, Setup};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,6 +76,10 @@ impl Daemon for Behind {
                 Ask::Show => everything(&asker).await,
                 Ask::Prefer(name) => asker.prefer(name).await,
                 Ask::Ping(name) => asker.ping(&name).await,
+                Ask::Device(change) => {
+                    let DeviceChange { device, change, to } = change;
+                    asker.want(Wish { device, change, to }).await
+                }
                 Ask::Keep(phc) => {
                     let kept = password::keep(&dir, &phc);
                     kept.map(|()| Value::Null)
@@ -156,6 +161,14 @@ mod tests {
             vip4: text(),
             vip6: text(),
             online: true,
+            macs: vec![],
+            hostname: None,
+            identity: true,
+            keep: false,
+            sent: 0,
+            received: 0,
+            sent_packets: 0,
+            received_packets: 0,
         };
         same(&described, "Device", &json!(device), &[]);
         let tunnel = TunnelStatus {

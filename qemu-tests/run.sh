@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh NAME...: plays these scenarios one after the other; the last lines say what failed, and count.
+# run.sh NAME...: plays these scenarios one after the other; the last lines say how long each took, what failed, and count.
 #
 # One that failed is played once more, and both are told: these are real daemons under a real clock, and a machine that is
 # shared may stand still for longer than any of them should. What is wrong fails twice.
@@ -15,13 +15,14 @@ stop() {
 }
 trap stop INT TERM HUP
 
-passed=0 late=0 failed=() said=()
+passed=0 late=0 failed=() said=() took=()
 play() { # NAME ATTEMPT
     echo "== $1"
     if [ -x "./scenarios/$1.sh" ]; then "./scenarios/$1.sh" & else ./scenarios/move.sh "${1#move-}" & fi
     playing=$!
-    local status=0
+    local status=0 since=$SECONDS
     wait "$playing" || status=$?
+    took+=("$((SECONDS - since)) $1")
     [ "$status" -eq 0 ] || said+=("$1, attempt $2: $(cat "out/$1-$playing/error" 2>/dev/null || echo "ended with status $status")")
     playing=
     return "$status"
@@ -36,6 +37,8 @@ for name in "$@"; do
         failed+=("$name")
     fi
 done
+# shellcheck disable=SC2086,SC2048 # words
+printf '%5d s  %s\n' ${took[*]}
 [ ${#said[@]} -eq 0 ] || printf 'failed: %s\n' "${said[@]}"
 echo "$passed passed, $late of them at the second attempt, ${#failed[@]} failed"
 [ ${#failed[@]} -eq 0 ]

@@ -26,7 +26,7 @@ pub(crate) fn init(dir: &Path, domain: &Fqdn, listen: &[IpAddr]) -> Result<()> {
     files::make_dir(dir)?;
     let text = config::example(domain, listen, keys::random()?);
     files::write(&dir.join(config::FILE), text.as_bytes())?;
-    if !(keys::load_key(dir).is_ok() && keys::load_certificate(dir).is_ok()) {
+    if !(keys::load_key(dir).is_ok() && keys::load_certificate(dir, domain).is_ok()) {
         keys::make(dir, domain)?;
     }
     Store::create(dir, domain)?;
@@ -196,7 +196,7 @@ pub(crate) fn code(
             Role::Relay
         },
         token: keys::random()?,
-        fingerprint: keys::load_certificate(dir)?.fingerprint(),
+        fingerprint: keys::load_certificate(dir, &config.domain)?.fingerprint(),
         port: config.as_port,
         hosts: config.advertise.iter().map(ToString::to_string).collect(),
     };

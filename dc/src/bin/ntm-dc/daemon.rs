@@ -80,7 +80,7 @@ async fn serve(dir: &Path, config: Config) -> Result<()> {
     let key = keys::load_key(dir)?;
     let (desk, questions) = Desk::new();
     let api = Api::new(config.clone(), key.clone(), desk.clone());
-    let accounts = AccountServer::new(keys::load_certificate(dir)?, api)?;
+    let accounts = AccountServer::new(keys::load_certificate(dir, &config.domain)?, api)?;
     let control = sockets::all(
         &config.bind_addresses(config.udp_port),
         "udp_port",

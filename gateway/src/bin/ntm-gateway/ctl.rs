@@ -10,7 +10,7 @@ pub(crate) use client::ask;
 
 use crate::question::{Preference, Question, Show};
 use anyhow::{Context, Result, bail};
-use ntm_enrolment::state::control_socket;
+use ntm_enrolment::socket::control_socket;
 use ntm_proto::id::Fqdn;
 use serde::Deserialize;
 use serde_json::{Value, json};

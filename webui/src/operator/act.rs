@@ -67,7 +67,13 @@ impl Act {
         match self {
             Self::MakeCode => 1,
             Self::Trust => 2,
-            _ => self.fields().len(),
+            Self::AddAccount
+            | Self::RemoveAccount
+            | Self::Join
+            | Self::Leave
+            | Self::RevokeCode
+            | Self::RemoveNode
+            | Self::Forget => self.fields().len(),
         }
     }
 

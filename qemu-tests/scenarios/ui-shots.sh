@@ -4,6 +4,7 @@
 . "$QT/lib/uplinks.sh"
 . "$QT/lib/moves.sh"
 . "$QT/lib/page.sh"
+. "$QT/lib/operator.sh"
 
 play() {
     export SHOTS=$TOP/dist/ui
@@ -11,6 +12,9 @@ play() {
     mkdir -p "$SHOTS"
     page_world
     in_browser first_run log_out_and_in home move shots
+    operator_password
+    dc account add family >>"$OUT/dc-init.log" 2>&1 || fail "ntm-dc account add"
+    at_the_pages log_in code shots
     say "$(find "$SHOTS" -name '*.png' | wc -l) pictures in ${SHOTS#"$TOP"/}"
 }
 

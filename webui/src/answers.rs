@@ -1,5 +1,6 @@
 //! What each route does, once who asks has been let in.
 
+use crate::kind::{Asker, Gateway, Kind};
 use crate::pages::{self, Notice, View};
 use crate::password::{self, Unfit};
 use crate::request::{Fields, Request, Response};
@@ -7,7 +8,7 @@ use crate::routes::{Page, Part, What};
 use crate::session::LONGEST;
 use crate::snapshot::Snapshot;
 use crate::words::{Lang, Word};
-use crate::{Ask, Asker, KNOWN, LANGUAGE, Pending, SESSION, Site, Step, Watch, YEAR_S, api};
+use crate::{Ask, KNOWN, LANGUAGE, Pending, SESSION, Site, Step, Watch, YEAR_S, api};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ const MAX_NAME: usize = 253;
 
 /// What is done with the result of a question.
 #[derive(Debug)]
-pub(crate) enum After {
+pub enum After {
     Page(Page),
     MovesCsv,
     ApiShow(Part),
@@ -32,8 +33,8 @@ pub(crate) enum After {
 }
 
 /// A result.
-pub(crate) struct Done {
-    pub(crate) after: After,
+pub struct Done<K: Kind = Gateway> {
+    pub(crate) after: K::After,
     pub(crate) result: Result<Value, String>,
 }
 
@@ -58,7 +59,7 @@ impl Site {
         };
         Step::Answer(match what {
             What::Asset(asset) => asset.response(request),
-            What::Page(Page::Password) => password_page(200, None, &asker),
+            What::Page(Page::Password) => password_page::<Gateway>(200, None, &asker),
             What::Page(page) => return ask(Ask::Show, After::Page(page)),
             What::MovesCsv => return ask(Ask::Show, After::MovesCsv),
             What::ApiShow(part) => return ask(Ask::Show, After::ApiShow(part)),
@@ -107,7 +108,7 @@ impl Site {
         let Done { after, result } = done;
         match after {
             After::Page(page) => {
-                self.forget_said(page, asker, now);
+                self.forget_said(page.path(), asker, now);
                 let main = self.fragment(page, &result, asker, now);
                 let status = if result.is_ok() { 200 } else { 503 };
                 Response::html(
@@ -136,19 +137,7 @@ impl Site {
                 }
                 Response::see("/wans")
             }
-            After::Kept { phc, before } => match result {
-                Ok(_) => {
-                    // Who looked at the file before it was written may have told of the old one meanwhile.
-                    self.password = Some(phc);
-                    self.sessions.close_all();
-                    self.logged_in(now)
-                }
-                Err(error) => {
-                    self.password = before;
-                    tracing::warn!("the password cannot be kept: {error}");
-                    Response::text(500, "The password cannot be kept: is the flash full?")
-                }
-            },
+            After::Kept { phc, before } => self.kept(phc, before, result, now),
         }
     }
 
@@ -164,30 +153,61 @@ impl Site {
             Ok(value) => Snapshot::read(value),
             Err(_) => return pages::unreachable(asker.lang),
         };
-        self.meter.read(&snapshot, now);
+        self.own.read(&snapshot, now);
         let session = asker.session.and_then(|key| self.sessions.get(&key, now));
         let view = View {
             lang: asker.lang,
             snapshot: &snapshot,
-            meter: &self.meter,
+            meter: &self.own,
             token: &asker.token,
-            said: session.and_then(|session| session.said_on(page)),
+            said: session.and_then(|session| session.said_on(page.path())),
         };
         pages::main(page, &view)
     }
 
     fn say(&mut self, asker: &Asker, page: Page, text: String, now: Instant) {
+        self.say_at(asker, page.path(), text, now);
+    }
+}
+
+/// What is the same for every kind of site: the password, and what a login is worth.
+impl<K: Kind> Site<K> {
+    /// Says something on the page at `path`, to this session.
+    pub(crate) fn say_at(&mut self, asker: &Asker, path: &'static str, text: String, now: Instant) {
         let session = asker.session.and_then(|key| self.sessions.get(&key, now));
         if let Some(session) = session {
-            session.said = Some((page, text));
+            session.said = Some((path, text));
         }
     }
 
     /// What was said on one page is over when another is looked at.
-    fn forget_said(&mut self, page: Page, asker: &Asker, now: Instant) {
+    pub(crate) fn forget_said(&mut self, path: &str, asker: &Asker, now: Instant) {
         let session = asker.session.and_then(|key| self.sessions.get(&key, now));
         if let Some(session) = session {
-            session.said.take_if(|(on, _)| *on != page);
+            session.said.take_if(|(on, _)| *on != path);
+        }
+    }
+
+    /// Goes on with a new password, once it is kept.
+    pub(crate) fn kept(
+        &mut self,
+        phc: String,
+        before: Option<String>,
+        result: Result<Value, String>,
+        now: Instant,
+    ) -> Response {
+        match result {
+            Ok(_) => {
+                // Who looked at the file before it was written may have told of the old one meanwhile.
+                self.password = Some(phc);
+                self.sessions.close_all();
+                self.logged_in(now)
+            }
+            Err(error) => {
+                self.password = before;
+                tracing::warn!("the password cannot be kept: {error}");
+                Response::text(500, "The password cannot be kept: is the flash full?")
+            }
         }
     }
 
@@ -195,16 +215,16 @@ impl Site {
         if self.password.is_some() {
             return Response::see("/");
         }
-        pages::welcome(200, None, asker.lang, &asker.token)
+        pages::welcome::<K>(200, None, asker.lang, &asker.token)
     }
 
-    fn set_first(&mut self, fields: &Fields, asker: &Asker) -> Step {
+    fn set_first(&mut self, fields: &Fields, asker: &Asker) -> Step<K> {
         if self.password.is_some() {
             return Step::Answer(Response::see("/login"));
         }
         match self.new_password(fields) {
             Ok(phc) => self.keep(phc, asker),
-            Err(word) => Step::Answer(pages::welcome(
+            Err(word) => Step::Answer(pages::welcome::<K>(
                 422,
                 Some(&Notice::wrong(word)),
                 asker.lang,
@@ -213,14 +233,20 @@ impl Site {
         }
     }
 
-    fn change(&mut self, fields: &Fields, request: &Request, asker: &Asker, now: Instant) -> Step {
+    pub(crate) fn change(
+        &mut self,
+        fields: &Fields,
+        request: &Request,
+        asker: &Asker,
+        now: Instant,
+    ) -> Step<K> {
         // Somebody else may sit at a browser that was left logged in.
         if let Err(notice) = self.try_password(fields.get("password"), request, now) {
-            return Step::Answer(password_page(notice.status(), Some(&notice), asker));
+            return Step::Answer(password_page::<K>(notice.status(), Some(&notice), asker));
         }
         match self.new_password(fields) {
             Ok(phc) => self.keep(phc, asker),
-            Err(word) => Step::Answer(password_page(422, Some(&Notice::wrong(word)), asker)),
+            Err(word) => Step::Answer(password_page::<K>(422, Some(&Notice::wrong(word)), asker)),
         }
     }
 
@@ -240,27 +266,27 @@ impl Site {
     }
 
     /// It counts from now on: two who set the first one at once cannot both have done so.
-    fn keep(&mut self, phc: String, asker: &Asker) -> Step {
+    fn keep(&mut self, phc: String, asker: &Asker) -> Step<K> {
         let before = self.password.replace(phc.clone());
         Step::Ask(
-            Ask::Keep(phc.clone()),
+            K::keep(phc.clone()),
             Pending {
-                after: After::Kept { phc, before },
+                after: K::kept(phc, before),
                 lang: asker.lang,
                 session: asker.session,
             },
         )
     }
 
-    fn login(&self, asker: &Asker) -> Response {
+    pub(crate) fn login(&self, asker: &Asker) -> Response {
         match (asker.session, &self.password) {
             (Some(_), _) => Response::see("/"),
-            (None, None) => Response::see("/welcome"),
-            (None, Some(_)) => pages::login(200, None, asker.lang, &asker.token),
+            (None, None) if K::FIRST != "/login" => Response::see(K::FIRST),
+            (None, _) => pages::login::<K>(200, None, asker.lang, &asker.token),
         }
     }
 
-    fn log_in(
+    pub(crate) fn log_in(
         &mut self,
         password: &str,
         request: &Request,
@@ -269,11 +295,18 @@ impl Site {
     ) -> Response {
         match self.try_password(password, request, now) {
             Ok(mark) => self.logged_in(now).with_cookie(KNOWN, &mark, YEAR_S),
-            Err(notice) => pages::login(notice.status(), Some(&notice), asker.lang, &asker.token),
+            Err(notice) => {
+                pages::login::<K>(notice.status(), Some(&notice), asker.lang, &asker.token)
+            }
         }
     }
 
-    fn api_log_in(&mut self, password: &str, request: &Request, now: Instant) -> Response {
+    pub(crate) fn api_log_in(
+        &mut self,
+        password: &str,
+        request: &Request,
+        now: Instant,
+    ) -> Response {
         match self.try_password(password, request, now) {
             Ok(mark) => {
                 let cookie = self.sessions.open(&mut self.secret, now);
@@ -317,7 +350,7 @@ impl Site {
         Response::see("/").with_cookie(SESSION, &cookie, LONGEST.as_secs())
     }
 
-    fn log_out(&mut self, asker: &Asker) -> Response {
+    pub(crate) fn log_out(&mut self, asker: &Asker) -> Response {
         if let Some(session) = &asker.session {
             self.sessions.close(session);
         }
@@ -325,8 +358,12 @@ impl Site {
     }
 }
 
-fn password_page(status: u16, notice: Option<&Notice>, asker: &Asker) -> Response {
-    pages::password(status, notice, asker.lang, &asker.token)
+pub(crate) fn password_page<K: Kind>(
+    status: u16,
+    notice: Option<&Notice>,
+    asker: &Asker,
+) -> Response {
+    pages::password::<K>(status, notice, asker.lang, &asker.token)
 }
 
 fn watch(request: &Request, asker: &Asker) -> Step {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// The longest body taken, in bytes. Our longest form is two passwords.
 pub const MAX_BODY: usize = 16 << 10;
@@ -146,6 +147,8 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// The content.
     pub body: Cow<'static, [u8]>,
+    /// A file with the content, in its place; it goes when it has been opened.
+    pub from: Option<PathBuf>,
 }
 
 impl Response {
@@ -196,6 +199,7 @@ impl Response {
             content_type,
             headers: Vec::new(),
             body: body.into_bytes().into(),
+            from: None,
         }
     }
 }

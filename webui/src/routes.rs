@@ -5,14 +5,14 @@ use crate::request::Method;
 
 /// One address.
 #[derive(Clone, Copy, Debug)]
-pub struct Route {
+pub struct Route<W: 'static = What> {
     /// To read, or to change something.
     pub method: Method,
     /// The whole path.
     pub path: &'static str,
     /// Who may use it.
     pub guard: Guard,
-    pub(crate) what: What,
+    pub(crate) what: W,
 }
 
 /// Who may use an address. Changes need a token besides, whoever makes them.
@@ -26,7 +26,7 @@ pub enum Guard {
 
 /// What is at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum What {
+pub enum What {
     Asset(Asset),
     Page(Page),
     Welcome,
@@ -49,7 +49,7 @@ pub(crate) enum What {
 
 /// A page of the menu.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Page {
+pub enum Page {
     Home,
     Devices,
     Peers,
@@ -82,7 +82,7 @@ impl Page {
 
 /// A member of the snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub enum Part {
     Status,
     Devices,
     Tunnels,
@@ -102,7 +102,7 @@ impl Part {
     }
 }
 
-const fn get(path: &'static str, guard: Guard, what: What) -> Route {
+pub(crate) const fn get<W: Copy>(path: &'static str, guard: Guard, what: W) -> Route<W> {
     Route {
         method: Method::Get,
         path,
@@ -111,7 +111,7 @@ const fn get(path: &'static str, guard: Guard, what: What) -> Route {
     }
 }
 
-const fn post(path: &'static str, guard: Guard, what: What) -> Route {
+pub(crate) const fn post<W: Copy>(path: &'static str, guard: Guard, what: W) -> Route<W> {
     Route {
         method: Method::Post,
         path,
@@ -171,17 +171,17 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// What a look into the table gives.
-pub(crate) enum Found {
-    Route(&'static Route),
+pub(crate) enum Found<W: 'static> {
+    Route(&'static Route<W>),
     /// The path is there, for another method.
     OtherMethod,
     Nothing,
 }
 
 /// Looks a path up.
-pub(crate) fn find(method: Method, path: &str) -> Found {
+pub(crate) fn find<W>(routes: &'static [Route<W>], method: Method, path: &str) -> Found<W> {
     let mut found = Found::Nothing;
-    for route in ROUTES.iter().filter(|route| route.path == path) {
+    for route in routes.iter().filter(|route| route.path == path) {
         if route.method == method {
             return Found::Route(route);
         }

@@ -5,7 +5,7 @@ use crate::request::Request;
 
 /// A language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lang {
+pub enum Lang {
     En,
     Ja,
 }
@@ -80,6 +80,7 @@ macro_rules! words {
         const NAMES: &[&str] = &[$(stringify!($name)),*];
     };
 }
+pub(crate) use words as dictionary;
 
 words! {
     // The frame.
@@ -250,18 +251,23 @@ impl Word {
 
     /// With what stands in its braces.
     pub(crate) fn with(self, lang: Lang, values: &[(&str, &str)]) -> String {
-        let mut rest = self.say(lang);
-        let mut out = String::new();
-        while let Some((before, after)) = rest.split_once('{') {
-            let (name, tail) = after.split_once('}').unwrap_or((after, ""));
-            out.push_str(before);
-            let value = values.iter().find(|(key, _)| *key == name);
-            out.push_str(value.map_or("", |(_, value)| value));
-            rest = tail;
-        }
-        out.push_str(rest);
-        out
+        fill(self.say(lang), values)
     }
+}
+
+/// A text with what stands in its braces.
+pub(crate) fn fill(text: &str, values: &[(&str, &str)]) -> String {
+    let mut rest = text;
+    let mut out = String::new();
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, tail) = after.split_once('}').unwrap_or((after, ""));
+        out.push_str(before);
+        let value = values.iter().find(|(key, _)| *key == name);
+        out.push_str(value.map_or("", |(_, value)| value));
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// What the daemon says in English of its own, where it is one of a few; else as it is.

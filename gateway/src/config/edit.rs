@@ -229,11 +229,7 @@ impl List {
 
 impl Which {
     /// The place among blocks, each of which says what values a key has there; `None`: there is none like it.
-    fn find(
-        &self,
-        count: usize,
-        values_of: impl Fn(usize, &str) -> Vec<String>,
-    ) -> Option<usize> {
+    fn find(&self, count: usize, values_of: impl Fn(usize, &str) -> Vec<String>) -> Option<usize> {
         match self {
             Self::New => None,
             Self::At(place) => (*place < count).then_some(*place),

@@ -133,12 +133,16 @@ fn blocks(item: &Item) -> Vec<Block> {
     let Node::List(items) = &item.node else {
         return Vec::new();
     };
-    let one = |item: &Item| match &item.node {
-        Node::Table(Table(entries)) => entries
-            .iter()
+    let one = |item: &Item| {
+        let Node::Table(Table(entries)) = &item.node else {
+            return Vec::new();
+        };
+        let mut entries: Vec<_> = entries.iter().collect();
+        entries.sort_by_key(|entry| entry.order);
+        let known = entries.into_iter();
+        known
             .filter_map(|entry| Some((entry.key.clone(), value(&entry.item)?)))
-            .collect(),
-        _ => Vec::new(),
+            .collect()
     };
     items.iter().map(one).collect()
 }

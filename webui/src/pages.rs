@@ -1,24 +1,31 @@
 //! What a person sees: the frame around each page, and which page it is.
 
 mod devices;
+mod first;
 mod forms;
 mod home;
+mod log;
 mod moves;
 mod peers;
 mod picture;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod wans;
 
+pub(crate) use first::asked as first_asked;
 pub(crate) use forms::{login, password, welcome};
+pub(crate) use log::Filter;
 pub(crate) use moves::csv as moves_csv;
 pub(crate) use peers::pinged;
 
 use crate::html::{Attr, Html};
 use crate::meter::Meter;
 use crate::routes::Page;
+use crate::settings::Shown;
 use crate::snapshot::Snapshot;
 use crate::words::{Lang, Word};
+use serde_json::Value;
 use std::time::Duration;
 
 /// What a page is made of.
@@ -56,9 +63,43 @@ pub(crate) fn main(page: Page, view: &View<'_>) -> String {
         Page::Peers => peers::page(&mut html, view),
         Page::Moves => moves::page(&mut html, view),
         Page::Wans => wans::page(&mut html, view),
-        // It has nothing that changes by itself.
-        Page::Password => {}
+        // They have nothing that changes by itself.
+        Page::Settings | Page::Log | Page::Password => {}
     }
+    html.into_string()
+}
+
+/// What is inside `main` on the page of settings.
+pub(crate) fn settings(view: &View<'_>, shown: &Shown) -> String {
+    let mut html = Html::default();
+    settings::page(&mut html, view, shown);
+    html.into_string()
+}
+
+/// What is inside `main` on the page of the log.
+pub(crate) fn log(
+    lang: Lang,
+    token: &str,
+    meter: &Meter,
+    lines: &[String],
+    filter: &Filter,
+) -> String {
+    let view = View {
+        lang,
+        snapshot: &Snapshot::default(),
+        meter,
+        token,
+        said: None,
+    };
+    let mut html = Html::default();
+    log::page(&mut html, &view, lines, filter);
+    html.into_string()
+}
+
+/// What is inside `main` before there is a gateway.
+pub(crate) fn first(view: &View<'_>, shown: &Value, entered: Option<&Value>) -> String {
+    let mut html = Html::default();
+    first::page(&mut html, view, shown, entered);
     html.into_string()
 }
 
@@ -102,11 +143,11 @@ pub(crate) fn whole(page: Option<Page>, main: String, lang: Lang, token: &str) -
         ("hidden", ""),
     ];
     html.leaf("p", &lost, Word::Lost.say(lang));
-    let live = page.filter(|page| *page != Page::Password).map(Page::path);
+    let live = page.filter(|page| page.is_live()).map(Page::path);
     let mut attrs: Vec<Attr<'_>> = vec![("id", "main"), ("tabindex", "-1")];
     if let Some(path) = live {
         attrs.push(("data-live", path));
-    } else {
+    } else if matches!(page, None | Some(Page::Password)) {
         attrs.push(("class", "narrow"));
     }
     html.open("main", &attrs);
@@ -124,7 +165,7 @@ fn header(html: &mut Html, page: Option<Page>, lang: Lang, token: &str) {
     });
     if let Some(here) = page {
         html.el("nav", &[("aria-label", Word::Menu.say(lang))], |html| {
-            for page in Page::ALL {
+            for page in Page::ALL.into_iter().filter(|page| page.is_in_menu()) {
                 let mut attrs = vec![("href", page.path())];
                 if page == here {
                     attrs.push(("aria-current", "page"));
@@ -158,6 +199,8 @@ fn title_of(page: Page) -> Word {
         Page::Peers => Word::Peers,
         Page::Moves => Word::Moves,
         Page::Wans => Word::Wans,
+        Page::Settings => Word::Settings,
+        Page::Log => Word::Log,
         Page::Password => Word::Password,
     }
 }

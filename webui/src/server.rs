@@ -47,6 +47,10 @@ pub trait Daemon: Send + Sync + 'static {
     fn ask(&self, ask: Ask) -> Asked;
     /// The password's hash as it is kept; `None`: there is none.
     fn password(&self) -> Option<String>;
+    /// The gateway's own name, by which the page is found as well; `None`: it has none yet.
+    fn name(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What the owner of the site is told.
@@ -113,7 +117,8 @@ async fn serve(
         Err(error) => return tracing::error!(%error, "no page"),
     };
     let (words, told) = mpsc::channel(CHANNEL);
-    let site = Site::new(setup, daemon.password(), Instant::now());
+    let mut site = Site::new(setup, daemon.password(), Instant::now());
+    site.named(daemon.name());
     tokio::spawn(own(site, daemon.clone(), told));
     let hall = Arc::new(Hall {
         daemon,
@@ -206,6 +211,7 @@ async fn own(mut site: Site, daemon: Arc<dyn Daemon>, mut told: mpsc::Receiver<W
         if now.saturating_duration_since(looked) >= LOOK {
             looked = now;
             site.password_changed(daemon.password());
+            site.named(daemon.name());
         }
         // Who asked may be gone: fine.
         match word {

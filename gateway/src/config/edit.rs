@@ -12,6 +12,7 @@
 //! For TOML there is `toml_edit`; it needs a second tree with all decorations, where the places of the statements are
 //! enough, and those our parser tells.
 
+pub mod spoken;
 mod toml;
 mod uci;
 mod written;

@@ -71,6 +71,7 @@ ntm-gateway/etc/init.d/ntm-gateway 755
 ntm-gateway/etc/init.d/ntm-guard 755
 ntm-gateway/etc/uci-defaults/80_ntm-gateway 755
 ntm-gateway/usr/bin/ntm-gateway 755
+ntm-gateway/usr/lib/ntm/hand 755
 ntm-gateway/usr/lib/ntm/names 755
 ntm-gateway/usr/lib/ntm/remove 755
 ntm-gateway/usr/lib/ntm/settings 644

@@ -10,7 +10,7 @@ play() {
     rm -rf "$SHOTS"
     mkdir -p "$SHOTS"
     page_world
-    in_browser first_run log_out_and_in home move shots
+    in_browser first_run log_out_and_in home move shots settings set_shots
     say "$(find "$SHOTS" -name '*.png' | wc -l) pictures in ${SHOTS#"$TOP"/}"
 }
 

@@ -18,9 +18,7 @@ play() {
     car=$OUT/${GATEWAY[a]}
     gw_start a
     host_up laptop
-    # Nobody gives addresses yet.
-    on laptop ip address add "${LAN4[a]}.50/24" dev eth0
-    wait_until 20 'the page is there' on laptop curl -sS -o /dev/null --max-time 2 "http://${LAN4[a]}.1:4752/"
+    wait_until 20 'the page is there' page_is_there
     not_at_the_wan
     CODE=$(dc gateway-code "${GATEWAY[a]}" --account demo 2>>"$OUT/dc-init.log" | tail -n 1) || fail 'ntm-dc gateway-code'
     export CODE
@@ -28,9 +26,18 @@ play() {
     unset CODE
     [ -s "$car/ntm-gateway.toml" ] || fail 'no configuration is written'
     ready laptop
+    # What is not its own is no device's address.
+    on laptop sysctl -qw net.ipv4.conf.eth0.promote_secondaries=1
+    on laptop ip address del "${LAN4[a]}.50/24" dev eth0
     wait_until 20 'laptop pings camera' on laptop ping -qc 1 -W 1 "$(fqdn camera)"
     wait_until 20 'camera pings laptop' on camera ping -qc 1 -W 1 "$(fqdn laptop)"
     [ "$(wc -l <"$car.starts")" = 1 ] || fail 'the daemon was started more than once'
+}
+
+# Nobody gives addresses yet; the laptop's DHCP client takes away what is not its own at its start.
+page_is_there() {
+    on laptop ip address replace "${LAN4[a]}.50/24" dev eth0
+    on laptop curl -sS -o /dev/null --max-time 2 "http://${LAN4[a]}.1:4752/" 2>/dev/null
 }
 
 # Before there is a configuration, too.

@@ -4,6 +4,8 @@
 //! not silently mean "the default". What only the running system can tell (whether an interface exists, whether the
 //! LAN overlaps the domain's virtual range) is checked at start.
 
+pub mod edit;
+mod keys;
 mod lan;
 mod policies;
 mod reader;
@@ -13,6 +15,7 @@ mod tree;
 mod uci;
 mod web;
 
+pub use keys::{KEYS, Key, Kind, find as find_key};
 pub use lan::{Dhcp, Lan, Leases, StaticLease};
 pub use reader::ConfigError;
 pub use uci::Network;

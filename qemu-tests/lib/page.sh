@@ -33,7 +33,8 @@ in_browser() {
     CAMERA=$(fqdn camera) LAPTOP=$(fqdn laptop)
     MOVE="ip netns exec $(nsname gw-a) $BIN/ntm-gateway wan prefer wan1 --dir $OUT/${GATEWAY[a]}"
     KILL="kill -KILL $(daemon_pid "${GATEWAY[a]}")"
-    export CAMERA LAPTOP MOVE KILL
+    STATE=$OUT/${GATEWAY[a]}
+    export CAMERA LAPTOP MOVE KILL STATE
     on laptop "$PYTHON" "$QT/tools/webpage.py" "$@" >"$OUT/page.log" 2>&1 || {
         cat "$OUT/page.log"
         fail "the page: $(tail -n 1 "$OUT/page.log")"

@@ -1,14 +1,14 @@
 //! What each route does, once who asks has been let in.
 
 use crate::kind::{Asker, Gateway, Kind};
-use crate::pages::{self, Notice, View};
+use crate::pages::{self, Filter, Notice, View};
 use crate::password::{self, Unfit};
 use crate::request::{Fields, Request, Response};
 use crate::routes::{Page, Part, What};
 use crate::session::LONGEST;
 use crate::snapshot::Snapshot;
 use crate::words::{Lang, Word};
-use crate::{Ask, KNOWN, LANGUAGE, Pending, SESSION, Site, Step, Watch, YEAR_S, api};
+use crate::{Ask, KNOWN, LANGUAGE, Pending, SESSION, Site, Step, Watch, YEAR_S, api, settings};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,16 @@ pub enum After {
     Pinged(String),
     Preferred,
     ApiResult,
+    Settings,
+    Log(Filter),
+    /// What was asked for, to be shown again where it is refused.
+    Changed(Value),
+    ApiChanged,
+    Exported,
+    Diagnosed,
+    Restarted,
+    /// What was entered.
+    Begun(Value),
     /// The password is kept: who set it is logged in. `before`: what it was, should it not be kept.
     Kept {
         phc: String,
@@ -60,6 +70,12 @@ impl Site {
         Step::Answer(match what {
             What::Asset(asset) => asset.response(request),
             What::Page(Page::Password) => password_page::<Gateway>(200, None, &asker),
+            What::Page(Page::Settings) => return ask(Ask::Settings, After::Settings),
+            What::Page(Page::Log) => {
+                let query = request.query();
+                let (level, text) = (query.get("level").to_owned(), query.get("text").to_owned());
+                return ask(Ask::Log, After::Log(Filter { level, text }));
+            }
             What::Page(page) => return ask(Ask::Show, After::Page(page)),
             What::MovesCsv => return ask(Ask::Show, After::MovesCsv),
             What::ApiShow(part) => return ask(Ask::Show, After::ApiShow(part)),
@@ -101,6 +117,33 @@ impl Site {
                 Ok(name) => return ask(Ask::Prefer(some(name)), After::ApiResult),
                 Err(response) => response,
             },
+            What::Begin => {
+                let asked = pages::first_asked(&fields());
+                return ask(Ask::Begin(asked.clone()), After::Begun(asked));
+            }
+            What::SetSettings | What::SetPolicy | What::SetWays | What::Import => {
+                let fields = fields();
+                let asked = match what {
+                    What::SetPolicy => settings::policy(&fields),
+                    What::SetWays => settings::ways(&fields),
+                    What::Import => settings::import(&fields),
+                    _ => settings::set(&fields),
+                };
+                return ask(Ask::Change(asked.clone()), After::Changed(asked));
+            }
+            What::Export => return ask(Ask::Export, After::Exported),
+            What::Restart => return ask(Ask::Restart, After::Restarted),
+            What::Diagnostics => return ask(Ask::Diagnose, After::Diagnosed),
+            What::ApiSettings => return ask(Ask::Settings, After::ApiResult),
+            What::ApiSetSettings => match api::object(request) {
+                Ok(asked) => return ask(Ask::Change(asked), After::ApiChanged),
+                Err(response) => response,
+            },
+            What::ApiLog => return ask(Ask::Log, After::ApiResult),
+            What::ApiRestart => match api::object(request) {
+                Ok(_) => return ask(Ask::Restart, After::ApiResult),
+                Err(response) => response,
+            },
         })
     }
 
@@ -137,6 +180,65 @@ impl Site {
                 }
                 Response::see("/wans")
             }
+            After::Settings => match result {
+                Ok(value) => self.settings(&value, asker, now),
+                Err(_) => self.silent(Page::Settings, asker),
+            },
+            After::Log(filter) => {
+                let lines = result.unwrap_or_default();
+                let lines = lines.as_array().into_iter().flatten();
+                let lines: Vec<String> = lines
+                    .filter_map(|it| Some(it.as_str()?.to_owned()))
+                    .collect();
+                let main = pages::log(asker.lang, &asker.token, &self.own, &lines, &filter);
+                let page = pages::whole(Some(Page::Log), main, asker.lang, &asker.token);
+                Response::html(200, page)
+            }
+            After::Changed(asked) => self.changed(&asked, result, asker, now),
+            After::ApiChanged => api::changed(result),
+            After::Exported => match result {
+                Ok(value) => {
+                    let [name, text] =
+                        ["name", "text"].map(|it| value[it].as_str().unwrap_or_default());
+                    Response::file("text/plain; charset=utf-8", name, text.to_owned())
+                }
+                Err(_) => Response::text(503, "The gateway does not answer."),
+            },
+            After::Diagnosed => match result {
+                Ok(value) => {
+                    let text = serde_json::to_string_pretty(&value).unwrap_or_default();
+                    Response::file("application/json", "ntm-diagnostics.json", text)
+                }
+                Err(_) => Response::text(503, "The gateway does not answer."),
+            },
+            After::Restarted => {
+                self.say(
+                    asker,
+                    Page::Home,
+                    Word::Restarting.say(asker.lang).to_owned(),
+                    now,
+                );
+                Response::see("/")
+            }
+            After::Begun(entered) => match result {
+                Ok(value) if value["done"].is_null() => {
+                    let view = View {
+                        lang: asker.lang,
+                        snapshot: &Snapshot::default(),
+                        meter: &self.own,
+                        token: &asker.token,
+                        said: None,
+                    };
+                    let main = pages::first(&view, &value, Some(&entered));
+                    // Not live: what was entered stays until it is right.
+                    Response::html(422, pages::whole(None, main, asker.lang, &asker.token))
+                }
+                Ok(_) => Response::see("/"),
+                Err(error) => {
+                    self.say(asker, Page::Home, error, now);
+                    Response::see("/")
+                }
+            },
             After::Kept { phc, before } => self.kept(phc, before, result, now),
         }
     }
@@ -149,11 +251,15 @@ impl Site {
         asker: &Asker,
         now: Instant,
     ) -> String {
-        let snapshot = match result {
-            Ok(value) => Snapshot::read(value),
+        let value = match result {
+            Ok(value) => value,
             Err(_) => return pages::unreachable(asker.lang),
         };
-        self.own.read(&snapshot, now);
+        let snapshot = Snapshot::read(value);
+        let is_first = value.get("first").is_some();
+        if !is_first {
+            self.own.read(&snapshot, now);
+        }
         let session = asker.session.and_then(|key| self.sessions.get(&key, now));
         let view = View {
             lang: asker.lang,
@@ -162,10 +268,22 @@ impl Site {
             token: &asker.token,
             said: session.and_then(|session| session.said_on(page.path())),
         };
+        if is_first {
+            return pages::first(&view, value, None);
+        }
         pages::main(page, &view)
     }
 
-    fn say(&mut self, asker: &Asker, page: Page, text: String, now: Instant) {
+    /// A page of a daemon that says nothing.
+    fn silent(&self, page: Page, asker: &Asker) -> Response {
+        let main = pages::unreachable(asker.lang);
+        Response::html(
+            503,
+            pages::whole(Some(page), main, asker.lang, &asker.token),
+        )
+    }
+
+    pub(crate) fn say(&mut self, asker: &Asker, page: Page, text: String, now: Instant) {
         self.say_at(asker, page.path(), text, now);
     }
 }
@@ -370,7 +488,7 @@ fn watch(request: &Request, asker: &Asker) -> Step {
     let query = request.query();
     let page = Page::ALL
         .into_iter()
-        .find(|page| page.path() == query.get("page") && *page != Page::Password);
+        .find(|page| page.path() == query.get("page") && page.is_live());
     match (page, asker.session) {
         (Some(page), Some(session)) => Step::Watch(Watch {
             page,

@@ -20,6 +20,8 @@ pub trait Door {
     fn is_host(&self, request: &Request) -> bool;
     /// Whether another site has made the browser ask this.
     fn is_foreign(&self, request: &Request) -> bool;
+    /// The daemon has a name, or another one: for a place that goes by it.
+    fn named(&mut self, _name: Option<String>) {}
 }
 
 /// Where the gateway's page is served.
@@ -84,6 +86,10 @@ impl Door for Place {
 
     fn is_foreign(&self, request: &Request) -> bool {
         self.is_foreign(request)
+    }
+
+    fn named(&mut self, name: Option<String>) {
+        self.names = name.into_iter().collect();
     }
 }
 

@@ -36,6 +36,7 @@ mod routes;
 mod secret;
 pub mod server;
 mod session;
+mod settings;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -88,6 +89,20 @@ pub enum Ask {
     Ping(String),
     /// Keep the password's hash, in PHC's form.
     Keep(String),
+    /// The configuration, key by key, and the text it was read from by its `fingerprint`.
+    Settings,
+    /// Change it: the answer says what was done, or has `refused` or `stale`, and the `settings` as they are.
+    Change(Value),
+    /// The configuration's file: `name` and `text`.
+    Export,
+    /// The last lines of the log.
+    Log,
+    /// Everything somebody who helps may want to see, without secrets.
+    Diagnose,
+    /// Start anew.
+    Restart,
+    /// Join a domain: the first run. The answer has `done`, or what there was to choose from and `failed` or `refused`.
+    Begin(Value),
 }
 
 /// What a request leads to.
@@ -152,6 +167,11 @@ impl<K: Kind> Site<K> {
             self.password = password;
             self.sessions.close_all();
         }
+    }
+
+    /// The gateway has a name, or another one.
+    pub fn named(&mut self, name: Option<String>) {
+        self.place.named(name);
     }
 
     /// Answers, or says what to ask first.
@@ -233,7 +253,7 @@ impl<K: Kind> Site<K> {
             session,
             token,
         };
-        if route.method == Method::Post && !self.has_token(request, &asker, now) {
+        if route.method != Method::Get && !self.has_token(request, &asker, now) {
             return Err(Response::text(
                 403,
                 "This form is too old, or not ours. Go back, load the page again, and try once more.",

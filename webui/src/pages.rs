@@ -1,18 +1,23 @@
 //! What a person sees: the frame around each page, and which page it is.
 
 mod devices;
+mod first;
 mod forms;
 mod frame;
 mod home;
+mod log;
 mod moves;
 mod peers;
 mod picture;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod wans;
 
+pub(crate) use first::asked as first_asked;
 pub(crate) use forms::{login, password, welcome};
 pub(crate) use frame::Frame;
+pub(crate) use log::Filter;
 pub(crate) use moves::csv as moves_csv;
 pub(crate) use peers::pinged;
 #[cfg(test)]
@@ -21,8 +26,10 @@ pub(crate) use tests::check_markup;
 use crate::html::Html;
 use crate::meter::Meter;
 use crate::routes::Page;
+use crate::settings::Shown;
 use crate::snapshot::Snapshot;
 use crate::words::{Lang, Word};
+use serde_json::Value;
 use std::time::Duration;
 
 /// What a page is made of.
@@ -60,9 +67,43 @@ pub(crate) fn main(page: Page, view: &View<'_>) -> String {
         Page::Peers => peers::page(&mut html, view),
         Page::Moves => moves::page(&mut html, view),
         Page::Wans => wans::page(&mut html, view),
-        // It has nothing that changes by itself.
-        Page::Password => {}
+        // They have nothing that changes by itself.
+        Page::Settings | Page::Log | Page::Password => {}
     }
+    html.into_string()
+}
+
+/// What is inside `main` on the page of settings.
+pub(crate) fn settings(view: &View<'_>, shown: &Shown) -> String {
+    let mut html = Html::default();
+    settings::page(&mut html, view, shown);
+    html.into_string()
+}
+
+/// What is inside `main` on the page of the log.
+pub(crate) fn log(
+    lang: Lang,
+    token: &str,
+    meter: &Meter,
+    lines: &[String],
+    filter: &Filter,
+) -> String {
+    let view = View {
+        lang,
+        snapshot: &Snapshot::default(),
+        meter,
+        token,
+        said: None,
+    };
+    let mut html = Html::default();
+    log::page(&mut html, &view, lines, filter);
+    html.into_string()
+}
+
+/// What is inside `main` before there is a gateway.
+pub(crate) fn first(view: &View<'_>, shown: &Value, entered: Option<&Value>) -> String {
+    let mut html = Html::default();
+    first::page(&mut html, view, shown, entered);
     html.into_string()
 }
 
@@ -76,13 +117,16 @@ pub(crate) fn unreachable(lang: Lang) -> String {
 
 /// The whole page. `page`: which of the menu; `None`: there is no menu yet.
 pub(crate) fn whole(page: Option<Page>, main: String, lang: Lang, token: &str) -> String {
-    let menu = Page::ALL.map(|page| (page.path(), title_of(page).say(lang)));
+    let in_menu = Page::ALL.into_iter().filter(|page| page.is_in_menu());
+    let menu: Vec<_> = in_menu
+        .map(|page| (page.path(), title_of(page).say(lang)))
+        .collect();
     let frame = Frame {
         product: Word::Product.say(lang),
         title: page.map_or(Word::Login, title_of).say(lang),
         menu: &menu,
         here: page.map(Page::path),
-        live: page.filter(|page| *page != Page::Password).map(Page::path),
+        live: page.filter(|page| page.is_live()).map(Page::path),
         is_narrow: page.is_none_or(|page| page == Page::Password),
     };
     frame.around(&main, lang, token)
@@ -95,6 +139,8 @@ fn title_of(page: Page) -> Word {
         Page::Peers => Word::Peers,
         Page::Moves => Word::Moves,
         Page::Wans => Word::Wans,
+        Page::Settings => Word::Settings,
+        Page::Log => Word::Log,
         Page::Password => Word::Password,
     }
 }

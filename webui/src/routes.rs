@@ -45,6 +45,19 @@ pub enum What {
     ApiShow(Part),
     ApiPrefer,
     ApiPing,
+    // Settings, and the first run.
+    Begin,
+    SetSettings,
+    SetPolicy,
+    SetWays,
+    Import,
+    Export,
+    Restart,
+    Diagnostics,
+    ApiSettings,
+    ApiSetSettings,
+    ApiLog,
+    ApiRestart,
 }
 
 /// A page of the menu.
@@ -55,18 +68,32 @@ pub enum Page {
     Peers,
     Moves,
     Wans,
+    Settings,
+    Log,
     Password,
 }
 
 impl Page {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Home,
         Self::Devices,
         Self::Peers,
         Self::Moves,
         Self::Wans,
+        Self::Settings,
+        Self::Log,
         Self::Password,
     ];
+
+    /// Whether it is in the menu; else another page leads to it.
+    pub(crate) fn is_in_menu(self) -> bool {
+        !matches!(self, Self::Log | Self::Password)
+    }
+
+    /// Whether what it shows changes by itself. Nothing changes under somebody's hands who fills in a form.
+    pub(crate) fn is_live(self) -> bool {
+        !matches!(self, Self::Settings | Self::Log | Self::Password)
+    }
 
     pub(crate) fn path(self) -> &'static str {
         match self {
@@ -75,6 +102,8 @@ impl Page {
             Self::Peers => "/peers",
             Self::Moves => "/moves",
             Self::Wans => "/wans",
+            Self::Settings => "/settings",
+            Self::Log => "/log",
             Self::Password => "/password",
         }
     }
@@ -114,6 +143,15 @@ pub(crate) const fn get<W: Copy>(path: &'static str, guard: Guard, what: W) -> R
 pub(crate) const fn post<W: Copy>(path: &'static str, guard: Guard, what: W) -> Route<W> {
     Route {
         method: Method::Post,
+        path,
+        guard,
+        what,
+    }
+}
+
+const fn put(path: &'static str, guard: Guard, what: What) -> Route {
+    Route {
+        method: Method::Put,
         path,
         guard,
         what,
@@ -168,6 +206,21 @@ pub const ROUTES: &[Route] = &[
     ),
     post("/api/v1/wan", Guard::Owner, What::ApiPrefer),
     post("/api/v1/ping", Guard::Owner, What::ApiPing),
+    // Settings, and the first run.
+    post("/setup", Guard::Owner, What::Begin),
+    get("/settings", Guard::Owner, What::Page(Page::Settings)),
+    post("/settings", Guard::Owner, What::SetSettings),
+    post("/settings/policy", Guard::Owner, What::SetPolicy),
+    post("/settings/ways", Guard::Owner, What::SetWays),
+    post("/settings/import", Guard::Owner, What::Import),
+    get("/settings/export", Guard::Owner, What::Export),
+    post("/restart", Guard::Owner, What::Restart),
+    get("/log", Guard::Owner, What::Page(Page::Log)),
+    get("/diagnostics.json", Guard::Owner, What::Diagnostics),
+    get("/api/v1/settings", Guard::Owner, What::ApiSettings),
+    put("/api/v1/settings", Guard::Owner, What::ApiSetSettings),
+    get("/api/v1/log", Guard::Owner, What::ApiLog),
+    post("/api/v1/restart", Guard::Owner, What::ApiRestart),
 ];
 
 /// What a look into the table gives.

@@ -48,6 +48,10 @@ pub trait Daemon<K: Kind = Gateway>: Send + Sync + 'static {
     fn ask(&self, ask: K::Ask) -> Asked;
     /// The password's hash as it is kept; `None`: there is none.
     fn password(&self) -> Option<String>;
+    /// The gateway's own name, by which the page is found as well; `None`: it has none yet.
+    fn name(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What the owner of the site is told.
@@ -123,7 +127,8 @@ async fn serve<K: Kind>(
         Err(error) => return tracing::error!(%error, "no page"),
     };
     let (words, told) = mpsc::channel(CHANNEL);
-    let site = Site::<K>::new(setup, daemon.password(), Instant::now());
+    let mut site = Site::<K>::new(setup, daemon.password(), Instant::now());
+    site.named(daemon.name());
     tokio::spawn(own(site, daemon.clone(), told));
     let hall = Arc::new(Hall {
         daemon,
@@ -220,6 +225,7 @@ async fn own<K: Kind>(
         if now.saturating_duration_since(looked) >= LOOK {
             looked = now;
             site.password_changed(daemon.password());
+            site.named(daemon.name());
         }
         // Who asked may be gone: fine.
         match word {

@@ -29,6 +29,12 @@ impl Session {
         let said = self.said.as_ref().filter(|(on, _)| *on == path);
         said.map(|(_, text)| text.as_str())
     }
+
+    /// The same, once.
+    pub(crate) fn take_said(&mut self, path: &str) -> Option<String> {
+        let said = self.said.take_if(|(on, _)| *on == path);
+        said.map(|(_, text)| text)
+    }
 }
 
 /// All sessions, by the digest of their secret.

@@ -237,6 +237,7 @@ fn method_name(method: Method) -> &'static str {
     match method {
         Method::Get => "GET",
         Method::Post => "POST",
+        Method::Put => "PUT",
         Method::Other => "OTHER",
     }
 }
@@ -258,7 +259,7 @@ fn every_address_says_to_each_what_it_should() {
             let mut token = world.token(owner.as_deref());
             world.asked.clear();
             let mut request = match route.method {
-                Method::Post => post(route.path, ""),
+                Method::Post | Method::Put => post(route.path, ""),
                 Method::Get | Method::Other => get(route.path),
             };
             request.cookie = owner;

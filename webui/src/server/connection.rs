@@ -158,6 +158,7 @@ fn method(method: &HttpMethod) -> Method {
     match *method {
         HttpMethod::GET | HttpMethod::HEAD => Method::Get,
         HttpMethod::POST => Method::Post,
+        HttpMethod::PUT => Method::Put,
         _ => Method::Other,
     }
 }

@@ -166,7 +166,7 @@ impl Asker {
             "ping" => return self.ping(&command.name).await,
             "wan-prefer" => return self.prefer(Some(command.name)).await,
             "wan-auto" => return self.prefer(None).await,
-            "reload" => return self.ask(Question::Reload).await?,
+            "reload" => return self.reload().await,
             _ => {}
         }
         match Show::parse(&command.command) {
@@ -185,6 +185,17 @@ impl Asker {
     pub(crate) async fn prefer(&self, name: Option<String>) -> Result<Value, String> {
         self.ask(|reply| Question::Prefer(Preference { name, reply }))
             .await?
+    }
+
+    /// Has the configuration read once more; an error says that not all of it can be taken up as we run.
+    pub(crate) async fn reload(&self) -> Result<Value, String> {
+        self.ask(Question::Reload).await?
+    }
+
+    /// Has the gateway end and start anew.
+    pub(crate) async fn restart(&self) {
+        // It is stopping already: fine.
+        let _ = self.questions.send(Question::Restart).await;
     }
 
     pub(crate) async fn ping(&self, text: &str) -> Result<Value, String> {

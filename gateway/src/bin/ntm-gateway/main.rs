@@ -7,9 +7,12 @@
 )]
 
 mod cli;
+mod configure;
 mod ctl;
 mod dhcp;
+mod diagnose;
 mod dns;
+mod first;
 mod follow;
 mod help;
 mod lan;

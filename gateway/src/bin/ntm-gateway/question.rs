@@ -44,6 +44,8 @@ pub(crate) enum Question {
     Prefer(Preference),
     /// What of the configuration has changed? The policies in force then, or why not all of it could be taken up.
     Reload(oneshot::Sender<Result<Value, String>>),
+    /// End, and start anew.
+    Restart,
 }
 
 /// What is for the shell to do.
@@ -52,6 +54,8 @@ pub(crate) enum ForShell {
     Prefer(Preference),
     /// Reads the configuration once more.
     Reload(oneshot::Sender<Result<Value, String>>),
+    /// Ends, to start anew.
+    Restart,
 }
 
 /// A person's choice among the WANs.
@@ -152,6 +156,7 @@ impl Waiting {
             Question::Show { what, reply } => drop(reply.send(show(gateway, ways, what, now))),
             Question::Prefer(preference) => return Some(ForShell::Prefer(preference)),
             Question::Reload(reply) => return Some(ForShell::Reload(reply)),
+            Question::Restart => return Some(ForShell::Restart),
         }
         None
     }

@@ -12,7 +12,7 @@ pub(crate) use ways::Ways;
 use crate::dhcp::Devices;
 use crate::question::{ForShell, Preference, Question, Waiting};
 use crate::reload::Reload;
-use crate::start::{Signals, Word};
+use crate::start::{Ended, Signals, Word};
 use crate::tun::{self, Tun};
 use crate::wan::WanInterface;
 use anyhow::{Context, Result, bail};
@@ -115,20 +115,21 @@ impl Shell {
         }
     }
 
-    /// Runs until a signal says stop, or until the TUN interface or the watch of the WANs is gone.
-    pub(crate) async fn run(mut self, signals: &mut Signals) -> Result<()> {
+    /// Runs until a signal says stop, or a person wants a new start, or until the TUN interface or the watch of the WANs is
+    /// gone.
+    pub(crate) async fn run(mut self, signals: &mut Signals) -> Result<Ended> {
         self.look_for_devices();
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         // Since when there was always something to read.
         let mut busy = None;
-        loop {
+        let ended = loop {
             let deadline = self.deadline();
             if timer.deadline() != deadline {
                 timer.as_mut().reset(deadline);
             }
             tokio::select! {
                 word = signals.wait() => match word {
-                    Word::Stop => break,
+                    Word::Stop => break Ended::Stopped,
                     Word::Reload => self.reload_by_signal(),
                 },
                 readable = poll_fn(|cx| {
@@ -142,7 +143,9 @@ impl Shell {
                     Readable::Socket(at) => self.datagrams(at),
                     Readable::Devices => self.look_for_devices(),
                 },
-                Some(question) = self.questions.recv() => self.question(question),
+                Some(question) = self.questions.recv() => if self.question(question) {
+                    break Ended::Anew;
+                },
                 list = self.wans.recv() => match list {
                     Some(list) => self.wans_changed(list),
                     None => bail!("the kernel's word of the interfaces (netlink) ended; a new start is needed"),
@@ -153,9 +156,9 @@ impl Shell {
                 tokio::task::yield_now().await;
                 busy = None;
             }
-        }
+        };
         self.devices.stop(Instant::now());
-        Ok(())
+        Ok(ended)
     }
 
     fn deadline(&self) -> tokio::time::Instant {
@@ -173,7 +176,8 @@ impl Shell {
         self.drain();
     }
 
-    fn question(&mut self, question: Question) {
+    /// Whether it is the end.
+    fn question(&mut self, question: Question) -> bool {
         let now = Instant::now();
         let for_us = self
             .waiting
@@ -183,8 +187,10 @@ impl Shell {
             Some(ForShell::Prefer(preference)) => self.prefer(preference, now),
             // Nobody listens any more: fine.
             Some(ForShell::Reload(reply)) => drop(reply.send(self.reload(now))),
+            Some(ForShell::Restart) => return true,
             None => {}
         }
+        false
     }
 
     fn reload_by_signal(&mut self) {

@@ -27,6 +27,7 @@ from_elsewhere() {
 restored() {
     if dc restore "$OUT/copy.db" >>"$OUT/dc-init.log" 2>&1; then fail "a store is replaced under a running daemon"; fi
     daemon_stop dc
+    wait_until 5 "nobody starts it again" no_supervisor
     dc restore "$OUT/copy.db" >>"$OUT/dc-init.log" 2>&1 || fail "ntm-dc restore"
     dc_start
     wait_until 10 "the DC answers DNS" dc_answers
@@ -34,6 +35,7 @@ restored() {
     [ -e "$OUT/dc/store.db.before" ] || fail "the store of before is gone"
 }
 
-car_is_online() { [ "$(dc nodes --json | json - "any(n['online'] for n in d if n['kind'] == 'gateway')")" = True ]; }
+no_supervisor() { ! kill -0 "$(cat "$OUT/dc.pid")" 2>/dev/null; }
+car_is_online() { dc nodes --json | json - "any(n['online'] for n in d if n['kind'] == 'gateway')" >/dev/null; }
 
 scenario operator "$@"

@@ -23,7 +23,7 @@ BASE = os.environ["BASE"]
 SHOTS = os.environ.get("SHOTS", "")
 PASSWORD = os.environ["PASSWORD"]
 PAGES = ["/", "/gateways", "/devices", "/relays", "/codes", "/accounts", "/domains", "/events", "/backup", "/password"]
-ATTACKS = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' OR 1=1 --", "\u202ex", "%", "x" * 3000]
+ATTACKS = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' OR 1=1 --", "\u202ex", "%", "x" * 900]
 EVIL = 8098
 FIGURES = {}
 
@@ -67,7 +67,7 @@ def code(b, name="car"):
     b.wait(5, "the code", lambda: b.find("#code"))
     picture(b, f"code-{name}")
     made = b.text("#code")
-    assert made.startswith("NTM1-"), made
+    assert made.lower().startswith("ntm1-"), made
     assert len(b.run("return document.querySelector('.qr path').getAttribute('d')")) > 2000, "no picture"
     b.go(BASE + "/codes")
     assert made not in b.run("return document.documentElement.outerHTML"), "the code is shown again"
@@ -190,12 +190,12 @@ def attacks(b):
     """Strings that would be code, in every field that takes one: they stay text, and find nothing."""
     b.words()
     for page in ["/gateways", "/devices", "/events", "/gateway"]:
-        for field in ["q", "of", "after", "before"]:
-            for attack in ATTACKS:
-                b.go(f"{BASE}{page}?{urllib.parse.urlencode({field: attack})}")
+        for attack in ATTACKS:
+            for fields in [["q", "of", "after"], ["before"]]:
+                b.go(f"{BASE}{page}?{urllib.parse.urlencode(dict.fromkeys(fields, attack))}")
                 odd = b.run("""return [...document.querySelectorAll('script')].filter(s => s.getAttribute('src') !== '/live.js').length
                     + document.querySelectorAll('img, iframe, object, embed, [onerror], [onload], [style]').length""")
-                assert odd == 0 and b.find("h1"), f"{page} {field} {attack[:40]}"
+                assert odd == 0 and b.find("h1"), f"{page} {fields} {attack[:40]}"
     for attack in ATTACKS[:3] + ["--dir=/tmp", "-h", "--", "--version"]:
         b.go(BASE + "/accounts")
         b.write("form[action='/accounts'] input[name=name]", attack)
@@ -222,7 +222,7 @@ def foreign(b):
         def log_message(self, *_):
             pass
 
-    server = http.server.HTTPServer(("127.0.0.1", EVIL), Evil)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", EVIL), Evil)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     b.go(f"http://localhost:{EVIL}/")
     b.wait(10, "its form is sent", lambda: b.url.startswith(BASE))

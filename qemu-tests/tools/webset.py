@@ -86,16 +86,18 @@ def anew(b):
     fill(b, text)
     b.click("form[action='/settings/import'] button:not([name])")
     b.wait(10, "a word of the new start", lambda: "starts anew" in b.text("main .notice"))
-    b.wait(30, "it is back", is_back)
+    session = webpage.cookies(b)
+    b.wait(30, "it is back, and knows nobody", lambda: is_back(session))
     webpage.log_in(b)
     b.go(webpage.BASE + "/settings")
     assert b.run("return document.getElementById('log.level').value") == "debug"
     b.wait(20, "laptop reaches camera again", talks)
 
 
-def is_back():
+def is_back(session):
+    request = urllib.request.Request(webpage.BASE + "/api/v1/session", headers={"Cookie": session})
     try:
-        with urllib.request.urlopen(webpage.BASE + "/api/v1/session", timeout=2) as answer:
+        with urllib.request.urlopen(request, timeout=2) as answer:
             return not json.load(answer)["owner"]
     except OSError:
         return False

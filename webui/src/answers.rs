@@ -67,6 +67,7 @@ impl Site {
                 },
             )
         };
+        let change = |asked: Value| ask(Ask::Change(asked.clone()), After::Changed(asked));
         Step::Answer(match what {
             What::Asset(asset) => asset.response(request),
             What::Page(Page::Password) => password_page::<Gateway>(200, None, &asker),
@@ -121,16 +122,10 @@ impl Site {
                 let asked = pages::first_asked(&fields());
                 return ask(Ask::Begin(asked.clone()), After::Begun(asked));
             }
-            What::SetSettings | What::SetPolicy | What::SetWays | What::Import => {
-                let fields = fields();
-                let asked = match what {
-                    What::SetPolicy => settings::policy(&fields),
-                    What::SetWays => settings::ways(&fields),
-                    What::Import => settings::import(&fields),
-                    _ => settings::set(&fields),
-                };
-                return ask(Ask::Change(asked.clone()), After::Changed(asked));
-            }
+            What::SetSettings => return change(settings::set(&fields())),
+            What::SetPolicy => return change(settings::policy(&fields())),
+            What::SetWays => return change(settings::ways(&fields())),
+            What::Import => return change(settings::import(&fields())),
             What::Export => return ask(Ask::Export, After::Exported),
             What::Restart => return ask(Ask::Restart, After::Restarted),
             What::Diagnostics => return ask(Ask::Diagnose, After::Diagnosed),
@@ -251,9 +246,8 @@ impl Site {
         asker: &Asker,
         now: Instant,
     ) -> String {
-        let value = match result {
-            Ok(value) => value,
-            Err(_) => return pages::unreachable(asker.lang),
+        let Ok(value) = result else {
+            return pages::unreachable(asker.lang);
         };
         let snapshot = Snapshot::read(value);
         let is_first = value.get("first").is_some();

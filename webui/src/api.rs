@@ -30,9 +30,10 @@ pub(crate) fn object(request: &Request) -> Result<Value, Response> {
         ));
     }
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    match body {
-        Value::Object(_) => Ok(body),
-        _ => Err(wrong("send an object")),
+    if body.is_object() {
+        Ok(body)
+    } else {
+        Err(wrong("send an object"))
     }
 }
 

@@ -176,7 +176,7 @@ fn before_there_is_a_gateway_each_page_is_the_first_run() {
     let mut world = World::new();
     let owner = world.owner();
     let mut home = get("/");
-    home.cookie = Some(owner.clone());
+    home.cookie = Some(owner);
     let Step::Ask(Ask::Show, pending) = world.site.handle_request(&home, world.now) else {
         panic!("it asks")
     };

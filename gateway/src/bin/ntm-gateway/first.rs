@@ -147,7 +147,15 @@ impl Joining {
                     .await
                     .map_err(|error| format!("{error:#}"))
             }
-            _ => Err("this gateway is not enrolled yet".into()),
+            Ask::Prefer(_)
+            | Ask::Ping(_)
+            | Ask::Keep(_)
+            | Ask::Settings
+            | Ask::Change(_)
+            | Ask::Export
+            | Ask::Log
+            | Ask::Diagnose
+            | Ask::Restart => Err("this gateway is not enrolled yet".into()),
         }
     }
 

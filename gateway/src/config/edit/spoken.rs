@@ -135,12 +135,15 @@ fn way(asked: &Json) -> Result<Way, String> {
 pub fn refused(fault: &ConfigError) -> Json {
     let key = KEYS.iter().find(|key| key.is_at_fault(fault));
     let name = key.map(|key| format!("{}.{}", key.section, key.key));
-    // At its field nobody needs to be told which key it is.
+    // At its field nobody needs to be told which key it is, nor writes quotes.
     let message = match key {
-        Some(_) => fault
-            .message
-            .split_once(": ")
-            .map_or(&*fault.message, |(_, it)| it),
+        Some(_) => {
+            let (_, right) = fault
+                .message
+                .split_once(": ")
+                .unwrap_or(("", &fault.message));
+            right.trim_end_matches(", without quotes")
+        }
         None => &fault.message,
     };
     json!({"refused": {"name": name, "message": message, "line": fault.line}})
@@ -178,10 +181,7 @@ mod tests {
         let fault = apply("f", EXAMPLE, Form::Toml, &changes(&asked).unwrap()).unwrap_err();
         let said = &refused(&fault)["refused"];
         assert_eq!(said["name"], "tunnel.mtu");
-        assert_eq!(
-            said["message"],
-            "is a whole number from 1280 to 9000, without quotes"
-        );
+        assert_eq!(said["message"], "is a whole number from 1280 to 9000");
         let asked = json!({"policy_add": {"to": "nas", "action": "drop"}});
         let fault = apply("f", EXAMPLE, Form::Toml, &changes(&asked).unwrap()).unwrap_err();
         let said = &refused(&fault)["refused"];

@@ -67,7 +67,7 @@ fn policy(to: &str) -> Change {
 fn a_value_changes_and_nothing_else() {
     let networks = networks();
     let level = set("log", "level", "debug");
-    let toml = changed(Form::Toml, EXAMPLE, &[level.clone()]);
+    let toml = changed(Form::Toml, EXAMPLE, std::slice::from_ref(&level));
     let uci = changed(Form::Uci(&networks), UCI, &[level]);
     for (before, after, gone, new) in [
         (EXAMPLE, toml, "level = \"info\"", "level = \"debug\""),
@@ -114,7 +114,13 @@ fn a_new_key_goes_below_the_comment_that_shows_it() {
 fn a_key_finds_its_section_however_that_is_written() {
     let lan = "[lan]\ninterface = \"br-lan\"\naddress = \"192.168.1.1/24\"";
     let warn = set("log", "level", "warn");
-    let with = |more: &str| changed(Form::Toml, &format!("{lan}{more}"), &[warn.clone()]);
+    let with = |more: &str| {
+        changed(
+            Form::Toml,
+            &format!("{lan}{more}"),
+            std::slice::from_ref(&warn),
+        )
+    };
     assert_eq!(with(""), format!("{lan}\n\n[log]\nlevel = \"warn\"\n"));
     assert_eq!(with("\n[log]"), format!("{lan}\n[log]\nlevel = \"warn\"\n"));
     assert_eq!(
@@ -257,7 +263,7 @@ fn a_device_is_known_by_its_hardware_address() {
             list: List::Device,
             which: Which::By("mac", "02:00:5E:00:00:01".to_owned()),
         };
-        let without = changed(form, &nameless, &[gone.clone()]);
+        let without = changed(form, &nameless, std::slice::from_ref(&gone));
         assert_eq!(
             read("file", &without, form).unwrap(),
             read("file", before, form).unwrap()
@@ -411,10 +417,12 @@ fn model(written: &mut Written, change: &Change, is_uci: bool) {
             let key = find_key(section, key).unwrap();
             // All that UCI has is text.
             let value = match value {
-                Value::List(words) => Value::List(words.clone()),
+                Value::List(_) => value.clone(),
                 Value::Switch(is_on) if is_uci => Value::Text(u8::from(*is_on).to_string()),
-                other if is_uci => Value::Text(other.entered()),
-                other => other.clone(),
+                Value::Text(_) | Value::Number(_) | Value::Switch(_) if is_uci => {
+                    Value::Text(value.entered())
+                }
+                Value::Text(_) | Value::Number(_) | Value::Switch(_) => value.clone(),
             };
             written.values.retain(|(known, _)| *known != key);
             written.values.push((key, value));
@@ -484,7 +492,7 @@ fn any_file(dice: &mut Dice, form: Form<'_>) -> String {
 #[test]
 fn whatever_is_changed_in_whatever_file_the_file_says_it_and_keeps_its_remarks() {
     let networks = networks();
-    for seed in 1..400_u64 {
+    for seed in 1..150_u64 {
         for form in [Form::Toml, Form::Uci(&networks)] {
             let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             let mut text = any_file(&mut dice, form);

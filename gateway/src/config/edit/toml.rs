@@ -145,7 +145,8 @@ impl Edit<'_> {
             if let Which::At(_) = which {
                 return Err(self.fault(&(0..0), which.missing()));
             }
-            return Ok(self.add(list, which, values, &blocks));
+            self.add(list, which, values, &blocks);
+            return Ok(());
         };
         let table = blocks[block];
         for (key, value) in values {

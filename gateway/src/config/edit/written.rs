@@ -50,17 +50,21 @@ impl Written {
     }
 
     fn of_toml(root: &Table) -> Self {
-        let inside = |section: &str, key: &str| match &root.get(section)?.node {
-            Node::Table(table) => table.get(key),
-            _ => None,
+        let inside = |section: &str, key: &str| {
+            let Node::Table(table) = &root.get(section)?.node else {
+                return None;
+            };
+            table.get(key)
         };
         let values = KEYS.iter().filter_map(|key| {
             let value = value(inside(key.section, key.key)?)?;
             Some((key, value))
         });
-        let words = |key| match inside("wan", key).and_then(value) {
-            Some(Value::List(words)) => words,
-            _ => Vec::new(),
+        let words = |key| {
+            let Some(Value::List(words)) = inside("wan", key).and_then(value) else {
+                return Vec::new();
+            };
+            words
         };
         let metered = words("metered");
         let mut names = words("interfaces");

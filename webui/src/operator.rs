@@ -168,7 +168,7 @@ impl Kind for Operator {
     ) -> Step<Self> {
         match site.serve(what, request, asker, now) {
             Step::Answer(response) => Step::Answer(site.place.closed(response)),
-            other => other,
+            other @ (Step::Ask(..) | Step::Watch(_)) => other,
         }
     }
 

@@ -82,9 +82,9 @@ pub(super) fn whole(
         title_of(page).say(lang)
     });
     // One gateway stands below the table of them.
-    let here = page.map(|page| match page {
-        Page::Gateway => Page::Gateways.path(),
-        other => other.path(),
+    let here = page.map(|page| match page == Page::Gateway {
+        true => Page::Gateways.path(),
+        false => page.path(),
     });
     let live = sight
         .filter(|sight| sight.page.is_live())

@@ -50,7 +50,7 @@ fn shown(evil: &str) -> Value {
         "code": evil, "name": evil, "kind": "gateway", "expires_s": 900, "qr": ["101", "010", "111"],
     });
     let row = json!({"state": "open", "kind": evil, "expires_s": 60, "used_s": 5, "at": evil, "text": evil, "groups": [evil], "gateways": 0});
-    let mut rows = vec![gateway.clone(), device.clone(), relay, domain, row];
+    let mut rows = vec![gateway, device, relay, domain, row];
     for each in &mut rows {
         for (name, value) in [
             ("name", json!(evil)),

@@ -122,7 +122,6 @@ dictionary! {
     AccountsText "An account owns gateways. Devices of one account may always talk to each other; of two accounts when a group has both." "アカウントはゲートウェイを所有します。同じアカウントの端末は常に通信でき、別アカウントとは同じグループに入れると通信できます。"
     NewAccount "A new account" "新しいアカウント"
     AddAccount "Make the account" "アカウントを作成"
-    GatewayCount "{n} gateways" "ゲートウェイ {n} 台"
     Groups "Groups" "グループ"
     Group "Group" "グループ"
     Member "Account, or a name of a trusted domain" "アカウント、または信頼するドメインの名前"

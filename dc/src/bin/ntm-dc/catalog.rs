@@ -148,7 +148,7 @@ impl Catalog {
                 query.only(any, [text.clone(), text, seen]);
             }
             Sought::Node(node) => query.only("gateway.node = ?", [node.to_string()]),
-            Sought::Name(like) => query.only("gateway.name LIKE ? ESCAPE '\\'", [like]),
+            Sought::Name(part) => query.only("instr(gateway.name, ?)", [part]),
         }
         let read = |row: &Row<'_>| {
             let value = json!({
@@ -186,11 +186,20 @@ impl Catalog {
                 let one = "gateway.node IN (SELECT gateway FROM device WHERE node = ?) AND device.node = ?";
                 query.only(one, [node.to_string(), node.to_string()]);
             }
-            Sought::Name(like) => {
-                query.only(
-                    "device.label || '.' || gateway.name LIKE ? ESCAPE '\\'",
-                    [like],
-                );
+            Sought::Name(part) => {
+                // With a dot it is the end of a device's name and the beginning of its gateway's, which an index finds.
+                match part.split_once('.') {
+                    Some((label, gateway)) => {
+                        let end = format!("{gateway}\u{7f}");
+                        let both =
+                            "gateway.name >= ? AND gateway.name < ? AND instr(device.label, ?)";
+                        query.only(both, [gateway.to_owned(), end, label.to_owned()]);
+                    }
+                    None => {
+                        let either = "instr(gateway.name, ?) OR instr(device.label, ?)";
+                        query.only(either, [part.clone(), part]);
+                    }
+                }
             }
         }
         let read = |row: &Row<'_>| {
@@ -343,7 +352,7 @@ enum Sought {
     All,
     Address(IpAddr),
     Node(NodeId),
-    /// A pattern for LIKE.
+    /// A part of a name. Names are kept in small letters, so that each is compared byte by byte.
     Name(String),
 }
 
@@ -361,11 +370,7 @@ fn what(text: &str, domain: &Fqdn) -> Sought {
     // A full name, as a person copies it from elsewhere.
     let own = text.strip_suffix(domain.as_str());
     let bare = own.and_then(|head| head.strip_suffix('.')).unwrap_or(&text);
-    let escaped = bare
-        .replace('\\', "\\\\")
-        .replace('%', "\\%")
-        .replace('_', "\\_");
-    Sought::Name(format!("%{escaped}%"))
+    Sought::Name(bare.to_owned())
 }
 
 fn text(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {

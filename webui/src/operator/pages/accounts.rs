@@ -70,11 +70,7 @@ fn accounts(html: &mut Html, value: &Value, view: &View<'_>) {
             Page::Gateways.path(),
             &[("of", &text(&row["name"]).to_owned())],
         );
-        html.leaf(
-            "a",
-            &[("href", &to)],
-            &Word::GatewayCount.with(view.lang, &[("n", &count)]),
-        );
+        html.leaf("a", &[("href", &to)], &count);
     };
     table(
         html,

@@ -41,7 +41,7 @@ fn store(gateways: u32, each: u32) -> Scratch {
         let sql = "INSERT INTO gateway (node, account, name, key, epoch, vip4, vip6, last_address) VALUES (?1, ?2, ?3, ?4, 1, ?5, 'fd00::' || ?5, ?6)";
         tx.prepare(sql).unwrap().execute(values).unwrap();
         for d in 0..each {
-            let id = u128::from(n) << 64 | u128::from(d + 1) << 32 | 1 << 127;
+            let id = u128::from(n) | u128::from(d + 1) << 32 | 1 << 127;
             let values = (
                 NodeId::from_random(id.to_le_bytes()).to_string(),
                 node.to_string(),
@@ -74,9 +74,9 @@ fn all_parts_together_are_the_whole_in_both_directions() {
     let dir = store(130, 2);
     let catalog = Catalog::open(dir.path()).unwrap();
     for page in [Page::Gateways, Page::Devices] {
-        let look = |part: Part| match page {
-            Page::Gateways => catalog.gateways(&sight(page, "", "", part)).unwrap(),
-            _ => catalog.devices(&sight(page, "", "", part)).unwrap(),
+        let look = |part: Part| match page == Page::Gateways {
+            true => catalog.gateways(&sight(page, "", "", part)).unwrap(),
+            false => catalog.devices(&sight(page, "", "", part)).unwrap(),
         };
         let (mut there, mut part, mut pages) = (Vec::new(), Part::First, 0);
         let mut slice = look(part);
@@ -88,7 +88,7 @@ fn all_parts_together_are_the_whole_in_both_directions() {
                 None => break,
             }
         }
-        let wanted = if page == Page::Gateways { 130 } else { 260 };
+        let wanted: usize = if page == Page::Gateways { 130 } else { 260 };
         assert_eq!(
             (there.len(), pages),
             (wanted, wanted.div_ceil(PAGE)),
@@ -191,9 +191,9 @@ fn a_hundred_thousand_nodes_are_no_trouble() {
     let mut measure = |what: &str, page: Page, text: &str, of: &str, part: Part| {
         let wanted = sight(page, text, of, part);
         let began = Instant::now();
-        let slice = match page {
-            Page::Gateways => catalog.gateways(&wanted).unwrap(),
-            _ => catalog.devices(&wanted).unwrap(),
+        let slice = match page == Page::Gateways {
+            true => catalog.gateways(&wanted).unwrap(),
+            false => catalog.devices(&wanted).unwrap(),
         };
         let (rows, found) = (slice.rows.len(), began.elapsed());
         let text = slice.into_value().to_string();

@@ -194,7 +194,7 @@ def foreign(b):
         def log_message(self, *_):
             pass
 
-    server = http.server.HTTPServer(("127.0.0.1", EVIL), Evil)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", EVIL), Evil)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     b.go(f"http://localhost:{EVIL}/")
     b.wait(5, "the other page has read nothing", lambda: b.run("return document.title") == "unread" or b.url.startswith(BASE))

@@ -8,7 +8,7 @@ export LC_ALL := C
 CARGO ?= $(shell qemu-tests/bootstrap.sh --cargo)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := $(addprefix -p ,ntm-dc ntm-relay ntm-gateway)
-SCENARIOS := story follow policy restart matrix overlap at-home two-domains coexist busy bad-input power-cuts hostile links offloads move-nat-to-nat move-both move-clock web operator
+SCENARIOS := story follow policy restart matrix overlap at-home two-domains coexist busy bad-input power-cuts hostile links offloads move-nat-to-nat move-both move-clock web web-first operator
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -1,32 +1,47 @@
 #!/usr/bin/env bash
-# run.sh NAME...: plays these scenarios one after the other; the last lines say what failed, and count.
+# run.sh [--beside NAME] NAME...: plays these scenarios one after the other; the last lines say how long each took, what
+# failed, and count.
+#
+# --beside plays one more during the first of them, which should wait more than they work; what it says comes when it has ended.
 #
 # One that failed is played once more, and both are told: these are real daemons under a real clock, and a machine that is
 # shared may stand still for longer than any of them should. What is wrong fails twice.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 
+beside=
+if [ "${1:-}" = --beside ]; then
+    beside=$2
+    shift 2
+fi
+
 # An interrupted scenario cleans up its world before it ends; this waits for it.
-playing=
+playing='' lane=''
 stop() {
     trap '' INT TERM HUP
-    [ -z "$playing" ] || { kill -TERM "$playing" 2>/dev/null && wait "$playing"; }
+    for child in $playing $lane; do kill -TERM "$child" 2>/dev/null && wait "$child"; done
     exit 130
 }
 trap stop INT TERM HUP
 
-passed=0 late=0 failed=() said=()
+passed=0 late=0 failed=() said=() took=()
 play() { # NAME ATTEMPT
     echo "== $1"
     if [ -x "./scenarios/$1.sh" ]; then "./scenarios/$1.sh" & else ./scenarios/move.sh "${1#move-}" & fi
     playing=$!
-    local status=0
+    local status=0 since=$SECONDS
     wait "$playing" || status=$?
+    took+=("$((SECONDS - since)) $1")
     [ "$status" -eq 0 ] || said+=("$1, attempt $2: $(cat "out/$1-$playing/error" 2>/dev/null || echo "ended with status $status")")
     playing=
     return "$status"
 }
 
+if [ -n "$beside" ]; then
+    mkdir -p out
+    ./run.sh "$beside" >out/beside.log 2>&1 &
+    lane=$!
+fi
 for name in "$@"; do
     if play "$name" 1; then
         passed=$((passed + 1))
@@ -36,6 +51,12 @@ for name in "$@"; do
         failed+=("$name")
     fi
 done
+if [ -n "$lane" ]; then
+    if wait "$lane"; then passed=$((passed + 1)); else failed+=("$beside"); fi
+    cat out/beside.log
+fi
+# shellcheck disable=SC2086,SC2048 # words
+printf '%5d s  %s\n' ${took[*]}
 [ ${#said[@]} -eq 0 ] || printf 'failed: %s\n' "${said[@]}"
 echo "$passed passed, $late of them at the second attempt, ${#failed[@]} failed"
 [ ${#failed[@]} -eq 0 ]

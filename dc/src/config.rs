@@ -5,12 +5,15 @@ mod reader;
 use ipnet::{Ipv4Net, Ipv6Net};
 use ntm_proto::id::{Fqdn, Label, VirtualPrefixes};
 use reader::Reader;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tracing::Level;
 
 /// The file's name in the daemon's directory.
 pub const FILE: &str = "ntm-dc.toml";
+
+/// Where the operator's pages are unless the file says otherwise: for this machine alone, and who has a way into it.
+const WEB: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4753);
 
 /// The operator's decisions.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +36,10 @@ pub struct Config {
     pub prefixes: VirtualPrefixes,
     /// How long an enrolment code is good.
     pub code_valid: Duration,
+    /// Where the operator's pages are served; `None`: nowhere.
+    pub web_listen: Option<SocketAddr>,
+    /// How browsers call them behind a proxy: scheme and host.
+    pub web_origin: Option<String>,
     /// What to log.
     pub log: Level,
 }
@@ -76,6 +83,17 @@ impl Config {
                 ),
             ));
         };
+        let web = reader.boolean("web")?.unwrap_or(true);
+        let web_listen = reader.text(
+            "web_listen",
+            "an address with a port, such as \"127.0.0.1:4753\"",
+            |text| text.parse().ok().filter(|at: &SocketAddr| at.port() != 0),
+        )?;
+        let web_origin = reader.text(
+            "web_origin",
+            "what a browser's address bar begins with, such as \"https://dc.example.net\", or nothing between the quotes",
+            origin,
+        )?;
         let log = "one of \"error\", \"warn\", \"info\", \"debug\", \"trace\"";
         let time = "a time such as \"15m\", \"2h\" or \"90s\", at most 30 days";
         Ok(Self {
@@ -99,6 +117,8 @@ impl Config {
             code_valid: reader
                 .text("code_valid", time, duration)?
                 .unwrap_or(Duration::from_secs(900)),
+            web_listen: web.then(|| web_listen.unwrap_or(WEB)),
+            web_origin: web_origin.flatten(),
             log: reader
                 .text("log", log, |text| text.parse().ok())?
                 .unwrap_or(Level::INFO),
@@ -169,6 +189,18 @@ pub struct ConfigError {
 pub fn usable(text: &str) -> Option<IpAddr> {
     let ip: IpAddr = text.parse().ok()?;
     (!ip.is_unspecified() && !ip.is_multicast()).then_some(ip)
+}
+
+/// `https://dc.example.net`, as browsers write it; `Some(None)`: there is none.
+fn origin(text: &str) -> Option<Option<String>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))?;
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
+    (!host.is_empty() && host.chars().all(is_plain)).then(|| Some(text.to_owned()))
 }
 
 fn range4(text: &str) -> Option<Ipv4Net> {

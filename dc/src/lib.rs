@@ -79,7 +79,7 @@ pub use record::{
     Account, DeviceRecord, DomainRecord, GatewayRecord, Record, RelayRecord, Snapshot,
 };
 pub use reject::Reject;
-pub use status::{DeviceStatus, NodeStatus, RelayStatus, TunnelStatus};
+pub use status::{Census, Count, DeviceStatus, NodeStatus, Presence, RelayStatus, TunnelStatus};
 
 use ntm_proto::Path;
 use ntm_proto::id::{Fqdn, Identity, Label, NodeId, PathId, VirtualPrefixes};
@@ -314,6 +314,18 @@ impl Coordinator {
             .for_each(|record| self.registry.enrol(record));
         self.groups_changed(snapshot.groups, snapshot.foreign);
         self.domains_changed(snapshot.domains, now);
+        self.finish(now);
+    }
+
+    /// A node was removed from the store: forgets it, and all that hangs on it.
+    pub fn node_removed(&mut self, id: NodeId, now: Instant) {
+        self.forget_node(id, now);
+        self.finish(now);
+    }
+
+    /// Takes over which domains are trusted.
+    pub fn reload_domains(&mut self, domains: Vec<DomainRecord>, now: Instant) {
+        self.domains_changed(domains, now);
         self.finish(now);
     }
 

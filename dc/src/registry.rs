@@ -117,17 +117,24 @@ impl Registry {
         if let Some(live) = &node.live {
             self.ends.remove(&(live.until, id));
         }
-        let devices: Vec<_> = node
-            .as_gateway()
-            .map(|role| role.devices.values().copied().collect())
-            .unwrap_or_default();
-        for device in devices {
-            self.devices.remove(&device);
+        if let Some(role) = node.as_gateway() {
+            self.free(role.vip4.into(), id);
+            self.free(role.vip6.into(), id);
+            for device in role.devices.values() {
+                if let Some(Device { record, .. }) = self.devices.remove(device) {
+                    self.free(record.vip4.into(), record.node);
+                    self.free(record.vip6.into(), record.node);
+                }
+            }
         }
-        let (nodes, devices) = (&self.nodes, &self.devices);
-        self.by_address
-            .retain(|_, owner| nodes.contains_key(owner) || devices.contains_key(owner));
         self.serial = self.serial.wrapping_add(1);
+    }
+
+    /// An address leads to `owner` no more. It may have led to somebody else, or to nobody yet.
+    fn free(&mut self, address: IpAddr, owner: NodeId) {
+        if self.by_address.get(&address) == Some(&owner) {
+            self.by_address.remove(&address);
+        }
     }
 
     pub(crate) fn set_groups(&mut self, groups: Vec<(String, i64)>, foreign: Vec<(String, Fqdn)>) {

@@ -6,6 +6,7 @@ use crate::tunnel::{Told, Tunnel};
 use crate::{Coordinator, Reject};
 use ntm_proto::id::NodeId;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// One gateway.
@@ -50,6 +51,43 @@ pub struct DeviceStatus {
     pub vip6: Ipv6Addr,
     /// Whether its gateway says it is on the LAN.
     pub online: bool,
+}
+
+/// What is known of a gateway, relay or device now, besides what the store has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Presence {
+    /// Whether it is registered; of a device: whether its gateway is, and says that the device is on the LAN.
+    pub online: bool,
+    /// Where its pushes go.
+    pub address: Option<SocketAddr>,
+    /// Seconds since something came from there, where the shell knows.
+    pub last_seen_s: Option<u64>,
+    /// Whether two machines used its key at the same time since we started.
+    pub contested: bool,
+    /// What can be said of its networks.
+    pub reach: Vec<String>,
+}
+
+/// How many there are, and how many of them are there now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// All.
+    pub all: usize,
+    /// Registered, or on their LANs.
+    pub online: usize,
+}
+
+/// Counts of everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Gateways.
+    pub gateways: Count,
+    /// Devices.
+    pub devices: Count,
+    /// Relays.
+    pub relays: Count,
+    /// The gateways of each account that has some, by its number.
+    pub accounts: BTreeMap<i64, Count>,
 }
 
 /// One relay.
@@ -117,6 +155,69 @@ impl Coordinator {
             .iter()
             .map(|tunnel| self.tunnel_status(tunnel))
             .collect()
+    }
+
+    /// The tunnels of one gateway.
+    pub fn tunnels_of(&self, gateway: NodeId) -> Vec<TunnelStatus> {
+        let tunnels = self.tunnels.of(gateway).into_iter();
+        tunnels
+            .filter_map(|id| self.tunnels.get(id))
+            .map(|tunnel| self.tunnel_status(tunnel))
+            .collect()
+    }
+
+    /// How many tunnels there are.
+    pub fn tunnel_count(&self) -> usize {
+        self.tunnels.iter().count()
+    }
+
+    /// What is known of a node or device now; `None`: there is none of this id.
+    pub fn presence(&self, id: NodeId) -> Option<Presence> {
+        if let Some(device) = self.registry.device(id) {
+            let live = self.registry.live(device.record.gateway);
+            return Some(Presence {
+                online: device.online && live.is_some(),
+                address: live.map(|live| live.primary.remote),
+                ..Presence::default()
+            });
+        }
+        let node = self.registry.node(id)?;
+        Some(Presence {
+            online: node.live.is_some(),
+            address: node.live.as_ref().map(|live| live.primary.remote),
+            last_seen_s: None,
+            contested: node.was_contested(),
+            reach: node
+                .live
+                .as_ref()
+                .map_or_else(Vec::new, |_| reach_texts(&node.reach)),
+        })
+    }
+
+    /// Counts everything, by a walk through all of it.
+    pub fn census(&self) -> Census {
+        let mut census = Census::default();
+        for node in self.registry.nodes() {
+            let online = usize::from(node.live.is_some());
+            let add = |count: &mut Count| {
+                count.all += 1;
+                count.online += online;
+            };
+            match node.as_gateway() {
+                None => add(&mut census.relays),
+                Some(role) => {
+                    add(&mut census.gateways);
+                    add(census.accounts.entry(role.account).or_default());
+                    census.devices.all += role.devices.len();
+                    if online == 1 {
+                        let devices = role.devices.values();
+                        let here = devices.filter_map(|id| self.registry.device(*id));
+                        census.devices.online += here.filter(|device| device.online).count();
+                    }
+                }
+            }
+        }
+        census
     }
 
     /// How often each reason made a datagram have no effect, those that never did included.

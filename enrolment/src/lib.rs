@@ -8,6 +8,7 @@ pub mod api;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod crash;
+pub mod socket;
 #[cfg(feature = "client")]
 pub mod state;
 #[cfg(feature = "client")]

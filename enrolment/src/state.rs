@@ -6,10 +6,6 @@
     reason = "keeping files is what this module is for"
 )]
 
-mod socket;
-
-pub use socket::control_socket;
-
 use crate::api::Membership;
 use anyhow::{Context, Result, bail, ensure};
 use ntm_proto::address::canonical;

@@ -1,26 +1,66 @@
 //! TLS towards the one certificate whose SHA-256 the enrolment code names.
+//!
+//! Both ends are ours, so one algorithm of each kind is enough: X25519, ChaCha20-Poly1305, Ed25519. A router's program is
+//! the smaller without those that nobody would choose here: P-256's table alone has 150 KB, and does not pack.
 
 use ntm_proto::cookie::same;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring::default_provider};
-use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::crypto::ring::{cipher_suite, kx_group};
+use rustls::crypto::{
+    CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms,
+    verify_tls13_signature,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::SigningKey;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use std::sync::Arc;
 
+const ED25519: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
+    all: &[webpki::ring::ED25519],
+    mapping: &[(SignatureScheme::ED25519, &[webpki::ring::ED25519])],
+};
+
 /// A client configuration that trusts the certificate with this SHA-256 and no other.
 pub(crate) fn pinned(fingerprint: [u8; 32]) -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(default_provider());
-    let verifier = Pinned {
-        fingerprint,
-        provider: Arc::clone(&provider),
+    let provider = CryptoProvider {
+        cipher_suites: vec![cipher_suite::TLS13_CHACHA20_POLY1305_SHA256],
+        kx_groups: vec![kx_group::X25519],
+        signature_verification_algorithms: ED25519,
+        secure_random: &Kernel,
+        key_provider: &NoKeys,
     };
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let builder = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()?;
     Ok(builder
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(Arc::new(Pinned { fingerprint }))
         .with_no_client_auth())
+}
+
+#[derive(Debug)]
+struct Kernel;
+
+impl SecureRandom for Kernel {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the shell that asks the kernel"
+    )]
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), GetRandomFailed> {
+        getrandom::fill(buffer).map_err(|_| GetRandomFailed)
+    }
+}
+
+/// A client has no certificate of its own.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(
+        &self,
+        _key: PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("a client has no key".into()))
+    }
 }
 
 /// Whether `error` says that somebody else's certificate was shown.
@@ -38,7 +78,6 @@ pub(crate) fn is_other_certificate(error: &std::io::Error) -> bool {
 #[derive(Debug)]
 struct Pinned {
     fingerprint: [u8; 32],
-    provider: Arc<CryptoProvider>,
 }
 
 impl ServerCertVerifier for Pinned {
@@ -60,12 +99,11 @@ impl ServerCertVerifier for Pinned {
 
     fn verify_tls12_signature(
         &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let schemes = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, signed, schemes)
+        Err(rustls::Error::General("TLS 1.2 is never agreed".into()))
     }
 
     fn verify_tls13_signature(
@@ -74,14 +112,11 @@ impl ServerCertVerifier for Pinned {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let schemes = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, signed, schemes)
+        verify_tls13_signature(message, cert, signed, &ED25519)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        ED25519.supported_schemes()
     }
 }
 
@@ -105,7 +140,6 @@ mod tests {
         let digest = ring::digest::digest(&ring::digest::SHA256, &shown);
         let verifier = Pinned {
             fingerprint: digest.as_ref().try_into().unwrap(),
-            provider: Arc::new(default_provider()),
         };
         let check = |der: &[u8]| {
             let name = ServerName::try_from("any.name").unwrap();

@@ -4,9 +4,10 @@
 //! not silently mean "the default". What only the running system can tell (whether an interface exists, whether the
 //! LAN overlaps the domain's virtual range) is checked at start.
 
-mod blocks;
 mod change;
 mod device;
+pub mod edit;
+mod keys;
 mod lan;
 mod policies;
 mod reader;
@@ -16,9 +17,9 @@ mod tree;
 mod uci;
 mod web;
 
-pub use blocks::{Unwritable, with_devices};
 pub use change::{DeviceChange, Unchangeable, changed};
 pub use device::{DeviceEntry, parse_mac};
+pub use keys::{DEVICE_KEYS, KEYS, Key, Kind, find as find_key};
 pub use lan::{Dhcp, Lan, Leases};
 pub use reader::ConfigError;
 pub use uci::Network;

@@ -2,24 +2,26 @@
 //!
 //! A device is known to the DC by a keyed hash of its MAC address, so it keeps its identity for as long as it keeps
 //! the MAC, whatever address or name it has, and the DC never learns the MAC. One whose MAC changes, as phones do, keeps
-//! its identity if the owner says so ([`DeviceEntry`]): the first MAC of the entry is the identity's, all of them lead to
+//! its identity if the owner says so ([`crate::config::DeviceEntry`]): the first MAC of the entry is the identity's, all of them lead to
 //! it, and its packets go to the one that was heard of last. The gateway itself is in the table too, as the device
 //! whose LAN address is its own virtual address: the router's own packets need no translation.
 //!
 //! What a packet looks up is a number, by address; all else stands behind that number.
 
+mod owner;
+mod shown;
 mod telling;
 #[cfg(test)]
 mod tests;
 
+pub use owner::Unforgettable;
 pub(crate) use telling::Order;
 
 use crate::Setup;
-use crate::config::DeviceEntry;
-use crate::status::{DeviceStatus, mac_text};
 use blake2::digest::consts::U16;
 use blake2::digest::{FixedOutput, KeyInit, Update};
 use ntm_proto::id::{DeviceKey, Identity, Label, NodeId};
+use owner::Wishes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 use std::time::Instant;
@@ -37,17 +39,6 @@ pub struct LanDevice {
     pub address: Ipv4Addr,
     /// The name it gave itself, if that is one.
     pub hostname: Option<Label>,
-}
-
-/// Why a device is not forgotten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unforgettable {
-    /// There is none with this MAC.
-    #[error("there is no such device")]
-    Unknown,
-    /// It would be back at once.
-    #[error("it is on the LAN now; switch its identity off instead, or forget it when it has left")]
-    Online,
 }
 
 /// Packets and bytes, both since the start.
@@ -82,24 +73,6 @@ pub(crate) struct Device {
     pub(crate) received: Count,
 }
 
-/// What the owner wants of a device.
-#[derive(Clone, Debug)]
-struct Wishes {
-    name: Option<Label>,
-    identity: bool,
-    keep: bool,
-}
-
-impl Default for Wishes {
-    fn default() -> Self {
-        Self {
-            name: None,
-            identity: true,
-            keep: false,
-        }
-    }
-}
-
 /// A MAC address and where it is.
 struct Place {
     device: usize,
@@ -119,7 +92,9 @@ pub(crate) struct Devices {
     /// What the DC is to be told of devices beside their being there.
     orders: Vec<Order>,
     /// Whom the DC has been told to forget since they have no identity of their own.
-    forgotten: BTreeSet<DeviceKey>,
+    ordered: BTreeSet<DeviceKey>,
+    /// Whom the DC has yet to be told to forget.
+    forgetting: BTreeSet<DeviceKey>,
     secret: [u8; 32],
     limit: usize,
     /// When the next new name may be told.
@@ -147,7 +122,8 @@ impl Devices {
             by_vip: HashMap::from([(setup.vip4, OWN)]),
             entries: BTreeMap::new(),
             orders: Vec::new(),
-            forgotten: BTreeSet::new(),
+            ordered: BTreeSet::new(),
+            forgetting: BTreeSet::new(),
             secret: *setup.key.as_bytes(),
             limit: setup.limits.devices,
             due: None,
@@ -183,6 +159,12 @@ impl Devices {
         if let Some(other) = before.filter(|other| *other != number) {
             self.settle_address(other);
         }
+        // It was to be forgotten, and is back before the DC has heard of it: it is told of as it is.
+        if let Some(key) = self.at(number).map(|device| device.key) {
+            self.forgetting.remove(&key);
+            self.orders
+                .retain(|order| order.key != key || order.name.is_some());
+        }
         if let Some(device) = self.at_mut(number) {
             device.address = Some(lan.address);
             let came = !std::mem::replace(&mut device.online, true);
@@ -205,62 +187,6 @@ impl Devices {
         if let Some(device) = self.at_mut(number).filter(|_| !stays) {
             device.online = false;
             device.telling.stale = true;
-        }
-    }
-
-    /// What the owner wants of devices is this now.
-    pub(crate) fn entries_changed(&mut self, entries: &[DeviceEntry]) {
-        self.entries.clear();
-        for entry in entries {
-            let Some(primary) = entry.macs.first() else {
-                continue;
-            };
-            for mac in &entry.macs {
-                let wishes = Wishes {
-                    name: entry.name.clone(),
-                    identity: entry.identity,
-                    keep: entry.keep,
-                };
-                self.entries.insert(*mac, (*primary, wishes));
-            }
-        }
-        let macs: Vec<[u8; 6]> = self.places.keys().copied().collect();
-        for mac in macs {
-            let number = self.number_of(mac);
-            if let Some(place) = self.places.get_mut(&mac) {
-                place.device = number;
-            }
-        }
-        let kept = entries.iter().filter(|entry| entry.keep && entry.identity);
-        for mac in kept.filter_map(|entry| entry.macs.first()) {
-            let number = self.number_of(*mac);
-            let unnamed = self.at_mut(number).filter(|it| it.identity.is_none());
-            if let Some(device) = unnamed {
-                device.telling.stale = true;
-            }
-        }
-        self.wish();
-        self.order_forgotten(entries);
-        self.index();
-    }
-
-    /// Forgets one that is not there; the DC is told.
-    pub(crate) fn forget(&mut self, mac: [u8; 6]) -> Result<(), Unforgettable> {
-        let (primary, key) = self.forgettable(mac)?;
-        self.orders.retain(|order| order.key != key);
-        self.orders.push(Order { key, name: None });
-        self.remove(primary);
-        Ok(())
-    }
-
-    /// The device's own MAC and key, if it may be forgotten.
-    pub(crate) fn forgettable(&self, mac: [u8; 6]) -> Result<([u8; 6], DeviceKey), Unforgettable> {
-        let primary = self.primary_of(mac);
-        let mut devices = self.table.iter().skip(1).flatten();
-        match devices.find(|device| device.primary == primary) {
-            Some(device) if device.online => Err(Unforgettable::Online),
-            Some(device) => Ok((primary, device.key)),
-            None => Err(Unforgettable::Unknown),
         }
     }
 
@@ -295,54 +221,6 @@ impl Devices {
     pub(crate) fn identities(&self) -> impl Iterator<Item = &Identity> {
         let devices = self.table.iter().flatten();
         devices.filter_map(|device| device.identity.as_ref())
-    }
-
-    pub(crate) fn status(&self) -> Vec<DeviceStatus> {
-        let devices = self.table.iter().flatten().skip(1);
-        let mut all: Vec<_> = devices.map(|device| self.status_of(device)).collect();
-        all.sort_by(|one, other| one.mac.cmp(&other.mac));
-        all
-    }
-
-    fn status_of(&self, device: &Device) -> DeviceStatus {
-        let of_it = |(mac, place): &(&[u8; 6], &Place)| {
-            self.primary_of(**mac) == device.primary && !place.address.is_unspecified()
-        };
-        let places: Vec<_> = self.places.iter().filter(of_it).collect();
-        let last = places.iter().map(|(_, place)| place.address).next_back();
-        let mut macs = vec![device.primary];
-        let entries = self.entries.iter();
-        macs.extend(
-            entries
-                .filter(|(_, (primary, _))| *primary == device.primary)
-                .map(|(mac, _)| *mac),
-        );
-        macs.extend(places.iter().map(|(mac, _)| **mac));
-        let mut seen = BTreeSet::new();
-        macs.retain(|mac| seen.insert(*mac));
-        let text =
-            |get: fn(&Identity) -> String| device.identity.as_ref().map(get).unwrap_or_default();
-        DeviceStatus {
-            name: text(|identity| identity.name.to_string()),
-            node_id: text(|identity| identity.node.to_string()),
-            mac: mac_text(device.primary),
-            macs: macs.into_iter().map(mac_text).collect(),
-            hostname: device.hostname.as_ref().map(|name| name.to_string()),
-            lan_address: device
-                .address
-                .or(last)
-                .map(|it| it.to_string())
-                .unwrap_or_default(),
-            vip4: text(|identity| identity.vip4.to_string()),
-            vip6: text(|identity| identity.vip6.to_string()),
-            online: device.online,
-            identity: device.wishes.identity,
-            keep: device.wishes.keep,
-            sent: device.sent.bytes,
-            received: device.received.bytes,
-            sent_packets: device.sent.packets,
-            received_packets: device.received.packets,
-        }
     }
 
     fn at(&self, number: usize) -> Option<&Device> {
@@ -406,32 +284,6 @@ impl Devices {
     fn is_on_lan(&self, number: usize) -> bool {
         let mut places = self.places.values();
         places.any(|place| place.online && place.device == number)
-    }
-
-    /// Each device as its owner wants it; those of which nothing is left go.
-    fn wish(&mut self) {
-        for number in 1..self.table.len() {
-            let on_lan = self.is_on_lan(number);
-            let is_known = self.places.values().any(|place| place.device == number);
-            let Some(device) = &mut self.table[number] else {
-                continue;
-            };
-            let wishes = self.entries.get(&device.primary);
-            let wishes = wishes.map(|(_, wishes)| wishes.clone()).unwrap_or_default();
-            let stays = is_known || (wishes.keep && wishes.identity);
-            if !stays {
-                self.table[number] = None;
-                continue;
-            }
-            let came = wishes.identity && !device.wishes.identity;
-            let named = wishes.name.is_some() && wishes.name != device.wishes.name;
-            device.telling.stale |= came || named || on_lan != device.online;
-            device.online = on_lan;
-            if !wishes.identity {
-                device.identity = None;
-            }
-            device.wishes = wishes;
-        }
     }
 
     /// What leads to the devices, made anew.

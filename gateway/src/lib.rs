@@ -59,7 +59,7 @@ use direction::Directions;
 use early::Early;
 use handover::Handovers;
 use ntm_proto::Path;
-use ntm_proto::id::{Fqdn, Identity, NodeId, VirtualPrefixes};
+use ntm_proto::id::{DeviceKey, Fqdn, Identity, NodeId, VirtualPrefixes};
 use ntm_proto::key::{PublicKey, SecretKey};
 use ntm_proto::message::Refusal;
 use ntm_proto::random::Random;
@@ -67,7 +67,7 @@ use pairs::Pairs;
 use peers::Peers;
 use ping::Pings;
 use policy::Policies;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
@@ -199,6 +199,8 @@ pub enum Event {
     KeyInUse,
     /// A device got its identity.
     DeviceNamed(Identity),
+    /// The DC knows a device no more that was to be forgotten: [`Gateway::forgetting`] has changed.
+    DeviceForgotten,
     /// The DC refused a device.
     DeviceRefused(Refusal),
     /// A tunnel is up.
@@ -418,6 +420,16 @@ impl Gateway {
     /// Whether [`Self::forget_device`] would forget it.
     pub fn may_forget(&self, mac: [u8; 6]) -> Result<(), Unforgettable> {
         self.devices.forgettable(mac).map(drop)
+    }
+
+    /// Whom the DC has yet to be told to forget. Who remembers that over a restart tells [`Self::forget_again`].
+    pub fn forgetting(&self) -> &BTreeSet<DeviceKey> {
+        self.devices.forgetting()
+    }
+
+    /// These are to be forgotten since an earlier run.
+    pub fn forget_again(&mut self, devices: impl IntoIterator<Item = DeviceKey>) {
+        self.devices.forget_again(devices);
     }
 
     /// Forgets a device that is not on the LAN, and has the DC forget it.

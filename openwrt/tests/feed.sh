@@ -71,6 +71,7 @@ ntm-gateway/etc/init.d/ntm-gateway 755
 ntm-gateway/etc/init.d/ntm-guard 755
 ntm-gateway/etc/uci-defaults/80_ntm-gateway 755
 ntm-gateway/usr/bin/ntm-gateway 755
+ntm-gateway/usr/lib/ntm/hand 755
 ntm-gateway/usr/lib/ntm/names 755
 ntm-gateway/usr/lib/ntm/remove 755
 ntm-gateway/usr/lib/ntm/settings 644
@@ -118,7 +119,7 @@ done
 # --- flash: who writes a file is known, and what (README.md, Flash; lan-dhcp/tests/flash.rs); the rest of fs::write is /proc and /sys
 writers=$(cd ../.. && grep -rlE 'write_atomically\(|fs::(write|copy|rename)\(|File::(create|options)|\.(append|create|create_new)\(true\)' \
     gateway/src lan-dhcp/src enrolment/src --include='*.rs' | LC_ALL=C sort)
-check diff <(printf '%s\n' enrolment/src/state.rs enrolment/src/state/{socket,tests}.rs gateway/src/bin/ntm-gateway/{dhcp,follow,nft,password,reload,settings,tun}.rs) <(echo "$writers")
+check diff <(printf '%s\n' enrolment/src/{socket,state}.rs enrolment/src/state/tests.rs gateway/src/bin/ntm-gateway/{configure,dhcp,diagnose,first,follow,nft,password,reload,settings,tun}.rs) <(echo "$writers")
 
 # --- a change of what the programs are built from is seen: of the workspace, and of each member that they use
 sums=$(feed sums)

@@ -44,12 +44,12 @@ for value in "${values[@]}"; do
     gateway start
     runs
     has_not $p 'instance [names]'
-    same "$(grep -c '^command' "$R/$p")" 2 "commands with \"$value\""
+    same "$(grep -c '^command' "$R/$p")" 3 "commands with \"$value\""
     settings "	option enabled '1'" "	option dns_port '$value'"
     gateway reload
     runs
     has_not $p 'instance [names]'
-    same "$(grep -c '^command' "$R/$p")" 2 "commands with the DNS port \"$value\""
+    same "$(grep -c '^command' "$R/$p")" 3 "commands with the DNS port \"$value\""
     settings "	option enabled '$value'"
     gateway reload
     runs_not

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 command -v busybox >/dev/null || { echo 'busybox is missing: apt-get install busybox' >&2; exit 1; }
-[ $# -gt 0 ] || set -- start guard settings hostile names dnsmasq defaults packages servers feed luci
+[ $# -gt 0 ] || set -- start guard settings hand hostile names dnsmasq defaults packages servers feed luci
 for name in "$@"; do
     "./$name.sh"
 done

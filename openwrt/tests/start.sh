@@ -2,21 +2,33 @@
 # ntm-gateway's init script: when it starts, with what, and when it does not.
 . "$(dirname "$0")/router.sh"
 
-# --- as it is installed: off, and the log says what to do
+# --- as it is installed: nobody has joined yet, and the page on the LAN says how
 router plain
+rm -r "$R/etc/ntm"
 install -m 600 "$FILES/ntm.config" "$R/etc/config/ntm"
 gateway start
-runs_not
+p=tmp/procd/ntm-gateway
+runs
 logged 'enrol CODE'
-has tmp/procd/ntm-gateway 'trigger config [ntm] [dhcp]'
-has_not tmp/calls 'daemon:'
+has $p 'command [/usr/bin/ntm-gateway] [run] [--dir] [/etc/ntm] [--uci] [/var/run/ntm/in_force]'
+has $p 'command [/usr/lib/ntm/hand]'
+has $p 'trigger config [ntm] [dhcp]'
+has_not $p 'dest_port'
+has_not $p 'usr/lib/ntm/names'
+same "$(stat -c %F "$R/tmp/run/ntm/ctl/hand")" fifo 'the pipe'
 
-# --- on, but not enrolled
-router plain
-rm "$R/etc/ntm/node.toml"
+# --- the same without the page: nothing
+settings "	option web '0'"
 gateway start
 runs_not
-logged 'not enrolled'
+
+# --- joined, and switched off by somebody: off
+router plain
+settings "	option enabled '0'"
+gateway start
+runs_not
+logged 'not enabled'
+has_not tmp/calls 'daemon:'
 
 # --- on, and enrolled
 router plain

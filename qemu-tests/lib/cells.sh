@@ -72,8 +72,8 @@ count_changes() { CHANGES_A=$(path_changes a) CHANGES_B=$(path_changes b); }
 # A download, a TCP session and numbered datagrams both ways, all at once.
 traffic_start() { # SECONDS
     rm -f "$OUT"/{down,up,datagrams,session,session-back}.log "$OUT/stop" "$OUT"/*.got
-    background down laptop curl -sS --fail --limit-rate "$((NTM_BIG_MB * 1024 / $1))k" -o "$OUT/down.got" "http://$(fqdn camera)/big.bin"
-    background up camera curl -sS --fail --limit-rate "$((NTM_BIG_MB * 1024 / $1))k" -o "$OUT/up.got" "http://$(fqdn laptop)/big.bin"
+    background down laptop "$PYTHON" "$QT/tools/slowly.py" "http://$(fqdn camera)/big.bin" "$OUT/down.got" $((NTM_BIG_MB * 1024 / $1))
+    background up camera "$PYTHON" "$QT/tools/slowly.py" "http://$(fqdn laptop)/big.bin" "$OUT/up.got" $((NTM_BIG_MB * 1024 / $1))
     background datagrams laptop "$PYTHON" "$QT/tools/talk.py" udp "$(fqdn camera)" --interval 5 --stop "$OUT/stop"
     background session laptop "$PYTHON" "$QT/tools/talk.py" tcp "$(fqdn camera)" --stop "$OUT/stop"
 }

@@ -36,7 +36,8 @@ in_browser() {
     BY_NAME="ip netns exec $(nsname camera) ping -qc 1 -W 2 \$NAME"
     BY_ADDRESS="ip netns exec $(nsname camera) ping -qc 1 -W 2 \$ADDRESS"
     TO_ROUTER="ping -qc 1 -W 2 ${LAN4[a]}.1"
-    export CAMERA LAPTOP MOVE KILL BY_NAME BY_ADDRESS TO_ROUTER
+    STATE=$OUT/${GATEWAY[a]}
+    export CAMERA LAPTOP MOVE KILL STATE BY_NAME BY_ADDRESS TO_ROUTER
     on laptop "$PYTHON" "$QT/tools/webpage.py" "$@" >"$OUT/page.log" 2>&1 || {
         cat "$OUT/page.log"
         fail "the page: $(tail -n 1 "$OUT/page.log")"

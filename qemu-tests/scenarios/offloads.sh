@@ -53,7 +53,7 @@ carries() { # WHAT
 # Narrower cables under a download: trains do not fit, single datagrams are cut, nothing ends.
 shrinks() {
     local mtu said
-    background download laptop curl -sS --fail --limit-rate 2M -o "$OUT/laptop.got" "http://$(fqdn camera)/big.bin"
+    background download laptop "$PYTHON" "$QT/tools/slowly.py" "http://$(fqdn camera)/big.bin" "$OUT/laptop.got" 2048
     sleep 0.6
     for mtu in 1300 1500 1280 1500; do
         cables "$mtu"

@@ -17,8 +17,8 @@ play() {
     session_start laptop camera
     background trace laptop "$PYTHON" "$QT/tools/talk.py" udp "$(fqdn camera)" --interval 10 \
         --stop "$OUT/sessions.stop" --trace "$OUT/trace.txt"
-    background download laptop curl -sS --fail --limit-rate "$((16 * 1024 / (APART * 5 + 4)))k" \
-        -o "$OUT/laptop.got" "http://$(fqdn camera)/big.bin"
+    background download laptop "$PYTHON" "$QT/tools/slowly.py" "http://$(fqdn camera)/big.bin" "$OUT/laptop.got" \
+        $((16 * 1024 / (APART * 5)))
     sleep 2
 
     local d marks=()

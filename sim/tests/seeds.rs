@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const WORLDS: u64 = 100;
 const FIRST: [u64; 2] = [1, 2_000_000];
 /// No further world is begun after this.
-const LONGEST: Duration = Duration::from_secs(40);
+const LONGEST: Duration = Duration::from_secs(20);
 /// So many worlds are played even on a machine that is slow or busy.
 const LEAST: usize = 20;
 

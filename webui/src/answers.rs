@@ -1,6 +1,7 @@
 //! What each route does, once who asks has been let in.
 
-use crate::pages::{self, Notice, View};
+use crate::kind::{Asker, Gateway, Kind};
+use crate::pages::{self, Filter, Notice, View};
 use crate::password::{self, Unfit};
 use crate::request::{Fields, Request, Response};
 use crate::routes::{Page, Part, What};
@@ -8,7 +9,7 @@ use crate::session::LONGEST;
 use crate::snapshot::Snapshot;
 use crate::words::{Lang, Word};
 use crate::{
-    Ask, Asker, DeviceChange, KNOWN, LANGUAGE, Pending, SESSION, Site, Step, Watch, YEAR_S, api,
+    Ask, DeviceChange, KNOWN, LANGUAGE, Pending, SESSION, Site, Step, Watch, YEAR_S, api, settings,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ const MAX_NAME: usize = 253;
 
 /// What is done with the result of a question.
 #[derive(Debug)]
-pub(crate) enum After {
+pub enum After {
     Page(Page),
     MovesCsv,
     ApiShow(Part),
@@ -29,6 +30,16 @@ pub(crate) enum After {
     Device(String),
     DeviceChanged,
     ApiResult,
+    Settings,
+    Log(Filter),
+    /// What was asked for, to be shown again where it is refused.
+    Changed(Value),
+    ApiChanged,
+    Exported,
+    Diagnosed,
+    Restarted,
+    /// What was entered.
+    Begun(Value),
     /// The password is kept: who set it is logged in. `before`: what it was, should it not be kept.
     Kept {
         phc: String,
@@ -37,8 +48,8 @@ pub(crate) enum After {
 }
 
 /// A result.
-pub(crate) struct Done {
-    pub(crate) after: After,
+pub struct Done<K: Kind = Gateway> {
+    pub(crate) after: K::After,
     pub(crate) result: Result<Value, String>,
 }
 
@@ -61,9 +72,16 @@ impl Site {
                 },
             )
         };
+        let change = |asked: Value| ask(Ask::Change(asked.clone()), After::Changed(asked));
         Step::Answer(match what {
             What::Asset(asset) => asset.response(request),
-            What::Page(Page::Password) => password_page(200, None, &asker),
+            What::Page(Page::Password) => password_page::<Gateway>(200, None, &asker),
+            What::Page(Page::Settings) => return ask(Ask::Settings, After::Settings),
+            What::Page(Page::Log) => {
+                let query = request.query();
+                let (level, text) = (query.get("level").to_owned(), query.get("text").to_owned());
+                return ask(Ask::Log, After::Log(Filter { level, text }));
+            }
             What::Page(page) => return ask(Ask::Show, After::Page(page)),
             What::MovesCsv => return ask(Ask::Show, After::MovesCsv),
             What::ApiShow(part) => return ask(Ask::Show, After::ApiShow(part)),
@@ -126,6 +144,28 @@ impl Site {
                 Ok(name) => return ask(Ask::Prefer(some(name)), After::ApiResult),
                 Err(response) => response,
             },
+            What::Begin => {
+                let asked = pages::first_asked(&fields());
+                return ask(Ask::Begin(asked.clone()), After::Begun(asked));
+            }
+            What::SetSettings => return change(settings::set(&fields())),
+            What::SetPolicy => return change(settings::policy(&fields())),
+            What::SetDevice => return change(settings::device(&fields())),
+            What::SetWays => return change(settings::ways(&fields())),
+            What::Import => return change(settings::import(&fields())),
+            What::Export => return ask(Ask::Export, After::Exported),
+            What::Restart => return ask(Ask::Restart, After::Restarted),
+            What::Diagnostics => return ask(Ask::Diagnose, After::Diagnosed),
+            What::ApiSettings => return ask(Ask::Settings, After::ApiResult),
+            What::ApiSetSettings => match api::object(request) {
+                Ok(asked) => return ask(Ask::Change(asked), After::ApiChanged),
+                Err(response) => response,
+            },
+            What::ApiLog => return ask(Ask::Log, After::ApiResult),
+            What::ApiRestart => match api::object(request) {
+                Ok(_) => return ask(Ask::Restart, After::ApiResult),
+                Err(response) => response,
+            },
         })
     }
 
@@ -133,7 +173,7 @@ impl Site {
         let Done { after, result } = done;
         match after {
             After::Page(page) => {
-                self.forget_said(page, asker, now);
+                self.forget_said(page.path(), asker, now);
                 let main = self.fragment(page, &result, asker, now);
                 let status = if result.is_ok() { 200 } else { 503 };
                 Response::html(
@@ -179,19 +219,66 @@ impl Site {
                 }
                 Response::see("/devices")
             }
-            After::Kept { phc, before } => match result {
-                Ok(_) => {
-                    // Who looked at the file before it was written may have told of the old one meanwhile.
-                    self.password = Some(phc);
-                    self.sessions.close_all();
-                    self.logged_in(now)
+            After::Settings => match result {
+                Ok(value) => self.settings(&value, asker, now),
+                Err(_) => self.silent(Page::Settings, asker),
+            },
+            After::Log(filter) => {
+                let lines = result.unwrap_or_default();
+                let lines = lines.as_array().into_iter().flatten();
+                let lines: Vec<String> = lines
+                    .filter_map(|it| Some(it.as_str()?.to_owned()))
+                    .collect();
+                let main = pages::log(asker.lang, &asker.token, &self.own, &lines, &filter);
+                let page = pages::whole(Some(Page::Log), main, asker.lang, &asker.token);
+                Response::html(200, page)
+            }
+            After::Changed(asked) => self.changed(&asked, result, asker, now),
+            After::ApiChanged => api::changed(result),
+            After::Exported => match result {
+                Ok(value) => {
+                    let [name, text] =
+                        ["name", "text"].map(|it| value[it].as_str().unwrap_or_default());
+                    Response::file("text/plain; charset=utf-8", name, text.to_owned())
                 }
+                Err(_) => Response::text(503, "The gateway does not answer."),
+            },
+            After::Diagnosed => match result {
+                Ok(value) => {
+                    let text = serde_json::to_string_pretty(&value).unwrap_or_default();
+                    Response::file("application/json", "ntm-diagnostics.json", text)
+                }
+                Err(_) => Response::text(503, "The gateway does not answer."),
+            },
+            After::Restarted => {
+                self.say(
+                    asker,
+                    Page::Home,
+                    Word::Restarting.say(asker.lang).to_owned(),
+                    now,
+                );
+                Response::see("/")
+            }
+            After::Begun(entered) => match result {
+                Ok(value) if value["done"].is_null() => {
+                    let view = View {
+                        lang: asker.lang,
+                        snapshot: &Snapshot::default(),
+                        meter: &self.own,
+                        token: &asker.token,
+                        said: None,
+                    };
+                    let main = pages::first(&view, &value, Some(&entered));
+                    // Not live: what was entered stays until it is right.
+                    Response::html(422, pages::whole(None, main, asker.lang, &asker.token))
+                }
+                Ok(_) => Response::see("/"),
                 Err(error) => {
-                    self.password = before;
-                    tracing::warn!("the password cannot be kept: {error}");
-                    Response::text(500, "The password cannot be kept: is the flash full?")
+                    self.say(asker, Page::Home, error, now);
+                    Response::see("/")
                 }
             },
+            After::Kept { phc, before } => self.kept(phc, before, result, now),
         }
     }
 
@@ -203,34 +290,80 @@ impl Site {
         asker: &Asker,
         now: Instant,
     ) -> String {
-        let snapshot = match result {
-            Ok(value) => Snapshot::read(value),
-            Err(_) => return pages::unreachable(asker.lang),
+        let Ok(value) = result else {
+            return pages::unreachable(asker.lang);
         };
-        self.meter.read(&snapshot, now);
+        let snapshot = Snapshot::read(value);
+        let is_first = value.get("first").is_some();
+        if !is_first {
+            self.own.read(&snapshot, now);
+        }
         let session = asker.session.and_then(|key| self.sessions.get(&key, now));
         let view = View {
             lang: asker.lang,
             snapshot: &snapshot,
-            meter: &self.meter,
+            meter: &self.own,
             token: &asker.token,
-            said: session.and_then(|session| session.said_on(page)),
+            said: session.and_then(|session| session.said_on(page.path())),
         };
+        if is_first {
+            return pages::first(&view, value, None);
+        }
         pages::main(page, &view)
     }
 
-    fn say(&mut self, asker: &Asker, page: Page, text: String, now: Instant) {
+    /// A page of a daemon that says nothing.
+    fn silent(&self, page: Page, asker: &Asker) -> Response {
+        let main = pages::unreachable(asker.lang);
+        Response::html(
+            503,
+            pages::whole(Some(page), main, asker.lang, &asker.token),
+        )
+    }
+
+    pub(crate) fn say(&mut self, asker: &Asker, page: Page, text: String, now: Instant) {
+        self.say_at(asker, page.path(), text, now);
+    }
+}
+
+/// What is the same for every kind of site: the password, and what a login is worth.
+impl<K: Kind> Site<K> {
+    /// Says something on the page at `path`, to this session.
+    pub(crate) fn say_at(&mut self, asker: &Asker, path: &'static str, text: String, now: Instant) {
         let session = asker.session.and_then(|key| self.sessions.get(&key, now));
         if let Some(session) = session {
-            session.said = Some((page, text));
+            session.said = Some((path, text));
         }
     }
 
     /// What was said on one page is over when another is looked at.
-    fn forget_said(&mut self, page: Page, asker: &Asker, now: Instant) {
+    pub(crate) fn forget_said(&mut self, path: &str, asker: &Asker, now: Instant) {
         let session = asker.session.and_then(|key| self.sessions.get(&key, now));
         if let Some(session) = session {
-            session.said.take_if(|(on, _)| *on != page);
+            session.said.take_if(|(on, _)| *on != path);
+        }
+    }
+
+    /// Goes on with a new password, once it is kept.
+    pub(crate) fn kept(
+        &mut self,
+        phc: String,
+        before: Option<String>,
+        result: Result<Value, String>,
+        now: Instant,
+    ) -> Response {
+        match result {
+            Ok(_) => {
+                // Who looked at the file before it was written may have told of the old one meanwhile.
+                self.password = Some(phc);
+                self.sessions.close_all();
+                self.logged_in(now)
+            }
+            Err(error) => {
+                self.password = before;
+                tracing::warn!("the password cannot be kept: {error}");
+                Response::text(500, "The password cannot be kept: is the flash full?")
+            }
         }
     }
 
@@ -238,16 +371,16 @@ impl Site {
         if self.password.is_some() {
             return Response::see("/");
         }
-        pages::welcome(200, None, asker.lang, &asker.token)
+        pages::welcome::<K>(200, None, asker.lang, &asker.token)
     }
 
-    fn set_first(&mut self, fields: &Fields, asker: &Asker) -> Step {
+    fn set_first(&mut self, fields: &Fields, asker: &Asker) -> Step<K> {
         if self.password.is_some() {
             return Step::Answer(Response::see("/login"));
         }
         match self.new_password(fields) {
             Ok(phc) => self.keep(phc, asker),
-            Err(word) => Step::Answer(pages::welcome(
+            Err(word) => Step::Answer(pages::welcome::<K>(
                 422,
                 Some(&Notice::wrong(word)),
                 asker.lang,
@@ -256,14 +389,20 @@ impl Site {
         }
     }
 
-    fn change(&mut self, fields: &Fields, request: &Request, asker: &Asker, now: Instant) -> Step {
+    pub(crate) fn change(
+        &mut self,
+        fields: &Fields,
+        request: &Request,
+        asker: &Asker,
+        now: Instant,
+    ) -> Step<K> {
         // Somebody else may sit at a browser that was left logged in.
         if let Err(notice) = self.try_password(fields.get("password"), request, now) {
-            return Step::Answer(password_page(notice.status(), Some(&notice), asker));
+            return Step::Answer(password_page::<K>(notice.status(), Some(&notice), asker));
         }
         match self.new_password(fields) {
             Ok(phc) => self.keep(phc, asker),
-            Err(word) => Step::Answer(password_page(422, Some(&Notice::wrong(word)), asker)),
+            Err(word) => Step::Answer(password_page::<K>(422, Some(&Notice::wrong(word)), asker)),
         }
     }
 
@@ -283,27 +422,27 @@ impl Site {
     }
 
     /// It counts from now on: two who set the first one at once cannot both have done so.
-    fn keep(&mut self, phc: String, asker: &Asker) -> Step {
+    fn keep(&mut self, phc: String, asker: &Asker) -> Step<K> {
         let before = self.password.replace(phc.clone());
         Step::Ask(
-            Ask::Keep(phc.clone()),
+            K::keep(phc.clone()),
             Pending {
-                after: After::Kept { phc, before },
+                after: K::kept(phc, before),
                 lang: asker.lang,
                 session: asker.session,
             },
         )
     }
 
-    fn login(&self, asker: &Asker) -> Response {
+    pub(crate) fn login(&self, asker: &Asker) -> Response {
         match (asker.session, &self.password) {
             (Some(_), _) => Response::see("/"),
-            (None, None) => Response::see("/welcome"),
-            (None, Some(_)) => pages::login(200, None, asker.lang, &asker.token),
+            (None, None) if K::FIRST != "/login" => Response::see(K::FIRST),
+            (None, _) => pages::login::<K>(200, None, asker.lang, &asker.token),
         }
     }
 
-    fn log_in(
+    pub(crate) fn log_in(
         &mut self,
         password: &str,
         request: &Request,
@@ -312,11 +451,18 @@ impl Site {
     ) -> Response {
         match self.try_password(password, request, now) {
             Ok(mark) => self.logged_in(now).with_cookie(KNOWN, &mark, YEAR_S),
-            Err(notice) => pages::login(notice.status(), Some(&notice), asker.lang, &asker.token),
+            Err(notice) => {
+                pages::login::<K>(notice.status(), Some(&notice), asker.lang, &asker.token)
+            }
         }
     }
 
-    fn api_log_in(&mut self, password: &str, request: &Request, now: Instant) -> Response {
+    pub(crate) fn api_log_in(
+        &mut self,
+        password: &str,
+        request: &Request,
+        now: Instant,
+    ) -> Response {
         match self.try_password(password, request, now) {
             Ok(mark) => {
                 let cookie = self.sessions.open(&mut self.secret, now);
@@ -360,7 +506,7 @@ impl Site {
         Response::see("/").with_cookie(SESSION, &cookie, LONGEST.as_secs())
     }
 
-    fn log_out(&mut self, asker: &Asker) -> Response {
+    pub(crate) fn log_out(&mut self, asker: &Asker) -> Response {
         if let Some(session) = &asker.session {
             self.sessions.close(session);
         }
@@ -380,15 +526,19 @@ fn device_change(request: &Request) -> Result<DeviceChange, Response> {
     Ok(change)
 }
 
-fn password_page(status: u16, notice: Option<&Notice>, asker: &Asker) -> Response {
-    pages::password(status, notice, asker.lang, &asker.token)
+pub(crate) fn password_page<K: Kind>(
+    status: u16,
+    notice: Option<&Notice>,
+    asker: &Asker,
+) -> Response {
+    pages::password::<K>(status, notice, asker.lang, &asker.token)
 }
 
 fn watch(request: &Request, asker: &Asker) -> Step {
     let query = request.query();
     let page = Page::ALL
         .into_iter()
-        .find(|page| page.path() == query.get("page") && *page != Page::Password);
+        .find(|page| page.path() == query.get("page") && page.is_live());
     match (page, asker.session) {
         (Some(page), Some(session)) => Step::Watch(Watch {
             page,

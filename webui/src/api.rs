@@ -21,6 +21,33 @@ pub(crate) fn word(request: &Request, name: &str) -> Result<String, Response> {
     }
 }
 
+/// The body, which is a JSON object.
+pub(crate) fn object(request: &Request) -> Result<Value, Response> {
+    if !request.is_json() {
+        return Err(Response::json(
+            415,
+            &json!({"error": "send Content-Type: application/json"}),
+        ));
+    }
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    if body.is_object() {
+        Ok(body)
+    } else {
+        Err(wrong("send an object"))
+    }
+}
+
+/// What came of a change of the settings.
+pub(crate) fn changed(result: Result<Value, String>) -> Response {
+    match result {
+        Ok(value) if value["stale"] == true => Response::json(409, &value),
+        Ok(value) if value["done"].is_null() => Response::json(422, &value),
+        Ok(value) => Response::json(200, &value),
+        // What is asked for makes no sense, or the file cannot be written.
+        Err(error) => wrong(&error),
+    }
+}
+
 /// The request makes no sense.
 pub(crate) fn wrong(why: &str) -> Response {
     Response::json(422, &json!({"error": why}))

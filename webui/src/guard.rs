@@ -12,7 +12,19 @@
 use crate::request::{Method, Request};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Where the page is served.
+/// Where a site is served, and what a request must look like to be one of its own.
+pub trait Door {
+    /// Whether who asks may be heard at all.
+    fn may_come(&self, request: &Request) -> bool;
+    /// Whether `Host` is us.
+    fn is_host(&self, request: &Request) -> bool;
+    /// Whether another site has made the browser ask this.
+    fn is_foreign(&self, request: &Request) -> bool;
+    /// The daemon has a name, or another one: for a place that goes by it.
+    fn named(&mut self, _name: Option<String>) {}
+}
+
+/// Where the gateway's page is served.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// The router's address on the LAN.
@@ -57,19 +69,42 @@ impl Place {
                     .any(|ours| name.eq_ignore_ascii_case(ours)))
     }
 
-    /// Whether another site has made the browser ask this. A browser that says nothing of it is one that keeps our cookie
-    /// from other sites' requests (`SameSite`), or none at all.
+    /// Whether another site has made the browser ask this.
     pub(crate) fn is_foreign(&self, request: &Request) -> bool {
-        let other_origin = request.origin.as_deref().is_some_and(|origin| {
-            let ours = origin.strip_prefix("http://");
-            ours.is_none() || ours != request.host.as_deref()
-        });
-        let other_site = request
-            .fetch_site
-            .as_deref()
-            .is_some_and(|site| site != "same-origin" && site != "none");
-        other_origin || (other_site && request.method != Method::Get)
+        is_foreign(request, "http://")
     }
+}
+
+impl Door for Place {
+    fn may_come(&self, request: &Request) -> bool {
+        self.is_lan(request)
+    }
+
+    fn is_host(&self, request: &Request) -> bool {
+        self.is_host(request)
+    }
+
+    fn is_foreign(&self, request: &Request) -> bool {
+        self.is_foreign(request)
+    }
+
+    fn named(&mut self, name: Option<String>) {
+        self.names = name.into_iter().collect();
+    }
+}
+
+/// Whether another site than the one under `scheme` and `Host` has made the browser ask this. A browser that says nothing
+/// of it is one that keeps our cookie from other sites' requests (`SameSite`), or none at all.
+pub(crate) fn is_foreign(request: &Request, scheme: &str) -> bool {
+    let other_origin = request.origin.as_deref().is_some_and(|origin| {
+        let ours = origin.strip_prefix(scheme);
+        ours.is_none() || ours != request.host.as_deref()
+    });
+    let other_site = request
+        .fetch_site
+        .as_deref()
+        .is_some_and(|site| site != "same-origin" && site != "none");
+    other_origin || (other_site && request.method != Method::Get)
 }
 
 #[cfg(test)]

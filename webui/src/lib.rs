@@ -1,8 +1,9 @@
-//! The web page: what the gateway shows and asks on its LAN.
+//! The web pages: what the gateway shows and asks on its LAN, and the coordinator its operator ([`operator`]).
 //!
 //! [`Site`] is a machine like the others: no socket, no clock, no randomness of its own. It takes a [`Request`] and
 //! gives a [`Step`]: an answer, or a question for the daemon ([`Ask`]) whose result leads to the answer. [`server`] is
 //! its shell: a thread of its own with HTTP, so that no slow page and no password's hash keeps a packet waiting.
+//! [`Kind`] is what makes a site the gateway's or the coordinator's; who is let in, and how, is the same in both.
 //!
 //! ```text
 //! guard     who is let in            routes    every address and what is there
@@ -24,28 +25,33 @@ mod assets;
 mod attempts;
 mod guard;
 mod html;
+mod kind;
 mod meter;
+pub mod operator;
 mod pages;
 pub mod password;
+pub mod prompt;
 mod request;
 mod routes;
 mod secret;
 pub mod server;
 mod session;
+mod settings;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod words;
 
-pub use guard::Place;
+pub use guard::{Door, Place};
+pub use kind::{Gateway, Kind};
 pub use request::{MAX_BODY, Method, Request, Response};
 pub use routes::{Guard, ROUTES, Route};
 
-use answers::{After, Done};
+use answers::Done;
 use attempts::Attempts;
-use meter::Meter;
+use kind::Asker;
 use password::Cost;
-use routes::{Found, Page, What};
+use routes::Found;
 use secret::{Key, Secret, hex, is_same};
 use serde_json::Value;
 use session::Sessions;
@@ -63,9 +69,9 @@ const FORM_S: u64 = 3600;
 
 /// What the page needs to know from the start.
 #[derive(Clone, Debug)]
-pub struct Setup {
+pub struct Setup<P = Place> {
     /// Where it is served.
-    pub place: Place,
+    pub place: P,
     /// 256 bits of the kernel's randomness.
     pub seed: [u8; 32],
     /// What the password's hash costs.
@@ -83,6 +89,20 @@ pub enum Ask {
     Ping(String),
     /// Keep the password's hash, in PHC's form.
     Keep(String),
+    /// The configuration, key by key, and the text it was read from by its `fingerprint`.
+    Settings,
+    /// Change it: the answer says what was done, or has `refused` or `stale`, and the `settings` as they are.
+    Change(Value),
+    /// The configuration's file: `name` and `text`.
+    Export,
+    /// The last lines of the log.
+    Log,
+    /// Everything somebody who helps may want to see, without secrets.
+    Diagnose,
+    /// Start anew.
+    Restart,
+    /// Join a domain: the first run. The answer has `done`, or what there was to choose from and `failed` or `refused`.
+    Begin(Value),
     /// Change what the owner wants of a device.
     Device(DeviceChange),
 }
@@ -100,34 +120,34 @@ pub struct DeviceChange {
 
 /// What a request leads to.
 #[derive(Debug)]
-pub enum Step {
+pub enum Step<K: Kind = Gateway> {
     /// This.
     Answer(Response),
     /// A question; its result goes to [`Site::handle_result`].
-    Ask(Ask, Pending),
+    Ask(K::Ask, Pending<K>),
     /// A stream of what changes; [`Site::handle_look`] makes each part.
-    Watch(Watch),
+    Watch(Watch<K>),
 }
 
 /// Somebody who waits for the result of a question.
 #[derive(Debug)]
-pub struct Pending {
-    after: After,
+pub struct Pending<K: Kind = Gateway> {
+    after: K::After,
     lang: Lang,
     session: Option<Key>,
 }
 
 /// Somebody who looks on.
-#[derive(Clone, Debug)]
-pub struct Watch {
-    page: Page,
+#[derive(Debug)]
+pub struct Watch<K: Kind = Gateway> {
+    page: K::Page,
     lang: Lang,
     session: Key,
 }
 
 /// The machine.
-pub struct Site {
-    place: Place,
+pub struct Site<K: Kind = Gateway> {
+    place: K::Place,
     cost: Cost,
     secret: Secret,
     started: Instant,
@@ -135,20 +155,13 @@ pub struct Site {
     password: Option<String>,
     sessions: Sessions,
     attempts: Attempts,
-    meter: Meter,
+    /// What this kind of site keeps beside.
+    own: K::Own,
 }
 
-/// What is known of who asks.
-struct Asker {
-    lang: Lang,
-    session: Option<Key>,
-    /// The token of their forms.
-    token: String,
-}
-
-impl Site {
-    /// A page with this password, or one whose first visitor sets it.
-    pub fn new(setup: Setup, password: Option<String>, now: Instant) -> Self {
+impl<K: Kind> Site<K> {
+    /// A page with this password; of one without, [`Kind::FIRST`] says who sets it.
+    pub fn new(setup: Setup<K::Place>, password: Option<String>, now: Instant) -> Self {
         Self {
             place: setup.place,
             cost: setup.cost,
@@ -157,7 +170,7 @@ impl Site {
             password,
             sessions: Sessions::default(),
             attempts: Attempts::new(),
-            meter: Meter::default(),
+            own: K::Own::default(),
         }
     }
 
@@ -169,10 +182,15 @@ impl Site {
         }
     }
 
+    /// The gateway has a name, or another one.
+    pub fn named(&mut self, name: Option<String>) {
+        self.place.named(name);
+    }
+
     /// Answers, or says what to ask first.
-    pub fn handle_request(&mut self, request: &Request, now: Instant) -> Step {
+    pub fn handle_request(&mut self, request: &Request, now: Instant) -> Step<K> {
         match self.admit(request, now) {
-            Ok((what, asker)) => self.answer(what, request, asker, now),
+            Ok((what, asker)) => K::answer(self, what, request, asker, now),
             Err(response) => Step::Answer(response),
         }
     }
@@ -180,7 +198,7 @@ impl Site {
     /// Goes on with the daemon's answer, or its word why there is none.
     pub fn handle_result(
         &mut self,
-        pending: Pending,
+        pending: Pending<K>,
         result: Result<Value, String>,
         now: Instant,
     ) -> Response {
@@ -194,13 +212,13 @@ impl Site {
             session,
             token: self.session_token(session, now),
         };
-        self.done(Done { after, result }, &asker, now)
+        K::done(self, Done { after, result }, &asker, now)
     }
 
     /// The page anew, for who looks on; `None`: their session is over.
     pub fn handle_look(
         &mut self,
-        watch: &Watch,
+        watch: &Watch<K>,
         result: &Result<Value, String>,
         now: Instant,
     ) -> Option<String> {
@@ -210,18 +228,18 @@ impl Site {
             session: Some(watch.session),
             token: self.session_token(Some(watch.session), now),
         };
-        Some(self.fragment(watch.page, result, &asker, now))
+        Some(K::fragment(self, &watch.page, result, &asker, now))
     }
 
     /// See [`guard`].
-    fn admit(&mut self, request: &Request, now: Instant) -> Result<(What, Asker), Response> {
-        if !self.place.is_lan(request) {
+    fn admit(&mut self, request: &Request, now: Instant) -> Result<(K::What, Asker), Response> {
+        if !self.place.may_come(request) {
             return Err(Response::text(403, "This page is for the LAN only."));
         }
         if !self.place.is_host(request) {
             return Err(Response::text(421, "This is not the server of that name."));
         }
-        let route = match routes::find(request.method, &request.path) {
+        let route = match routes::find(K::ROUTES, request.method, &request.path) {
             Found::Route(route) => route,
             Found::OtherMethod => return Err(Response::text(405, "Not by this method.")),
             Found::Nothing => return Err(Response::text(404, "There is nothing here.")),
@@ -235,7 +253,7 @@ impl Site {
             return Err(self.nobody(route));
         }
         if let Some(session) = session
-            && route.what != What::Live
+            && !K::is_live(route.what)
         {
             self.sessions.used(&session, now);
         }
@@ -248,7 +266,7 @@ impl Site {
             session,
             token,
         };
-        if route.method == Method::Post && !self.has_token(request, &asker, now) {
+        if route.method != Method::Get && !self.has_token(request, &asker, now) {
             return Err(Response::text(
                 403,
                 "This form is too old, or not ours. Go back, load the page again, and try once more.",
@@ -257,14 +275,14 @@ impl Site {
         Ok((route.what, asker))
     }
 
-    fn nobody(&self, route: &Route) -> Response {
-        if route.path.starts_with("/api/") || route.what == What::Live {
+    fn nobody(&self, route: &Route<K::What>) -> Response {
+        if route.path.starts_with("/api/") || K::is_live(route.what) {
             return Response::json(401, &serde_json::json!({"error": "log in first"}));
         }
         Response::see(if self.password.is_some() {
             "/login"
         } else {
-            "/welcome"
+            K::FIRST
         })
     }
 

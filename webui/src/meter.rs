@@ -25,7 +25,7 @@ pub(crate) struct Gauge {
 
 /// All tunnels, by the other gateway's name.
 #[derive(Default)]
-pub(crate) struct Meter {
+pub struct Meter {
     read: Option<Instant>,
     gauges: BTreeMap<String, Gauge>,
 }

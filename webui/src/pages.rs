@@ -2,25 +2,37 @@
 
 mod device;
 mod devices;
+mod entries;
+mod first;
 mod forms;
+mod frame;
 mod home;
+mod log;
 mod moves;
 mod peers;
 mod picture;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod wans;
 
 pub(crate) use device::page as device;
+pub(crate) use first::asked as first_asked;
 pub(crate) use forms::{login, password, welcome};
+pub(crate) use frame::Frame;
+pub(crate) use log::Filter;
 pub(crate) use moves::csv as moves_csv;
 pub(crate) use peers::pinged;
+#[cfg(test)]
+pub(crate) use tests::check_markup;
 
-use crate::html::{Attr, Html};
+use crate::html::Html;
 use crate::meter::Meter;
 use crate::routes::Page;
+use crate::settings::Shown;
 use crate::snapshot::Snapshot;
 use crate::words::{Lang, Word};
+use serde_json::Value;
 use std::time::Duration;
 
 /// What a page is made of.
@@ -58,9 +70,43 @@ pub(crate) fn main(page: Page, view: &View<'_>) -> String {
         Page::Peers => peers::page(&mut html, view),
         Page::Moves => moves::page(&mut html, view),
         Page::Wans => wans::page(&mut html, view),
-        // It has nothing that changes by itself.
-        Page::Password => {}
+        // They have nothing that changes by itself.
+        Page::Settings | Page::Log | Page::Password => {}
     }
+    html.into_string()
+}
+
+/// What is inside `main` on the page of settings.
+pub(crate) fn settings(view: &View<'_>, shown: &Shown) -> String {
+    let mut html = Html::default();
+    settings::page(&mut html, view, shown);
+    html.into_string()
+}
+
+/// What is inside `main` on the page of the log.
+pub(crate) fn log(
+    lang: Lang,
+    token: &str,
+    meter: &Meter,
+    lines: &[String],
+    filter: &Filter,
+) -> String {
+    let view = View {
+        lang,
+        snapshot: &Snapshot::default(),
+        meter,
+        token,
+        said: None,
+    };
+    let mut html = Html::default();
+    log::page(&mut html, &view, lines, filter);
+    html.into_string()
+}
+
+/// What is inside `main` before there is a gateway.
+pub(crate) fn first(view: &View<'_>, shown: &Value, entered: Option<&Value>) -> String {
+    let mut html = Html::default();
+    first::page(&mut html, view, shown, entered);
     html.into_string()
 }
 
@@ -74,89 +120,43 @@ pub(crate) fn unreachable(lang: Lang) -> String {
 
 /// The whole page. `page`: which of the menu; `None`: there is no menu yet.
 pub(crate) fn whole(page: Option<Page>, main: String, lang: Lang, token: &str) -> String {
-    let is_live = page.is_some_and(|page| page != Page::Password);
-    framed(page, is_live, main, lang, token)
+    let is_narrow = page.is_none_or(|page| page == Page::Password);
+    framed(
+        page,
+        page.filter(|page| page.is_live()),
+        is_narrow,
+        &main,
+        lang,
+        token,
+    )
 }
 
-/// The same, and whether it changes by itself.
-fn framed(page: Option<Page>, is_live: bool, main: String, lang: Lang, token: &str) -> String {
-    let title = page.map_or(Word::Login, title_of);
-    let mut html = Html::default();
-    html.raw("<!doctype html>\n");
-    html.open("html", &[("lang", lang.code())]);
-    html.raw(concat!(
-        "<head><meta charset=\"utf-8\">",
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
-        "<meta name=\"color-scheme\" content=\"light dark\">",
-        "<link rel=\"icon\" href=\"/icon.svg\"><link rel=\"stylesheet\" href=\"/style.css\">",
-        "<script src=\"/live.js\" defer></script>"
-    ));
-    html.el("title", &[], |html| {
-        html.text(title.say(lang));
-        html.text(" · ");
-        html.text(Word::Product.say(lang));
-    });
-    html.raw("</head><body>");
-    html.leaf(
-        "a",
-        &[("class", "skip"), ("href", "#main")],
-        Word::Skip.say(lang),
-    );
-    header(&mut html, page, lang, token);
-    let lost = [
-        ("id", "lost"),
-        ("class", "banner"),
-        ("role", "status"),
-        ("hidden", ""),
-    ];
-    html.leaf("p", &lost, Word::Lost.say(lang));
-    let live = page.filter(|_| is_live).map(Page::path);
-    let mut attrs: Vec<Attr<'_>> = vec![("id", "main"), ("tabindex", "-1")];
-    if let Some(path) = live {
-        attrs.push(("data-live", path));
-    } else {
-        attrs.push(("class", "narrow"));
-    }
-    html.open("main", &attrs);
-    let mut out = html.into_string();
-    out.push_str(&main);
-    out.push_str("</main></body></html>\n");
-    out
+/// The same, of what is below a page of the menu: it has forms, and does not change by itself.
+fn below(page: Page, main: &str, lang: Lang, token: &str) -> String {
+    framed(Some(page), None, true, main, lang, token)
 }
 
-fn header(html: &mut Html, page: Option<Page>, lang: Lang, token: &str) {
-    html.open("header", &[]);
-    html.el("a", &[("class", "brand"), ("href", "/")], |html| {
-        html.raw(LOGO);
-        html.leaf("span", &[], Word::Product.say(lang));
-    });
-    if let Some(here) = page {
-        html.el("nav", &[("aria-label", Word::Menu.say(lang))], |html| {
-            for page in Page::ALL {
-                let mut attrs = vec![("href", page.path())];
-                if page == here {
-                    attrs.push(("aria-current", "page"));
-                }
-                html.leaf("a", &attrs, title_of(page).say(lang));
-            }
-        });
-    }
-    html.open("div", &[("class", "who")]);
-    // The other language, in that language.
-    for other in Lang::ALL.into_iter().filter(|other| *other != lang) {
-        form(html, "/language", token, |html| {
-            hidden(html, "language", other.code());
-            hidden(html, "back", page.map_or("/", Page::path));
-            let label = [("lang", other.code()), ("class", "plain")];
-            html.leaf("button", &label, other.own_name());
-        });
-    }
-    if page.is_some() {
-        form(html, "/logout", token, |html| {
-            html.leaf("button", &[("class", "plain")], Word::LogOut.say(lang));
-        });
-    }
-    html.raw("</div></header>");
+fn framed(
+    page: Option<Page>,
+    live: Option<Page>,
+    is_narrow: bool,
+    main: &str,
+    lang: Lang,
+    token: &str,
+) -> String {
+    let in_menu = Page::ALL.into_iter().filter(|page| page.is_in_menu());
+    let menu: Vec<_> = in_menu
+        .map(|page| (page.path(), title_of(page).say(lang)))
+        .collect();
+    let frame = Frame {
+        product: Word::Product.say(lang),
+        title: page.map_or(Word::Login, title_of).say(lang),
+        menu: &menu,
+        here: page.map(Page::path),
+        live: live.map(Page::path),
+        is_narrow,
+    };
+    frame.around(main, lang, token)
 }
 
 fn title_of(page: Page) -> Word {
@@ -166,19 +166,26 @@ fn title_of(page: Page) -> Word {
         Page::Peers => Word::Peers,
         Page::Moves => Word::Moves,
         Page::Wans => Word::Wans,
+        Page::Settings => Word::Settings,
+        Page::Log => Word::Log,
         Page::Password => Word::Password,
     }
 }
 
 /// A form that changes something.
-fn form(html: &mut Html, action: &'static str, token: &str, inside: impl FnOnce(&mut Html)) {
+pub(crate) fn form(
+    html: &mut Html,
+    action: &'static str,
+    token: &str,
+    inside: impl FnOnce(&mut Html),
+) {
     html.open("form", &[("method", "post"), ("action", action)]);
     hidden(html, "token", token);
     inside(html);
     html.close("form");
 }
 
-fn hidden(html: &mut Html, name: &str, value: &str) {
+pub(crate) fn hidden(html: &mut Html, name: &str, value: &str) {
     html.open(
         "input",
         &[("type", "hidden"), ("name", name), ("value", value)],
@@ -186,12 +193,12 @@ fn hidden(html: &mut Html, name: &str, value: &str) {
 }
 
 /// A small coloured word: `good`, `bad`, `idle`, or no colour.
-fn badge(html: &mut Html, kind: &str, text: &str) {
+pub(crate) fn badge(html: &mut Html, kind: &str, text: &str) {
     html.leaf("span", &[("class", &format!("badge {kind}"))], text);
 }
 
 /// A term and its description, unless there is nothing to describe.
-fn fact(html: &mut Html, term: &str, text: &str) {
+pub(crate) fn fact(html: &mut Html, term: &str, text: &str) {
     if text.is_empty() {
         return;
     }
@@ -242,11 +249,6 @@ fn scaled(mut value: f64, units: [&str; 5]) -> String {
 }
 
 /// The first label of a full name.
-fn label(name: &str) -> &str {
+pub(crate) fn label(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
 }
-
-const LOGO: &str = concat!(
-    "<svg viewBox=\"0 0 24 24\" width=\"24\" height=\"24\" aria-hidden=\"true\">",
-    "<path class=\"logo\" d=\"M4 18V8l8 8V6M12 16l8-8v10\"/></svg>"
-);

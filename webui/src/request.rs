@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-/// The longest body taken, in bytes. Our longest form is two passwords.
-pub const MAX_BODY: usize = 16 << 10;
+/// The longest body taken, in bytes. Our longest form is a whole file of settings.
+pub const MAX_BODY: usize = 64 << 10;
 /// The most fields of a form or a query that are looked at.
-const MAX_FIELDS: usize = 32;
+const MAX_FIELDS: usize = 64;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Method {
     Get,
     /// To change something.
     Post,
+    /// To put something in the place of what is there.
+    Put,
     /// Nothing we have.
     Other,
 }
@@ -105,6 +108,11 @@ impl Fields {
         let found = self.0.iter().find(|(key, _)| key == name);
         found.map_or("", |(_, value)| value)
     }
+
+    /// All of them, in their order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
 }
 
 fn decode(bytes: &[u8]) -> String {
@@ -146,6 +154,8 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// The content.
     pub body: Cow<'static, [u8]>,
+    /// A file with the content, in its place; it goes when it has been opened.
+    pub from: Option<PathBuf>,
 }
 
 impl Response {
@@ -196,6 +206,7 @@ impl Response {
             content_type,
             headers: Vec::new(),
             body: body.into_bytes().into(),
+            from: None,
         }
     }
 }

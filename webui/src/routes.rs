@@ -5,14 +5,14 @@ use crate::request::Method;
 
 /// One address.
 #[derive(Clone, Copy, Debug)]
-pub struct Route {
+pub struct Route<W: 'static = What> {
     /// To read, or to change something.
     pub method: Method,
     /// The whole path.
     pub path: &'static str,
     /// Who may use it.
     pub guard: Guard,
-    pub(crate) what: What,
+    pub(crate) what: W,
 }
 
 /// Who may use an address. Changes need a token besides, whoever makes them.
@@ -26,7 +26,7 @@ pub enum Guard {
 
 /// What is at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum What {
+pub enum What {
     Asset(Asset),
     Page(Page),
     Welcome,
@@ -48,28 +48,56 @@ pub(crate) enum What {
     ApiShow(Part),
     ApiPrefer,
     ApiPing,
+    // Settings, and the first run.
+    Begin,
+    SetSettings,
+    SetPolicy,
+    SetDevice,
+    SetWays,
+    Import,
+    Export,
+    Restart,
+    Diagnostics,
+    ApiSettings,
+    ApiSetSettings,
+    ApiLog,
+    ApiRestart,
 }
 
 /// A page of the menu.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Page {
+pub enum Page {
     Home,
     Devices,
     Peers,
     Moves,
     Wans,
+    Settings,
+    Log,
     Password,
 }
 
 impl Page {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Home,
         Self::Devices,
         Self::Peers,
         Self::Moves,
         Self::Wans,
+        Self::Settings,
+        Self::Log,
         Self::Password,
     ];
+
+    /// Whether it is in the menu; else another page leads to it.
+    pub(crate) fn is_in_menu(self) -> bool {
+        !matches!(self, Self::Log | Self::Password)
+    }
+
+    /// Whether what it shows changes by itself. Nothing changes under somebody's hands who fills in a form.
+    pub(crate) fn is_live(self) -> bool {
+        !matches!(self, Self::Settings | Self::Log | Self::Password)
+    }
 
     pub(crate) fn path(self) -> &'static str {
         match self {
@@ -78,6 +106,8 @@ impl Page {
             Self::Peers => "/peers",
             Self::Moves => "/moves",
             Self::Wans => "/wans",
+            Self::Settings => "/settings",
+            Self::Log => "/log",
             Self::Password => "/password",
         }
     }
@@ -85,7 +115,7 @@ impl Page {
 
 /// A member of the snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub enum Part {
     Status,
     Devices,
     Tunnels,
@@ -105,7 +135,7 @@ impl Part {
     }
 }
 
-const fn get(path: &'static str, guard: Guard, what: What) -> Route {
+pub(crate) const fn get<W: Copy>(path: &'static str, guard: Guard, what: W) -> Route<W> {
     Route {
         method: Method::Get,
         path,
@@ -114,9 +144,18 @@ const fn get(path: &'static str, guard: Guard, what: What) -> Route {
     }
 }
 
-const fn post(path: &'static str, guard: Guard, what: What) -> Route {
+pub(crate) const fn post<W: Copy>(path: &'static str, guard: Guard, what: W) -> Route<W> {
     Route {
         method: Method::Post,
+        path,
+        guard,
+        what,
+    }
+}
+
+const fn put(path: &'static str, guard: Guard, what: What) -> Route {
+    Route {
+        method: Method::Put,
         path,
         guard,
         what,
@@ -174,20 +213,36 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/device", Guard::Owner, What::ApiDevice),
     post("/api/v1/wan", Guard::Owner, What::ApiPrefer),
     post("/api/v1/ping", Guard::Owner, What::ApiPing),
+    // Settings, and the first run.
+    post("/setup", Guard::Owner, What::Begin),
+    get("/settings", Guard::Owner, What::Page(Page::Settings)),
+    post("/settings", Guard::Owner, What::SetSettings),
+    post("/settings/policy", Guard::Owner, What::SetPolicy),
+    post("/settings/device", Guard::Owner, What::SetDevice),
+    post("/settings/ways", Guard::Owner, What::SetWays),
+    post("/settings/import", Guard::Owner, What::Import),
+    get("/settings/export", Guard::Owner, What::Export),
+    post("/restart", Guard::Owner, What::Restart),
+    get("/log", Guard::Owner, What::Page(Page::Log)),
+    get("/diagnostics.json", Guard::Owner, What::Diagnostics),
+    get("/api/v1/settings", Guard::Owner, What::ApiSettings),
+    put("/api/v1/settings", Guard::Owner, What::ApiSetSettings),
+    get("/api/v1/log", Guard::Owner, What::ApiLog),
+    post("/api/v1/restart", Guard::Owner, What::ApiRestart),
 ];
 
 /// What a look into the table gives.
-pub(crate) enum Found {
-    Route(&'static Route),
+pub(crate) enum Found<W: 'static> {
+    Route(&'static Route<W>),
     /// The path is there, for another method.
     OtherMethod,
     Nothing,
 }
 
 /// Looks a path up.
-pub(crate) fn find(method: Method, path: &str) -> Found {
+pub(crate) fn find<W>(routes: &'static [Route<W>], method: Method, path: &str) -> Found<W> {
     let mut found = Found::Nothing;
-    for route in ROUTES.iter().filter(|route| route.path == path) {
+    for route in routes.iter().filter(|route| route.path == path) {
         if route.method == method {
             return Found::Route(route);
         }

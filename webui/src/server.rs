@@ -10,9 +10,10 @@
 )]
 
 mod connection;
+mod download;
 mod live;
 
-use crate::{Ask, Pending, Place, Request, Response, Setup, Site, Step, Watch};
+use crate::{Gateway, Kind, Pending, Place, Request, Response, Setup, Site, Step, Watch};
 use serde_json::Value;
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 use std::collections::BTreeMap;
@@ -42,31 +43,35 @@ const LOOK: Duration = Duration::from_secs(1);
 pub type Asked = Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>;
 
 /// The daemon, as the page knows it.
-pub trait Daemon: Send + Sync + 'static {
+pub trait Daemon<K: Kind = Gateway>: Send + Sync + 'static {
     /// Puts a question; the error is a sentence for people.
-    fn ask(&self, ask: Ask) -> Asked;
+    fn ask(&self, ask: K::Ask) -> Asked;
     /// The password's hash as it is kept; `None`: there is none.
     fn password(&self) -> Option<String>;
+    /// The gateway's own name, by which the page is found as well; `None`: it has none yet.
+    fn name(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What the owner of the site is told.
-enum Word {
-    Request(Box<Request>, oneshot::Sender<Step>),
+enum Word<K: Kind> {
+    Request(Box<Request>, oneshot::Sender<Step<K>>),
     Result(
-        Box<(Pending, Result<Value, String>)>,
+        Box<(Pending<K>, Result<Value, String>)>,
         oneshot::Sender<Response>,
     ),
     Look(
-        Watch,
+        Watch<K>,
         Result<Value, String>,
         oneshot::Sender<Option<String>>,
     ),
 }
 
 /// What connections share.
-struct Hall {
-    daemon: Arc<dyn Daemon>,
-    words: mpsc::Sender<Word>,
+struct Hall<K: Kind> {
+    daemon: Arc<dyn Daemon<K>>,
+    words: mpsc::Sender<Word<K>>,
     lives: Arc<Semaphore>,
     by_address: Mutex<BTreeMap<IpAddr, usize>>,
 }
@@ -80,6 +85,15 @@ impl Server {
     /// Serves on the LAN's address, from a thread of its own. The address may come later than we do.
     pub fn start(setup: Setup, daemon: Arc<dyn Daemon>) -> io::Result<Self> {
         let listener = listen(&setup.place)?;
+        Self::open(setup, daemon, listener)
+    }
+
+    /// Serves any kind of site. Each kind calls it from this crate, so that its code is built as this crate's is.
+    pub(crate) fn open<K: Kind>(
+        setup: Setup<K::Place>,
+        daemon: Arc<dyn Daemon<K>>,
+        listener: StdListener,
+    ) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -102,9 +116,9 @@ fn listen(place: &Place) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
-async fn serve(
-    setup: Setup,
-    daemon: Arc<dyn Daemon>,
+async fn serve<K: Kind>(
+    setup: Setup<K::Place>,
+    daemon: Arc<dyn Daemon<K>>,
     listener: StdListener,
     mut stopped: oneshot::Receiver<()>,
 ) {
@@ -113,7 +127,8 @@ async fn serve(
         Err(error) => return tracing::error!(%error, "no page"),
     };
     let (words, told) = mpsc::channel(CHANNEL);
-    let site = Site::new(setup, daemon.password(), Instant::now());
+    let mut site = Site::<K>::new(setup, daemon.password(), Instant::now());
+    site.named(daemon.name());
     tokio::spawn(own(site, daemon.clone(), told));
     let hall = Arc::new(Hall {
         daemon,
@@ -161,13 +176,13 @@ fn bound(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// One of the places that an address has.
-struct Seat {
-    hall: Arc<Hall>,
+struct Seat<K: Kind> {
+    hall: Arc<Hall<K>>,
     address: IpAddr,
 }
 
-impl Seat {
-    fn take(hall: &Arc<Hall>, address: IpAddr) -> Option<Self> {
+impl<K: Kind> Seat<K> {
+    fn take(hall: &Arc<Hall<K>>, address: IpAddr) -> Option<Self> {
         let mut all = hall
             .by_address
             .lock()
@@ -184,7 +199,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl<K: Kind> Drop for Seat<K> {
     fn drop(&mut self) {
         let all = self.hall.by_address.lock();
         let mut all = all.unwrap_or_else(PoisonError::into_inner);
@@ -198,7 +213,11 @@ impl Drop for Seat {
 }
 
 /// The one task that has the site.
-async fn own(mut site: Site, daemon: Arc<dyn Daemon>, mut told: mpsc::Receiver<Word>) {
+async fn own<K: Kind>(
+    mut site: Site<K>,
+    daemon: Arc<dyn Daemon<K>>,
+    mut told: mpsc::Receiver<Word<K>>,
+) {
     let mut looked = Instant::now();
     while let Some(word) = told.recv().await {
         let now = Instant::now();
@@ -206,6 +225,7 @@ async fn own(mut site: Site, daemon: Arc<dyn Daemon>, mut told: mpsc::Receiver<W
         if now.saturating_duration_since(looked) >= LOOK {
             looked = now;
             site.password_changed(daemon.password());
+            site.named(daemon.name());
         }
         // Who asked may be gone: fine.
         match word {
@@ -221,8 +241,8 @@ async fn own(mut site: Site, daemon: Arc<dyn Daemon>, mut told: mpsc::Receiver<W
     }
 }
 
-impl Hall {
-    async fn tell<T>(&self, word: impl FnOnce(oneshot::Sender<T>) -> Word) -> Option<T> {
+impl<K: Kind> Hall<K> {
+    async fn tell<T>(&self, word: impl FnOnce(oneshot::Sender<T>) -> Word<K>) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         self.words.send(word(reply)).await.ok()?;
         answer.await.ok()

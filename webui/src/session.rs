@@ -1,7 +1,6 @@
 //! Who is logged in. A browser keeps a random token; we keep its digest, so that a look into memory or a log gives nothing
 //! to log in with.
 
-use crate::routes::Page;
 use crate::secret::{Key, Secret, digest, hex};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,14 +20,20 @@ pub(crate) struct Session {
     /// What each of its changes must bring along.
     pub(crate) token: String,
     /// The result of what was last asked for, and on which page.
-    pub(crate) said: Option<(Page, String)>,
+    pub(crate) said: Option<(&'static str, String)>,
 }
 
 impl Session {
-    /// What is said on this page.
-    pub(crate) fn said_on(&self, page: Page) -> Option<&str> {
-        let said = self.said.as_ref().filter(|(on, _)| *on == page);
+    /// What is said on the page at `path`.
+    pub(crate) fn said_on(&self, path: &str) -> Option<&str> {
+        let said = self.said.as_ref().filter(|(on, _)| *on == path);
         said.map(|(_, text)| text.as_str())
+    }
+
+    /// The same, once.
+    pub(crate) fn take_said(&mut self, path: &str) -> Option<String> {
+        let said = self.said.take_if(|(on, _)| *on == path);
+        said.map(|(_, text)| text)
     }
 }
 

@@ -3,6 +3,7 @@
 mod devices;
 mod logins;
 mod programs;
+mod settings;
 
 use crate::password::{self, Cost};
 use crate::request::{Method, Request, Response};
@@ -73,6 +74,24 @@ pub(crate) fn shown(evil: &str) -> Value {
     })
 }
 
+/// What a daemon says of its settings, with a hostile text wherever one may stand.
+pub(crate) fn said(evil: &str) -> Value {
+    let setting = |name: &str, kind: &str, choices: &[&str]| json!({"name": name, "kind": kind, "choices": choices, "usual": evil, "value": evil});
+    json!({
+        "file": evil, "form": "toml", "editable": true, "fingerprint": "f00",
+        "settings": [
+            setting("lan.dhcp", "choice", &["server", "off"]),
+            setting("tunnel.mtu", "number", &[]),
+            setting("web.enabled", "switch", &[]),
+            setting(&format!("lan.{evil}"), evil, &[evil]),
+        ],
+        "policies": [{"from": evil, "to": "", "action": "deny", "enabled": true},
+            {"from": "", "to": evil, "action": evil, "enabled": false}],
+        "devices": [{"mac": evil, "address": evil, "name": evil, "identity": "false", "keep": evil}],
+        "ways": [{"name": evil, "network": false, "metered": true, "enabled": true}],
+    })
+}
+
 /// A site and the clock of a test.
 struct World {
     site: Site,
@@ -115,6 +134,19 @@ impl World {
                     }
                     Ask::Prefer(_) => json!([]),
                     Ask::Device(_) => json!([]),
+                    Ask::Settings => said("home"),
+                    Ask::Change(asked) if asked["set"]["tunnel.mtu"] == "12" => {
+                        json!({"refused": {"name": "tunnel.mtu", "message": "is a number", "line": 3}, "settings": said("home")})
+                    }
+                    Ask::Change(asked) if asked["fingerprint"] == "old" => {
+                        json!({"stale": true, "settings": said("home")})
+                    }
+                    Ask::Change(_) => json!({"done": "now"}),
+                    Ask::Export => json!({"name": "ntm-gateway.toml", "text": "home = 1"}),
+                    Ask::Log => json!(["t  INFO home", "t  WARN <b>evil"]),
+                    Ask::Diagnose => json!({"version": "home"}),
+                    Ask::Restart => Value::Null,
+                    Ask::Begin(_) => json!({"done": "car.ntm.test"}),
                     Ask::Ping(name) => {
                         json!({"name": name, "rtt_ms": 5.0, "path": "direct", "remote": "192.0.2.1:4750"})
                     }
@@ -212,12 +244,29 @@ const EXPECTED: &[(&str, &str, [u16; 4])] = &[
     ("POST", "/api/v1/device", [401, 403, 403, 415]),
     ("POST", "/api/v1/wan", [401, 403, 403, 415]),
     ("POST", "/api/v1/ping", [401, 403, 403, 415]),
+    // Settings, and the first run.
+    ("POST", "/setup", [303, 403, 403, 303]),
+    ("GET", "/settings", [303, 200, 403, 200]),
+    ("POST", "/settings", [303, 403, 403, 303]),
+    ("POST", "/settings/policy", [303, 403, 403, 303]),
+    ("POST", "/settings/device", [303, 403, 403, 303]),
+    ("POST", "/settings/ways", [303, 403, 403, 303]),
+    ("POST", "/settings/import", [303, 403, 403, 303]),
+    ("GET", "/settings/export", [303, 200, 403, 200]),
+    ("POST", "/restart", [303, 403, 403, 303]),
+    ("GET", "/log", [303, 200, 403, 200]),
+    ("GET", "/diagnostics.json", [303, 200, 403, 200]),
+    ("GET", "/api/v1/settings", [401, 200, 403, 200]),
+    ("PUT", "/api/v1/settings", [401, 403, 403, 415]),
+    ("GET", "/api/v1/log", [401, 200, 403, 200]),
+    ("POST", "/api/v1/restart", [401, 403, 403, 415]),
 ];
 
 fn method_name(method: Method) -> &'static str {
     match method {
         Method::Get => "GET",
         Method::Post => "POST",
+        Method::Put => "PUT",
         Method::Other => "OTHER",
     }
 }
@@ -239,9 +288,10 @@ fn every_address_says_to_each_what_it_should() {
             let token = world.token(owner.as_deref());
             world.asked.clear();
             let mut request = match route.method {
-                Method::Post => post(route.path, ""),
+                Method::Post | Method::Put => post(route.path, ""),
                 Method::Get | Method::Other => get(route.path),
             };
+            request.method = route.method;
             request.cookie = owner;
             let token = match who {
                 1 => token.replace(['0', '1', '2', '3'], "4"),
@@ -254,7 +304,7 @@ fn every_address_says_to_each_what_it_should() {
             }
             let response = world.ask(&request);
             *got = response.status;
-            let refused = who == 2 || (who == 1 && route.method == Method::Post);
+            let refused = who == 2 || (who == 1 && route.method != Method::Get);
             if refused || (who == 0 && route.guard == Guard::Owner) {
                 assert!(world.asked.is_empty(), "{name:?}: the daemon is not asked");
                 assert_eq!(cookie(&response), None, "{name:?}");
@@ -275,7 +325,7 @@ fn text_of(response: &Response) -> String {
 
 #[test]
 fn no_change_without_a_token_even_if_the_browser_says_nothing_of_where_it_is_from() {
-    for route in ROUTES.iter().filter(|route| route.method == Method::Post) {
+    for route in ROUTES.iter().filter(|route| route.method != Method::Get) {
         for body in [
             "",
             "token=",
@@ -284,6 +334,7 @@ fn no_change_without_a_token_even_if_the_browser_says_nothing_of_where_it_is_fro
             let mut world = World::new();
             let owner = world.owner();
             let mut request = post(route.path, body);
+            request.method = route.method;
             (request.origin, request.fetch_site) = (None, None);
             request.cookie = Some(owner.clone());
             assert_eq!(world.ask(&request).status, 403, "{} {body}", route.path);
@@ -364,7 +415,7 @@ fn who_looks_on_is_shown_changes_until_the_session_is_over() {
         None
     );
     let owner = world.owner();
-    for page in ["/password", "/login", "", "/nothing"] {
+    for page in ["/password", "/settings", "/log", "/login", "", "/nothing"] {
         let mut request = get(&format!("/live?page={page}"));
         request.cookie = Some(owner.clone());
         assert_eq!(world.ask(&request).status, 404, "{page}");

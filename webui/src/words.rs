@@ -1,11 +1,13 @@
 //! Every text a person reads, in every language; a word that lacks one does not compile.
 
+pub(crate) mod settings;
+
 use crate::LANGUAGE;
 use crate::request::Request;
 
 /// A language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lang {
+pub enum Lang {
     En,
     Ja,
 }
@@ -80,6 +82,7 @@ macro_rules! words {
         const NAMES: &[&str] = &[$(stringify!($name)),*];
     };
 }
+pub(crate) use words as dictionary;
 
 words! {
     // The frame.
@@ -266,6 +269,80 @@ words! {
     Prefer "Prefer" "優先する"
     Auto "Choose by itself" "自動選択に戻す"
 
+    // Settings.
+    Settings "Settings" "設定"
+    SettingsText "What is empty is as usual. A wrong value changes nothing, and says what would be right." "空欄は通常の値です。誤った値は反映されず、正しい書き方が表示されます。"
+    On "on" "オン"
+    Off "off" "オフ"
+    AsUsual "as usual: {value}" "通常: {value}"
+    Save "Save" "保存"
+    Stale "The file has changed since this page was loaded. Look at it as it is now, and change it again." "ページを開いたあとに設定ファイルが変更されました。現在の内容を確認して、もう一度変更してください。"
+    NothingChanged "Nothing has changed." "変更していません。"
+    ByUci "On this router the settings are UCI’s: change them in LuCI, under Services, or in /etc/config/ntm." "このルーターの設定は UCI で管理されています。LuCI の「サービス」か /etc/config/ntm で変更してください。"
+    TakenUp "Saved, and in force already." "保存し、すぐに反映しました。"
+    StartsAnew "Saved. The gateway starts anew; the devices’ sessions go on. Log in again." "保存しました。ゲートウェイを再起動します(端末の通信は続きます)。もう一度ログインしてください。"
+    Soon "Saved. The gateway takes it up in a few seconds; the devices’ sessions go on." "保存しました。数秒で反映されます(端末の通信は続きます)。"
+    SameAsBefore "Nothing is different." "変更点はありません。"
+    WouldDo "This file would do. Nothing has changed yet." "このファイルは使えます。まだ変更していません。"
+    WaysText "Best first. Without any, every interface with a default route is one. Clear a name to take its row away." "上から順に優先します。一つもなければ、デフォルトルートのあるすべてのインターフェースを使います。名前を空にすると行が消えます。"
+    Place "Place" "順位"
+    Interface "Interface" "インターフェース"
+    Used "used" "使う"
+    Entries "What you say of devices" "端末ごとの設定"
+    EntriesText "A device is known by its hardware address; list several, with spaces between, for one that has changed its own. The name and the fixed address may be empty." "端末は MAC アドレスで見分けます。アドレスが変わった端末には、空白で区切って複数書きます。名前と固定アドレスは空欄でもかまいません。"
+    Policies "Who may begin what" "通信を始められる相手"
+    PoliciesText "The first rule that matches decides; where none does, they may. Answers always pass. A name is a device here (nas), or a full name of a device, a gateway or a domain." "最初に一致した規則が適用され、どれにも一致しなければ許可します。応答は常に通ります。名前には、ここの端末名(nas)か、端末・ゲートウェイ・ドメインの完全な名前を書きます。"
+    NoPolicies "No rules: everybody may." "規則はありません。すべて許可します。"
+    From "From" "始める側"
+    To "To" "相手"
+    Action "What then" "動作"
+    Allow "allow" "許可"
+    Deny "deny" "拒否"
+    Everybody "everybody" "すべて"
+    AddPolicy "Add the rule" "規則を追加"
+    Up "Up" "上へ"
+    Down "Down" "下へ"
+    Remove "Remove" "削除"
+    File "The file" "設定ファイル"
+    Export "Download" "ダウンロード"
+    Import "Put another in its place" "別の内容に置き換える"
+    ImportText "Paste all of it." "内容をすべて貼り付けてください。"
+    ImportDo "Replace" "置き換える"
+    ImportTry "Only check" "確認だけする"
+    Upkeep "Upkeep" "保守"
+    UpkeepText "A new start takes a few seconds; the devices’ sessions go on. The diagnostics hold settings, addresses, names and the log, and no keys or passwords." "再起動は数秒で終わり、端末の通信は続きます。診断情報には設定・アドレス・名前・ログが含まれ、鍵やパスワードは含まれません。"
+    Restart "Start anew" "再起動"
+    Restarting "The gateway starts anew. This page comes back by itself." "ゲートウェイを再起動しています。このページは自動的に戻ります。"
+    Diagnostics "Diagnostics" "診断情報"
+
+    // The log.
+    Log "Log" "ログ"
+    LogText "The last lines, the newest first. The router’s own log has the rest." "新しい順に、最近の行だけを表示します。それより前はルーターのログにあります。"
+    Level "Level" "重要度"
+    AllLevels "all" "すべて"
+    Contains "Contains" "含まれる文字"
+    Filter "Filter" "絞り込む"
+    NoLines "No such lines." "該当する行はありません。"
+
+    // First run.
+    FirstRun "First run" "はじめての設定"
+    FirstText "This gateway belongs to no domain yet. With an enrolment code from the domain’s operator it joins one, once." "このゲートウェイはまだどのドメインにも属していません。ドメインの管理者から受け取った登録コードで参加します。最初の一度だけです。"
+    Code "Enrolment code" "登録コード"
+    CodeHelp "Paste all of it, or scan its QR code with a phone and paste what that says. It is good once." "コード全体を貼り付けてください。QR コードを読み取って貼り付けることもできます。使えるのは一度だけです。"
+    WhichLan "Your devices are on" "端末がつながる側"
+    WhichLanHelp "Only interfaces with an IPv4 address are listed that lead to no Internet." "IPv4 アドレスがあり、インターネット側ではないものだけを表示しています。"
+    WhoGives "Devices get their addresses from" "端末にアドレスを配るもの"
+    GivesGateway "this gateway" "このゲートウェイ"
+    GivesDnsmasq "dnsmasq or odhcpd, as so far" "これまでどおり dnsmasq か odhcpd"
+    GivesNobody "something else" "それ以外"
+    WhoRoutes "Ordinary Internet access" "通常のインターネット接続"
+    RoutesOther "works already" "設定済み"
+    RoutesGateway "by this gateway’s NAT" "このゲートウェイの NAT で行う"
+    WhichWans "Ways out" "外への接続"
+    WhichWansHelp "Choose none, and every interface with a default route is one." "選ばなければ、デフォルトルートのあるすべてのインターフェースを使います。"
+    LeadsOut "leads out now" "現在接続中"
+    Begin "Join" "参加する"
+
     // Time.
     Seconds "{n} s" "{n} 秒"
     Minutes "{n} min" "{n} 分"
@@ -282,18 +359,23 @@ impl Word {
 
     /// With what stands in its braces.
     pub(crate) fn with(self, lang: Lang, values: &[(&str, &str)]) -> String {
-        let mut rest = self.say(lang);
-        let mut out = String::new();
-        while let Some((before, after)) = rest.split_once('{') {
-            let (name, tail) = after.split_once('}').unwrap_or((after, ""));
-            out.push_str(before);
-            let value = values.iter().find(|(key, _)| *key == name);
-            out.push_str(value.map_or("", |(_, value)| value));
-            rest = tail;
-        }
-        out.push_str(rest);
-        out
+        fill(self.say(lang), values)
     }
+}
+
+/// A text with what stands in its braces.
+pub(crate) fn fill(text: &str, values: &[(&str, &str)]) -> String {
+    let mut rest = text;
+    let mut out = String::new();
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, tail) = after.split_once('}').unwrap_or((after, ""));
+        out.push_str(before);
+        let value = values.iter().find(|(key, _)| *key == name);
+        out.push_str(value.map_or("", |(_, value)| value));
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// What the daemon says in English of its own, where it is one of a few; else as it is.

@@ -23,6 +23,7 @@ fn what_init_writes_is_read_back() {
     assert_eq!(config.prefixes.v6.to_string(), "fd01:203:405::/48");
     assert_eq!(config.prefixes.v4.to_string(), "198.18.0.0/15");
     let least = Config::parse(LEAST, "x").unwrap();
+    assert_eq!(least.web_listen, Some("127.0.0.1:4753".parse().unwrap()));
     let none = Config::parse(&example(&domain, &[], [0x12, 0x34, 0x56, 0x78, 0x9a]), "x");
     assert_eq!(none.unwrap(), least, "the example spells out the defaults");
 }
@@ -46,6 +47,14 @@ fn mistakes_name_file_line_key_and_remedy() {
     );
     assert!(error("virtual4 = \"10.0.0.1/8\"").contains("an IPv4 range"));
     assert!(error("code_valid = \"15 minutes\"").contains("\"15m\""));
+    assert!(error("web_listen = \"4753\"").contains("127.0.0.1:4753"));
+    assert!(error("web_origin = \"dc.example.net\"").contains("https://dc.example.net"));
+    for bad in ["https://", "https://a/b", "https://A.test", "ftp://a.test"] {
+        assert!(
+            error(&format!("web_origin = \"{bad}\"")).contains("web_origin"),
+            "{bad}"
+        );
+    }
     assert!(error("log = \"loud\"").contains("\"debug\""));
     assert!(error("log = ").starts_with("D/ntm-dc.toml:3: this is no TOML"));
     assert!(error("[dns]\nport = 1").contains("D/ntm-dc.toml:3"));

@@ -77,7 +77,8 @@ pub fn changed(
         }
         DeviceChange::Forget => drop(entries.remove(at)),
     }
-    entries.retain(|entry| *entry != DeviceEntry::of(entry.macs[0]));
+    // A block that says nothing goes, if it is this one's.
+    entries.retain(|entry| !entry.macs.contains(&mac) || *entry != DeviceEntry::of(mac));
     Ok(entries)
 }
 

@@ -1,5 +1,6 @@
 //! `[[lan.static]]`, and UCI's `config device`: what the owner says of devices.
 
+use super::keys::{ADDRESS, DEVICE_KEYS, IDENTITY, KEEP, MAC, NAME};
 use super::lan::is_host;
 use super::reader::{ConfigError, Section, Value};
 use ipnet::Ipv4Net;
@@ -26,33 +27,38 @@ pub struct DeviceEntry {
     pub keep: bool,
 }
 
-/// What a device's block may have.
-pub(super) const KEYS: [&str; 5] = ["mac", "address", "name", "identity", "keep"];
+/// What a device's block may have, in both forms of the file.
+pub(super) const KEYS: [&str; 5] = names();
+
+const fn names() -> [&'static str; 5] {
+    let [mac, address, name, identity, keep] = DEVICE_KEYS;
+    [mac.key, address.key, name.key, identity.key, keep.key]
+}
 
 pub(super) fn read(section: &Section<'_>, net: Ipv4Net) -> Result<Vec<DeviceEntry>, ConfigError> {
     let mut devices: Vec<DeviceEntry> = Vec::new();
     for block in section.sections("static", MAX_DEVICES)? {
         block.only(&KEYS)?;
         let macs = read_macs(&block, &devices)?;
-        let address = block.get("address");
+        let address = block.get(ADDRESS);
         let address = address.map(|value| read_address(&value, net, &devices));
-        let name = block.get("name").map(|value| read_name(&value, &devices));
+        let name = block.get(NAME).map(|value| read_name(&value, &devices));
         let switch = |key, usual| block.get(key).map_or(Ok(usual), |value| value.boolean());
         devices.push(DeviceEntry {
             macs,
             address: address.transpose()?,
             name: name.transpose()?,
-            identity: switch("identity", true)?,
-            keep: switch("keep", false)?,
+            identity: switch(IDENTITY, true)?,
+            keep: switch(KEEP, false)?,
         });
     }
     Ok(devices)
 }
 
 fn read_macs(block: &Section<'_>, others: &[DeviceEntry]) -> Result<Vec<[u8; 6]>, ConfigError> {
-    let first = block.required("mac", "\"02:00:5e:00:00:01\"")?;
+    let first = block.required(MAC, "\"02:00:5e:00:00:01\"")?;
     let mut macs = Vec::new();
-    for value in block.one_or_more("mac", MAX_MACS)? {
+    for value in block.one_or_more(MAC, MAX_MACS)? {
         let mac = read_mac(&value)?;
         if others.iter().any(|other| other.macs.contains(&mac)) {
             return Err(

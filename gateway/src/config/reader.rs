@@ -85,6 +85,11 @@ impl<'a> Document<'a> {
         Self { source, root }
     }
 
+    /// All of it, without its rules.
+    pub(super) fn table(&self) -> &Table {
+        &self.root
+    }
+
     pub(super) fn root(&'a self) -> Section<'a> {
         Section {
             source: self.source,

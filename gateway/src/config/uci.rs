@@ -10,10 +10,11 @@
 //! UCI names netifd's networks; which device and address each has is told beside the file ([`Network`]).
 
 mod networks;
-mod syntax;
+pub(super) mod syntax;
 
 use super::Config;
 use super::device;
+use super::keys::{self, KEYS};
 use super::policies;
 use super::reader::{ConfigError, Document, Value, suggestion};
 use super::tree::{Entry, Item, Node, Table};
@@ -31,33 +32,7 @@ pub struct Network {
     pub address: Option<Ipv4Net>,
 }
 
-/// What `config gateway` may have: the option, and the section and key it is in the other file.
-const OPTIONS: [(&str, &str, &str); 23] = [
-    ("dhcp", "lan", "dhcp"),
-    ("range", "lan", "range"),
-    ("lease_time", "lan", "lease_time"),
-    ("leases", "lan", "leases"),
-    ("bind_addresses", "lan", "bind_addresses"),
-    ("masquerade", "wan", "masquerade"),
-    ("port", "wan", "port"),
-    ("dns", "dns", "upstream"),
-    ("dns_port", "dns", "port"),
-    ("interface", "tunnel", "interface"),
-    ("mtu", "tunnel", "mtu"),
-    ("table", "tunnel", "table"),
-    ("mark", "tunnel", "mark"),
-    ("aes", "tunnel", "aes"),
-    ("offload", "tunnel", "offload"),
-    ("memory", "tunnel", "memory"),
-    ("resend", "tunnel", "resend"),
-    ("hold", "tunnel", "hold"),
-    ("idle", "tunnel", "idle"),
-    ("outage", "tunnel", "outage"),
-    ("log_level", "log", "level"),
-    ("web", "web", "enabled"),
-    ("web_port", "web", "port"),
-];
-/// And what is not in the other file: for the init script, and netifd's name of the LAN.
+/// What `config gateway` has beside [`KEYS`], which are in the other file, too: for the init script, and netifd's name of the LAN.
 const OWN: [&str; 2] = ["enabled", "lan"];
 const KINDS: [&str; 4] = ["gateway", "wan", "device", "policy"];
 
@@ -125,16 +100,12 @@ impl File<'_> {
             if OWN.contains(&setting.key.as_str()) {
                 continue;
             }
-            let place = OPTIONS.iter().find(|(option, ..)| *option == setting.key);
-            let Some((_, section, key)) = place else {
-                let known: Vec<&str> = OPTIONS
-                    .iter()
-                    .map(|(option, ..)| *option)
-                    .chain(OWN)
-                    .collect();
+            let Some(key) = keys::of_option(&setting.key) else {
+                let ours = KEYS.iter().filter(|key| !key.option.is_empty());
+                let known: Vec<&str> = ours.map(|key| key.option).chain(OWN).collect();
                 return Err(unknown(&name, setting, &known));
             };
-            put(section, key, item(&name, setting));
+            put(key.section, key.key, item(&name, setting));
         }
         let (interface, address) = self.lan(gateway, &name)?;
         put("lan", "interface", interface);

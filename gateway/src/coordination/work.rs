@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// Device Requests made in one pass; the next pass follows with the answers.
+/// Device Requests and Orders made in one pass; the next pass follows with the answers.
 const DEVICES_AT_ONCE: usize = 16;
 
 impl Coordination {
@@ -246,7 +246,9 @@ impl Coordination {
     }
 
     fn tell_devices(&mut self, devices: &mut Devices, now: Instant) {
+        let mut room = DEVICES_AT_ONCE;
         for device in devices.stale().take(DEVICES_AT_ONCE) {
+            room -= 1;
             device.told();
             let (key, label, online) = (device.key, device.label(), device.online);
             self.drop_words_of(key);
@@ -262,7 +264,7 @@ impl Coordination {
                 now,
             );
         }
-        for Order { key, name } in devices.take_orders() {
+        for Order { key, name } in devices.take_orders(room) {
             self.drop_words_of(key);
             let order = |request| Message::DeviceOrder(DeviceOrder { request, key, name });
             self.requests.add(order, now);
@@ -298,7 +300,11 @@ impl Coordination {
                         output.push_back(Output::Event(Event::DeviceNamed(identity.clone())));
                     }
                     Ok(_) => {}
-                    Err(Refusal::Unknown) => devices.unknown(answer.key),
+                    Err(Refusal::Unknown) => {
+                        if devices.unknown(answer.key) {
+                            output.push_back(Output::Event(Event::DeviceForgotten));
+                        }
+                    }
                     Err(refusal) => output.push_back(Output::Event(Event::DeviceRefused(*refusal))),
                 }
                 Some(answer.request)

@@ -94,18 +94,20 @@ impl Devices {
         new
     }
 
-    /// The DC knows no device of this key: as it shall, or it was told so in vain.
-    pub(crate) fn unknown(&mut self, key: DeviceKey) {
-        let mut devices = self.told_devices();
-        if let Some(device) = devices.find(|device| device.key == key) {
+    /// The DC knows no device of this key: as it shall, or it was told so in vain. Whether it was to be forgotten.
+    pub(crate) fn unknown(&mut self, key: DeviceKey) -> bool {
+        let told = self.told_devices().find(|device| device.key == key);
+        if let Some(device) = told {
             device.telling.stale = true;
         }
+        self.forgetting.remove(&key)
     }
 
     /// Makes the DC be told about all of them again, as after a restart of the DC.
     pub(crate) fn mark_all_stale(&mut self) {
         self.told_devices()
             .for_each(|device| device.telling.stale = true);
+        self.order_forgetting();
     }
 
     /// Makes the DC be told again about those it gave no identity.
@@ -121,9 +123,21 @@ impl Devices {
         self.told_devices().filter(|device| device.telling.stale)
     }
 
-    /// What the owner wants the DC to do, once each.
-    pub(crate) fn take_orders(&mut self) -> Vec<Order> {
-        std::mem::take(&mut self.orders)
+    /// What the owner wants the DC to do, once each: the first `most` of it.
+    pub(crate) fn take_orders(&mut self, most: usize) -> Vec<Order> {
+        self.orders.drain(..most.min(self.orders.len())).collect()
+    }
+
+    /// Says it again of all whom the DC has yet to forget.
+    fn order_forgetting(&mut self) {
+        for key in self.forgetting.clone() {
+            self.order_to_forget(key);
+        }
+    }
+
+    pub(super) fn order_to_forget(&mut self, key: DeviceKey) {
+        self.orders.retain(|order| order.key != key);
+        self.orders.push(Order { key, name: None });
     }
 
     /// Those that have no identity of their own are no business of the DC's. It may have met them before the owner said so,
@@ -135,14 +149,11 @@ impl Devices {
             without.extend(entry.macs.iter().skip(others).map(|mac| self.key_of(*mac)));
         }
         for key in &without {
-            if !self.forgotten.contains(key) {
-                self.orders.push(Order {
-                    key: *key,
-                    name: None,
-                });
+            if !self.ordered.contains(key) {
+                self.order_to_forget(*key);
             }
         }
-        self.forgotten = without.into_iter().collect();
+        self.ordered = without.into_iter().collect();
     }
 
     fn told_devices(&mut self) -> impl Iterator<Item = &mut Device> {

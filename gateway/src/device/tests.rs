@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Limits;
+use crate::config::DeviceEntry;
 use ntm_proto::id::{Fqdn, VirtualPrefixes};
 use ntm_proto::key::SecretKey;
 
@@ -93,7 +94,7 @@ fn a_device_without_identity_is_no_business_of_the_dcs() {
         ..entry(&[PHONE])
     };
     devices.entries_changed(std::slice::from_ref(&off));
-    assert_eq!(devices.take_orders(), [Order { key, name: None }]);
+    assert_eq!(devices.take_orders(99), [Order { key, name: None }]);
     assert_eq!(devices.lan_address(vip), None);
     assert!(devices.by_address(ONE).is_some_and(|(_, it)| it.is_none()));
     // Not by what was asked before, by coming and going, or by a restart of the DC.
@@ -105,7 +106,7 @@ fn a_device_without_identity_is_no_business_of_the_dcs() {
     devices.unknown(key);
     assert_eq!(told(&mut devices), []);
     devices.entries_changed(&[off]);
-    assert_eq!(devices.take_orders(), [], "once is enough");
+    assert_eq!(devices.take_orders(99), [], "once is enough");
     devices.entries_changed(&[]);
     assert_eq!(told(&mut devices), [(key, true)], "and back");
 }
@@ -122,7 +123,7 @@ fn a_device_that_changed_its_mac_goes_on_with_its_identity() {
     devices.entries_changed(&[entry(&[PHONE, AGAIN])]);
     let (old, new) = (devices.key_of(PHONE), devices.key_of(AGAIN));
     assert_eq!(
-        devices.take_orders(),
+        devices.take_orders(99),
         [Order {
             key: new,
             name: None
@@ -192,10 +193,10 @@ fn an_owners_name_is_ordered_until_it_is_the_devices() {
     told(&mut devices);
     named(&mut devices, PHONE, "android-4711", 5);
     let name = Label::parse("annas-phone").ok();
-    assert_eq!(devices.take_orders(), [Order { key, name }]);
+    assert_eq!(devices.take_orders(99), [Order { key, name }]);
     // Another device has that name.
     named(&mut devices, PHONE, "annas-phone-2", 5);
-    assert_eq!(devices.take_orders(), []);
+    assert_eq!(devices.take_orders(99), []);
     // What it calls itself is no news.
     let hostname = Label::parse("other").ok();
     let (mac, address) = (PHONE, ONE);
@@ -240,12 +241,57 @@ fn a_device_is_forgotten_when_it_is_away_and_comes_back_as_a_new_one() {
     devices.gone(PHONE);
     assert_eq!(devices.forget(PHONE), Ok(()));
     let key = devices.key_of(PHONE);
-    assert_eq!(devices.take_orders(), [Order { key, name: None }]);
+    assert_eq!(devices.take_orders(99), [Order { key, name: None }]);
     assert!(devices.status().is_empty());
     seen(&mut devices, PHONE, ONE);
     assert_eq!(told(&mut devices), [(key, true)]);
     assert_eq!(vip_at(&devices, ONE), None);
     assert_eq!(devices.lan_address(vip), None);
+}
+
+#[test]
+fn whom_the_dc_has_not_heard_of_it_is_told_again_until_it_answers() {
+    let mut devices = devices();
+    seen(&mut devices, PHONE, ONE);
+    devices.gone(PHONE);
+    devices.forget(PHONE).unwrap();
+    let key = devices.key_of(PHONE);
+    let order = [Order { key, name: None }];
+    assert_eq!(devices.take_orders(99), order);
+    // It refused, or it is another one now.
+    devices.mark_all_stale();
+    assert_eq!(devices.take_orders(99), order);
+    // We were started anew.
+    let kept = devices.forgetting().clone();
+    let mut devices = self::devices();
+    devices.forget_again(kept);
+    assert_eq!(devices.take_orders(99), order);
+    assert!(devices.unknown(key) && devices.forgetting().is_empty());
+    assert!(!devices.unknown(key), "once");
+    devices.mark_all_stale();
+    assert_eq!(devices.take_orders(99), []);
+    // Back before it was heard of: there is nothing to forget.
+    devices.forget_again([key]);
+    seen(&mut devices, PHONE, ONE);
+    assert!(devices.forgetting().is_empty() && devices.take_orders(99).is_empty());
+}
+
+#[test]
+fn no_more_wait_to_be_forgotten_than_there_is_room_for() {
+    let mut devices = devices();
+    let number = |number: u16| {
+        let [high, low] = number.to_be_bytes();
+        DeviceKey([high, low, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    };
+    devices.forget_again((0..1000).map(number));
+    let most = devices.forgetting().len();
+    assert_eq!((most, devices.take_orders(16).len()), (256, 16));
+    assert_eq!(devices.take_orders(1000).len(), most - 16);
+    seen(&mut devices, PHONE, ONE);
+    devices.gone(PHONE);
+    assert_eq!(devices.forget(PHONE), Err(Unforgettable::TooMany));
+    devices.unknown(number(0));
+    assert_eq!(devices.forget(PHONE), Ok(()));
 }
 
 #[test]

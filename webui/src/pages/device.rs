@@ -2,7 +2,7 @@
 //! the device that stood there.
 
 use super::devices::{called, facts, title};
-use super::{form, framed, hidden};
+use super::{below, form, hidden};
 use crate::html::{Html, short};
 use crate::routes::Page;
 use crate::snapshot::{Device, Snapshot};
@@ -52,8 +52,7 @@ pub(crate) fn page(snapshot: &Snapshot, mac: &str, lang: Lang, token: &str) -> O
         );
     }
     html.leaf("a", &[("href", "/devices")], Word::AllDevices.say(lang));
-    let main = html.into_string();
-    Some(framed(Some(Page::Devices), false, main, lang, token))
+    Some(below(Page::Devices, &html.into_string(), lang, token))
 }
 
 struct Changes<'a> {

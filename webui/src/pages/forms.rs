@@ -1,27 +1,44 @@
 //! Setting, asking for and changing the password.
 
-use super::{Notice, form, whole};
+use super::{Notice, form};
 use crate::answers::seconds;
 use crate::html::Html;
+use crate::kind::{Kind, Text};
 use crate::request::Response;
-use crate::routes::Page;
 use crate::words::{Lang, Word};
 
 /// The first visit.
-pub(crate) fn welcome(status: u16, notice: Option<&Notice>, lang: Lang, token: &str) -> Response {
+pub(crate) fn welcome<K: Kind>(
+    status: u16,
+    notice: Option<&Notice>,
+    lang: Lang,
+    token: &str,
+) -> Response {
     let mut html = Html::default();
-    begin(&mut html, Word::Welcome, Word::WelcomeText, notice, lang);
+    let text = Word::WelcomeText.say(lang);
+    begin(&mut html, Word::Welcome, text, notice, lang);
     form(&mut html, "/welcome", token, |html| {
         new_password(html, lang);
         html.leaf("button", &[], Word::SetPassword.say(lang));
     });
-    Response::html(status, whole(None, html.into_string(), lang, token))
+    Response::html(status, K::whole(None, html.into_string(), lang, token))
 }
 
 /// Who are you?
-pub(crate) fn login(status: u16, notice: Option<&Notice>, lang: Lang, token: &str) -> Response {
+pub(crate) fn login<K: Kind>(
+    status: u16,
+    notice: Option<&Notice>,
+    lang: Lang,
+    token: &str,
+) -> Response {
     let mut html = Html::default();
-    begin(&mut html, Word::Login, Word::LoginText, notice, lang);
+    begin(
+        &mut html,
+        Word::Login,
+        K::say(Text::Login, lang),
+        notice,
+        lang,
+    );
     form(&mut html, "/login", token, |html| {
         field(
             html,
@@ -33,14 +50,20 @@ pub(crate) fn login(status: u16, notice: Option<&Notice>, lang: Lang, token: &st
         );
         html.leaf("button", &[], Word::Login.say(lang));
     });
-    html.leaf("p", &[("class", "hint")], Word::Forgotten.say(lang));
-    Response::html(status, whole(None, html.into_string(), lang, token))
+    html.leaf("p", &[("class", "hint")], K::say(Text::Forgotten, lang));
+    Response::html(status, K::whole(None, html.into_string(), lang, token))
 }
 
 /// Another password.
-pub(crate) fn password(status: u16, notice: Option<&Notice>, lang: Lang, token: &str) -> Response {
+pub(crate) fn password<K: Kind>(
+    status: u16,
+    notice: Option<&Notice>,
+    lang: Lang,
+    token: &str,
+) -> Response {
     let mut html = Html::default();
-    begin(&mut html, Word::Password, Word::ChangeText, notice, lang);
+    let text = Word::ChangeText.say(lang);
+    begin(&mut html, Word::Password, text, notice, lang);
     form(&mut html, "/password", token, |html| {
         field(
             html,
@@ -55,13 +78,13 @@ pub(crate) fn password(status: u16, notice: Option<&Notice>, lang: Lang, token: 
     });
     Response::html(
         status,
-        whole(Some(Page::Password), html.into_string(), lang, token),
+        K::whole(Some("/password"), html.into_string(), lang, token),
     )
 }
 
-fn begin(html: &mut Html, title: Word, text: Word, notice: Option<&Notice>, lang: Lang) {
+fn begin(html: &mut Html, title: Word, text: &str, notice: Option<&Notice>, lang: Lang) {
     html.leaf("h1", &[], title.say(lang));
-    html.leaf("p", &[("class", "lead")], text.say(lang));
+    html.leaf("p", &[("class", "lead")], text);
     let notice = notice.map(|notice| match notice {
         Notice::Wrong(word) => word.say(lang).to_owned(),
         Notice::Wait(left) => Word::Wait.with(lang, &[("n", &seconds(*left).to_string())]),

@@ -14,6 +14,11 @@ pub(super) fn page(html: &mut Html, view: &View<'_>) {
         let uptime = Word::Running.with(view.lang, &[("t", &span(status.uptime_s, view.lang))]);
         html.leaf("p", &[("class", "when")], &uptime);
     });
+    if let Some(said) = view.said {
+        html.el("p", &[("class", "notice"), ("role", "status")], |html| {
+            html.name(said)
+        });
+    }
     html.el("div", &[("class", "picture")], |html| {
         picture::draw(html, view, picture::Shape::Wide);
         picture::draw(html, view, picture::Shape::Tall);

@@ -26,7 +26,7 @@ fn page_of(page: Page, shown: &Value, lang: Lang, said: &str) -> String {
 }
 
 /// Tags that are open at the end, or closed out of turn; and whether quotes in tags are balanced.
-fn check_markup(html: &str) -> Vec<String> {
+pub(crate) fn check_markup(html: &str) -> Vec<String> {
     const EMPTY: [&str; 5] = ["meta", "link", "input", "br", "!doctype"];
     let (mut open, mut rest) = (Vec::new(), html);
     while let Some(at) = rest.find('<') {

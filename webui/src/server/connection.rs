@@ -1,8 +1,8 @@
 //! One connection: HTTP/1 in, plain [`Request`]s to the site, its [`Response`]s out, with the headers that all have.
 
 use super::live::{self, Live};
-use super::{Hall, Word};
-use crate::{MAX_BODY, Method, Request, Response, Step};
+use super::{Hall, Word, download};
+use crate::{Kind, MAX_BODY, Method, Request, Response, Step};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request as HttpRequest;
@@ -46,7 +46,7 @@ const EVERYWHERE: [(&str, &str); 6] = [
     ),
 ];
 
-pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hall: &Arc<Hall>) {
+pub(super) async fn serve<K: Kind>(stream: TcpStream, peer: SocketAddr, hall: &Arc<Hall<K>>) {
     let Ok(own) = stream.local_addr() else {
         return;
     };
@@ -67,8 +67,8 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, hall: &Arc<Hall>)
     }
 }
 
-async fn answer(
-    hall: &Arc<Hall>,
+async fn answer<K: Kind>(
+    hall: &Arc<Hall<K>>,
     request: HttpRequest,
     peer: SocketAddr,
     own: SocketAddr,
@@ -78,11 +78,11 @@ async fn answer(
         Ok(request) => request,
         Err(response) => return finish(response, is_head),
     };
-    let stopping = || Response::text(503, "The gateway is stopping.");
+    let stopping = || Response::text(503, "It is stopping.");
     let step = hall
         .tell(|reply| Word::Request(Box::new(request), reply))
         .await;
-    let response = match step {
+    let mut response = match step {
         None => stopping(),
         Some(Step::Answer(response)) => response,
         Some(Step::Ask(ask, pending)) => {
@@ -97,6 +97,23 @@ async fn answer(
             };
         }
     };
+    if K::FILES
+        && let Some(path) = response.from.take()
+    {
+        return match download::open(&path) {
+            Ok((length, content)) => {
+                let length = ("Content-Length", length.to_string());
+                response.headers.push(length);
+                let mut out = finish(response, true);
+                *out.body_mut() = Body::new(content);
+                out
+            }
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "a file that was to be sent is gone");
+                finish(Response::text(500, "It is gone."), is_head)
+            }
+        };
+    }
     finish(response, is_head)
 }
 
@@ -141,6 +158,7 @@ fn method(method: &HttpMethod) -> Method {
     match *method {
         HttpMethod::GET | HttpMethod::HEAD => Method::Get,
         HttpMethod::POST => Method::Post,
+        HttpMethod::PUT => Method::Put,
         _ => Method::Other,
     }
 }
@@ -194,6 +212,7 @@ fn stream(live: Live) -> HttpResponse {
         content_type: "text/event-stream",
         headers: Vec::new(),
         body: Vec::new().into(),
+        from: None,
     };
     let mut out = finish(events, true);
     *out.body_mut() = Body::new(live);

@@ -1,7 +1,7 @@
 //! Server-sent events (WHATWG HTML section 9.2): the inside of a page, each time it has changed.
 
 use super::{Hall, Word};
-use crate::{Ask, Watch};
+use crate::{Kind, Watch};
 use axum::body::Bytes;
 use hyper::body::{Body, Frame};
 use std::convert::Infallible;
@@ -11,18 +11,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-/// How often we look. A move shall be on the page within a second.
-const LOOK: Duration = Duration::from_millis(500);
 /// A comment now and then finds out whether anybody is there.
-const QUIET: u32 = 20;
+const QUIET: Duration = Duration::from_secs(10);
 /// Changes that wait for a slow browser; more are not made meanwhile.
 const WAITING: usize = 2;
 
 /// The stream's content.
-pub(super) struct Live(mpsc::Receiver<Bytes>);
+pub(super) struct Live(pub(super) mpsc::Receiver<Bytes>);
 
 /// Looks until the browser is gone or its session over. `place` is one of the few that there are.
-pub(super) fn start(hall: Arc<Hall>, watch: Watch, place: OwnedSemaphorePermit) -> Live {
+pub(super) fn start<K: Kind>(
+    hall: Arc<Hall<K>>,
+    watch: Watch<K>,
+    place: OwnedSemaphorePermit,
+) -> Live {
     let (events, content) = mpsc::channel(WAITING);
     tokio::spawn(async move {
         look(&hall, &watch, &events).await;
@@ -31,11 +33,16 @@ pub(super) fn start(hall: Arc<Hall>, watch: Watch, place: OwnedSemaphorePermit) 
     Live(content)
 }
 
-async fn look(hall: &Hall, watch: &Watch, events: &mpsc::Sender<Bytes>) {
-    let (mut before, mut quiet) = (String::new(), 0);
+async fn look<K: Kind>(hall: &Hall<K>, watch: &Watch<K>, events: &mpsc::Sender<Bytes>) {
+    let (mut before, mut quiet) = (String::new(), Duration::ZERO);
     loop {
-        let result = hall.daemon.ask(Ask::Show).await;
-        let word = |reply| Word::Look(watch.clone(), result, reply);
+        let result = hall.daemon.ask(K::show(&watch.page)).await;
+        // Not `derive`'s clone, which would ask the kind itself to be one.
+        let again = Watch {
+            page: watch.page.clone(),
+            ..*watch
+        };
+        let word = |reply| Word::Look(again, result, reply);
         let Some(page) = hall.tell(word).await else {
             return;
         };
@@ -47,21 +54,21 @@ async fn look(hall: &Hall, watch: &Watch, events: &mpsc::Sender<Bytes>) {
             );
             return;
         };
-        quiet += 1;
+        quiet += K::LOOK;
         let sent = if page != before {
-            quiet = 0;
+            quiet = Duration::ZERO;
             let sent = events.send(event(&page)).await;
             before = page;
             sent
         } else if quiet >= QUIET {
-            quiet = 0;
+            quiet = Duration::ZERO;
             events.send(Bytes::from_static(b":\n\n")).await
         } else {
             Ok(())
         };
         tokio::select! {
             () = events.closed() => return,
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(K::LOOK) => {}
         }
         if sent.is_err() {
             return;

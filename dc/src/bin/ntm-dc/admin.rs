@@ -1,11 +1,14 @@
-//! The commands beside `run`: each opens the store, does one thing and pokes the daemon if it runs.
+//! The commands beside `run`: each opens the store, does one thing and says what a running daemon has to be told.
+//!
+//! The operator's pages do the same by the same functions, on a thread of their own: [`change`] takes the command that the
+//! words of a form make, and [`Done`] is what either of the two tells its person.
 
-use crate::cli::Member;
+use crate::cli::{Command, Member};
 use crate::config::{self, Config};
 use crate::desk::Control;
 use crate::store::{NewCode, Store};
 use crate::terminal::{note, say, say_json};
-use crate::{ctl, files, keys, shell, show, terminal};
+use crate::{ctl, domain, files, journal, keys, shell, show, terminal};
 use anyhow::{Context, Result, bail};
 use ntm_proto::enrol::{EnrolmentCode, Role};
 use ntm_proto::id::{Fqdn, Label};
@@ -26,7 +29,7 @@ pub(crate) fn init(dir: &Path, domain: &Fqdn, listen: &[IpAddr]) -> Result<()> {
     files::make_dir(dir)?;
     let text = config::example(domain, listen, keys::random()?);
     files::write(&dir.join(config::FILE), text.as_bytes())?;
-    if !(keys::load_key(dir).is_ok() && keys::load_certificate(dir).is_ok()) {
+    if !(keys::load_key(dir).is_ok() && keys::load_certificate(dir, domain).is_ok()) {
         keys::make(dir, domain)?;
     }
     Store::create(dir, domain)?;
@@ -54,11 +57,104 @@ pub(crate) fn init(dir: &Path, domain: &Fqdn, listen: &[IpAddr]) -> Result<()> {
     Ok(())
 }
 
-/// `account add`
-pub(crate) fn account_add(dir: &Path, name: &Label) -> Result<()> {
+/// A change that is done.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// What it was, for people.
+    pub(crate) said: String,
+    /// What else they should know.
+    pub(crate) notes: Vec<String>,
+    /// What the running daemon has to be told.
+    pub(crate) tell: Option<Control>,
+    /// The same for programs.
+    pub(crate) value: Value,
+}
+
+impl Done {
+    pub(crate) fn new(said: String, name: &str, tell: Option<Control>) -> Self {
+        Self {
+            value: json!({"name": name, "said": said}),
+            said,
+            notes: Vec::new(),
+            tell,
+        }
+    }
+}
+
+/// Does what a command changes; `None`: it changes nothing.
+pub(crate) fn change(dir: &Path, command: &Command) -> Option<Result<Done>> {
+    Some(match command {
+        Command::AccountAdd(name) => account_add(dir, name),
+        Command::AccountRemove(name) => account_remove(dir, name),
+        Command::GroupAdd { group, members } => group_add(dir, group, members),
+        Command::GroupRemove { group, members } => group_remove(dir, group, members),
+        Command::GatewayCode {
+            name,
+            account,
+            valid,
+        } => code(dir, name, Some(account), *valid),
+        Command::RelayCode { name, valid } => code(dir, name, None, *valid),
+        Command::CodeRevoke(name) => code_revoke(dir, name),
+        Command::NodeRemove(name) => node_remove(dir, name),
+        Command::DomainTrust {
+            domain,
+            key,
+            address,
+        } => domain::trust(dir, domain, *key, *address),
+        Command::DomainForget(name) => domain::forget(dir, name),
+        Command::Print(_)
+        | Command::Init { .. }
+        | Command::Run
+        | Command::Password
+        | Command::Backup(_)
+        | Command::Restore(_)
+        | Command::AccountList
+        | Command::GroupList
+        | Command::CodeList
+        | Command::DomainList
+        | Command::DomainShow
+        | Command::Nodes
+        | Command::Relays
+        | Command::Tunnels
+        | Command::Events
+        | Command::Status => return None,
+    })
+}
+
+/// A change that was made at the command line: says it, notes it in the journal and tells the daemon.
+pub(crate) fn told(dir: &Path, command: &Command, done: &Done, json: bool) {
+    let is_code = matches!(
+        command,
+        Command::GatewayCode { .. } | Command::RelayCode { .. }
+    );
+    match is_code {
+        true => give(dir, &done.value, json),
+        false => say(&done.said),
+    }
+    done.notes.iter().for_each(|line| note(line));
+    journal::add_from_outside(dir, &done.said);
+    if let Some(control) = done.tell {
+        poke(dir, control);
+    }
+}
+
+fn account_add(dir: &Path, name: &Label) -> Result<Done> {
     open(dir)?.1.add_account(name)?;
-    say(&format!("Made the account {name}."));
-    Ok(())
+    let said = format!("Made the account {name}.");
+    Ok(Done::new(said, name.as_str(), None))
+}
+
+fn account_remove(dir: &Path, name: &Label) -> Result<Done> {
+    let (_, mut store) = open(dir)?;
+    let account = store.account(name)?;
+    match store.remove_account(account)? {
+        0 => {}
+        count => bail!(
+            "{name} owns {count} gateways; remove those first with `ntm-dc node remove`, or on the page"
+        ),
+    }
+    let said = format!("Removed the account {name}.");
+    Ok(Done::new(said, name.as_str(), Some(Control::ReloadGroups)))
 }
 
 /// `account list`
@@ -93,31 +189,27 @@ pub(crate) fn account_list(dir: &Path, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// `group add`
-pub(crate) fn group_add(dir: &Path, group: &Label, members: &[Member]) -> Result<()> {
+fn group_add(dir: &Path, group: &Label, members: &[Member]) -> Result<Done> {
     let (config, mut store) = open(dir)?;
     let (accounts, foreign) = sorted(&config, &store, members)?;
     store.add_to_group(group, &accounts, &foreign)?;
-    say(&format!("Put {} into the group {group}.", join(members)));
-    poke(dir, Control::ReloadGroups);
-    Ok(())
+    let said = format!("Put {} into the group {group}.", join(members));
+    Ok(Done::new(said, group.as_str(), Some(Control::ReloadGroups)))
 }
 
-/// `group remove`
-pub(crate) fn group_remove(dir: &Path, group: &Label, members: &[Member]) -> Result<()> {
+fn group_remove(dir: &Path, group: &Label, members: &[Member]) -> Result<Done> {
     let (config, mut store) = open(dir)?;
     let (accounts, foreign) = sorted(&config, &store, members)?;
-    match store.remove_from_group(group, &accounts, &foreign)? {
+    let said = match store.remove_from_group(group, &accounts, &foreign)? {
         0 if members.is_empty() => bail!("there is no group {group}; see `ntm-dc group list`"),
         0 => bail!(
             "{} was not in the group {group}; see `ntm-dc group list`",
             join(members)
         ),
-        1 => say(&format!("Took one member out of the group {group}.")),
-        count => say(&format!("Took {count} members out of the group {group}.")),
-    }
-    poke(dir, Control::ReloadGroups);
-    Ok(())
+        1 => format!("Took one member out of the group {group}."),
+        count => format!("Took {count} members out of the group {group}."),
+    };
+    Ok(Done::new(said, group.as_str(), Some(Control::ReloadGroups)))
 }
 
 /// The accounts and the names of other domains among `members`.
@@ -170,13 +262,12 @@ pub(crate) fn group_list(dir: &Path, json: bool) -> Result<()> {
 }
 
 /// `gateway-code` and, without an account, `relay-code`.
-pub(crate) fn code(
+fn code(
     dir: &Path,
     name: &Label,
     account: Option<&Label>,
     valid: Option<Duration>,
-    json: bool,
-) -> Result<()> {
+) -> Result<Done> {
     let (config, mut store) = open(dir)?;
     if *name == config.ns {
         bail!("the name {name} is this name server's; choose another");
@@ -196,7 +287,7 @@ pub(crate) fn code(
             Role::Relay
         },
         token: keys::random()?,
-        fingerprint: keys::load_certificate(dir)?.fingerprint(),
+        fingerprint: keys::load_certificate(dir, &config.domain)?.fingerprint(),
         port: config.as_port,
         hosts: config.advertise.iter().map(ToString::to_string).collect(),
     };
@@ -207,28 +298,46 @@ pub(crate) fn code(
         expires: shell::wall_seconds() + valid.as_secs().cast_signed(),
     };
     store.add_code(&new, shell::wall_seconds())?;
-    let text = code.to_text();
+    let kind = if account.is_some() {
+        "gateway"
+    } else {
+        "relay"
+    };
+    // The journal has no code, only that there is one.
+    let mut done = Done::new(
+        format!("Made a code for the {kind} {full}."),
+        full.as_str(),
+        None,
+    );
+    done.value = json!({"code": code.to_text(), "name": full.as_str(), "kind": kind, "expires_s": valid.as_secs()});
+    Ok(done)
+}
+
+fn give(dir: &Path, made: &Value, json: bool) {
+    let text = |name: &str| made[name].as_str().unwrap_or_default();
     if json {
-        say_json(&json!({"code": text, "name": full.as_str(), "expires_s": valid.as_secs()}));
-        return Ok(());
+        say_json(
+            &json!({"code": made["code"], "name": made["name"], "expires_s": made["expires_s"]}),
+        );
+        return;
     }
-    give(&text, &full, account.is_some(), valid);
+    show_code(
+        text("code"),
+        text("name"),
+        text("kind"),
+        made["expires_s"].as_u64().unwrap_or_default(),
+    );
     if ctl::ask(dir, Control::Status).is_ok_and(|status| status.is_none()) {
         note(&format!(
             "The daemon is not running; start it with `ntm-dc run --dir {}`.",
             dir.display()
         ));
     }
-    Ok(())
 }
 
-fn give(code: &str, name: &Fqdn, is_gateway: bool, valid: Duration) {
-    let program = if is_gateway {
-        "ntm-gateway"
-    } else {
-        "ntm-relay"
-    };
-    let valid = match valid.as_secs() {
+fn show_code(code: &str, name: &str, kind: &str, valid: u64) {
+    let program = format!("ntm-{kind}");
+    let valid = match valid {
         seconds if seconds.is_multiple_of(60) => format!("{} minutes", seconds / 60),
         seconds => format!("{seconds} seconds"),
     };
@@ -243,15 +352,36 @@ fn give(code: &str, name: &Fqdn, is_gateway: bool, valid: Duration) {
     say(code);
 }
 
-/// `node remove`
-pub(crate) fn node_remove(dir: &Path, name: &Label) -> Result<()> {
-    let (config, mut store) = open(dir)?;
-    if store.remove_node(name)?.is_none() {
-        bail!("there is no gateway or relay {name}; see `ntm-dc nodes` and `ntm-dc relays`");
-    }
-    say(&format!("Removed {name}.{}.", config.domain));
-    poke(dir, Control::ReloadNodes);
+fn code_revoke(dir: &Path, name: &Label) -> Result<Done> {
+    let said = match open(dir)?.1.revoke_codes(name)? {
+        0 => bail!("there is no unused code for {name}; see `ntm-dc code list`"),
+        1 => format!("The code for {name} is worthless now."),
+        count => format!("The {count} codes for {name} are worthless now."),
+    };
+    Ok(Done::new(said, name.as_str(), None))
+}
+
+/// `code list`
+pub(crate) fn code_list(dir: &Path, json: bool) -> Result<()> {
+    let rows = crate::catalog::Catalog::open(dir)?.codes(shell::wall_seconds())?;
+    let columns = [
+        ("NAME", "name"),
+        ("KIND", "kind"),
+        ("ACCOUNT", "account"),
+        ("STATE", "state"),
+    ];
+    show::rows(&rows["rows"], &columns, json);
     Ok(())
+}
+
+fn node_remove(dir: &Path, name: &Label) -> Result<Done> {
+    let (config, mut store) = open(dir)?;
+    let Some(node) = store.remove_node(name)? else {
+        bail!("there is no gateway or relay {name}; see `ntm-dc nodes` and `ntm-dc relays`");
+    };
+    let said = format!("Removed {name}.{}.", config.domain);
+    let tell = Control::NodeRemoved(*node.0.as_bytes());
+    Ok(Done::new(said, name.as_str(), Some(tell)))
 }
 
 pub(crate) fn open(dir: &Path) -> Result<(Config, Store)> {

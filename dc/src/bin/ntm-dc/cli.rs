@@ -33,6 +33,7 @@ pub(crate) enum Command {
     },
     Run,
     AccountAdd(Label),
+    AccountRemove(Label),
     AccountList,
     GroupAdd {
         group: Label,
@@ -61,11 +62,19 @@ pub(crate) enum Command {
         name: Label,
         valid: Option<Duration>,
     },
+    CodeList,
+    /// The unused codes for this name.
+    CodeRevoke(Label),
     NodeRemove(Label),
     Nodes,
     Relays,
     Tunnels,
+    Events,
     Status,
+    /// The password of the operator's pages.
+    Password,
+    Backup(PathBuf),
+    Restore(PathBuf),
 }
 
 /// Who may be in a group.
@@ -81,7 +90,8 @@ pub(crate) enum Member {
 #[derive(Debug, thiserror::Error)]
 #[error("{what}\n{advice}")]
 pub(crate) struct Usage {
-    what: String,
+    /// What is wrong.
+    pub(crate) what: String,
     advice: String,
 }
 
@@ -175,6 +185,7 @@ fn understand(name: &str, rest: &[String], words: &Words) -> Result<Command, Usa
         "init" => nothing(init(words)?),
         "run" => nothing(Command::Run),
         "account add" => Ok(Command::AccountAdd(only(name, rest, "an account name")?)),
+        "account remove" => Ok(Command::AccountRemove(only(name, rest, "an account name")?)),
         "account list" => nothing(Command::AccountList),
         "group add" => {
             let (group, members) = group(name, rest)?;
@@ -201,6 +212,12 @@ fn understand(name: &str, rest: &[String], words: &Words) -> Result<Command, Usa
             name: free(name, only(name, rest, "a name for the relay")?)?,
             valid: valid(name, words)?,
         }),
+        "code list" => nothing(Command::CodeList),
+        "code revoke" => Ok(Command::CodeRevoke(only(
+            name,
+            rest,
+            "the name of a gateway or relay",
+        )?)),
         "node remove" => Ok(Command::NodeRemove(only(
             name,
             rest,
@@ -209,7 +226,11 @@ fn understand(name: &str, rest: &[String], words: &Words) -> Result<Command, Usa
         "nodes" => nothing(Command::Nodes),
         "relays" => nothing(Command::Relays),
         "tunnels" => nothing(Command::Tunnels),
+        "events" => nothing(Command::Events),
         "status" => nothing(Command::Status),
+        "password" => nothing(Command::Password),
+        "backup" => Ok(Command::Backup(file(name, rest)?)),
+        "restore" => Ok(Command::Restore(file(name, rest)?)),
         family if help::FAMILIES.contains(&family) => {
             Err(usage(family, format!("`{family}` needs one more word")))
         }
@@ -273,6 +294,13 @@ fn only(name: &str, rest: &[String], what: &str) -> Result<Label, Usage> {
             name,
             format!("`{name}` takes one name; {more:?} is too much"),
         )),
+    }
+}
+
+fn file(name: &str, rest: &[String]) -> Result<PathBuf, Usage> {
+    match rest {
+        [one] => Ok(one.into()),
+        _ => Err(usage(name, format!("`{name}` needs the name of one file"))),
     }
 }
 

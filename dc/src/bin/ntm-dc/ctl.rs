@@ -2,7 +2,7 @@
 
 use crate::desk::{Control, Desk};
 use anyhow::{Context, Result, bail};
-use ntm_enrolment::state::control_socket;
+use ntm_enrolment::socket::control_socket;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fs::Permissions;

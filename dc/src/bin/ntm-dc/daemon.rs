@@ -3,9 +3,10 @@
 use crate::account_server::{AccountServer, Api};
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::journal::Journal;
 use crate::shell::Shell;
 use crate::store::Store;
-use crate::{ctl, dns, files, keys, log, sockets};
+use crate::{ctl, dns, files, keys, log, sockets, web};
 use anyhow::{Context, Result, bail};
 use ntm_dc::dns::Zone;
 use std::fs::{File, TryLockError};
@@ -31,7 +32,7 @@ pub(crate) fn run(dir: &Path) -> Result<()> {
 }
 
 /// One daemon per directory; the lock goes with the process.
-fn lock(dir: &Path) -> Result<File> {
+pub(crate) fn lock(dir: &Path) -> Result<File> {
     let path = dir.join("lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
@@ -79,8 +80,9 @@ async fn serve(dir: &Path, config: Config) -> Result<()> {
     check_ranges(&config, &store)?;
     let key = keys::load_key(dir)?;
     let (desk, questions) = Desk::new();
-    let api = Api::new(config.clone(), key.clone(), desk.clone());
-    let accounts = AccountServer::new(keys::load_certificate(dir)?, api)?;
+    let journal = Journal::start(dir)?;
+    let api = Api::new(config.clone(), key.clone(), desk.clone(), journal.clone());
+    let accounts = AccountServer::new(keys::load_certificate(dir, &config.domain)?, api)?;
     let control = sockets::all(
         &config.bind_addresses(config.udp_port),
         "udp_port",
@@ -94,11 +96,12 @@ async fn serve(dir: &Path, config: Config) -> Result<()> {
     let names = names(&config)?;
     let zone = Zone::new(&config)?;
     let local = ctl::bind(dir)?;
-    let shell = Shell::new(config.clone(), &key, store, control)?;
+    let shell = Shell::new(config.clone(), &key, store, control, journal.clone())?;
     for listener in enrolment {
         tokio::spawn(accounts.clone().serve(listener));
     }
     tokio::spawn(ctl::serve(local, desk.clone()));
+    let _pages = web::start(dir, &config, desk.clone(), journal);
     announce(&config);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -3,8 +3,9 @@
 //! The queue is bounded and a full queue is an answer at once: busy. Nobody waits behind a flood.
 
 use crate::store::{Redeem, Refused};
-use ntm_dc::Record;
 use ntm_dc::dns::{Facts, Look};
+use ntm_dc::{Presence, Record};
+use ntm_proto::id::NodeId;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,6 +20,10 @@ pub(crate) enum Question {
     Look(Look, oneshot::Sender<Facts>),
     /// From the control socket.
     Control(Control, oneshot::Sender<Value>),
+    /// From the operator's pages: what is known of these nodes and devices now, in their order.
+    Present(Vec<NodeId>, oneshot::Sender<Vec<Option<Presence>>>),
+    /// From there: the tunnels of one gateway.
+    TunnelsOf(NodeId, oneshot::Sender<Value>),
 }
 
 /// How an enrolment went.
@@ -48,8 +53,12 @@ pub(crate) enum Control {
     Status,
     /// Read groups from the store again.
     ReloadGroups,
-    /// Read everything from the store again: a node was removed.
-    ReloadNodes,
+    /// Read the trusted domains, and the groups that have names of theirs, from the store again.
+    ReloadDomains,
+    /// This node was removed from the store.
+    NodeRemoved([u8; 16]),
+    /// Counts of what is there, and how it is spread, for the operator's page; not anew each time.
+    Census,
 }
 
 /// Where to ask.
@@ -76,6 +85,16 @@ impl Desk {
     /// Asks for the control socket. `None`: busy.
     pub(crate) async fn control(&self, control: Control) -> Option<Value> {
         self.ask(|reply| Question::Control(control, reply)).await
+    }
+
+    /// Asks who of these is there. `None`: busy.
+    pub(crate) async fn present(&self, nodes: Vec<NodeId>) -> Option<Vec<Option<Presence>>> {
+        self.ask(|reply| Question::Present(nodes, reply)).await
+    }
+
+    /// Asks for one gateway's tunnels. `None`: busy.
+    pub(crate) async fn tunnels_of(&self, gateway: NodeId) -> Option<Value> {
+        self.ask(|reply| Question::TunnelsOf(gateway, reply)).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Option<T> {

@@ -1,6 +1,6 @@
 //! `domain trust`, `domain list`, `domain show`, `domain forget`: which other domains this one works with.
 
-use crate::admin::{open, poke};
+use crate::admin::{Done, open};
 use crate::desk::Control;
 use crate::terminal::{note, say, say_json};
 use crate::{ctl, keys, show};
@@ -13,13 +13,12 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// `domain trust`
 pub(crate) fn trust(
     dir: &Path,
     domain: &Fqdn,
     key: PublicKey,
     address: Option<SocketAddr>,
-) -> Result<()> {
+) -> Result<Done> {
     let (config, mut store) = open(dir)?;
     let known = store.domains()?;
     let overlaps = |other: &Fqdn| domain.is_within(other) || other.is_within(domain);
@@ -55,36 +54,40 @@ pub(crate) fn trust(
         key,
         address,
     })?;
-    match old.filter(|old| old.key != key) {
-        Some(old) => say(&format!(
+    let said = match old.filter(|old| old.key != key) {
+        Some(old) => format!(
             "{domain} has another key now; {} is not trusted any more.",
             old.key
-        )),
-        None => say(&format!("Trusting {domain}.")),
-    }
-    note(&format!(
-        "Its operator has to trust this domain, too: {}",
-        paste(dir, &config.domain)?
-    ));
-    note(&format!(
-        "Nobody may talk before both sides say who: `ntm-dc group add GROUP ACCOUNT {domain}`."
-    ));
-    poke(dir, Control::ReloadNodes);
-    Ok(())
+        ),
+        None => format!("Trusting {domain}."),
+    };
+    let mut done = Done::new(said, domain.as_str(), Some(Control::ReloadDomains));
+    done.notes = vec![
+        format!(
+            "Its operator has to trust this domain, too: {}",
+            paste(dir, &config.domain)?
+        ),
+        format!(
+            "Nobody may talk before both sides say who: `ntm-dc group add GROUP ACCOUNT {domain}`."
+        ),
+    ];
+    Ok(done)
 }
 
-/// `domain forget`
-pub(crate) fn forget(dir: &Path, domain: &Fqdn) -> Result<()> {
+pub(crate) fn forget(dir: &Path, domain: &Fqdn) -> Result<Done> {
     let (_, mut store) = open(dir)?;
-    match store.forget_domain(domain)? {
+    let said = match store.forget_domain(domain)? {
         None => bail!("{domain} is not trusted; see `ntm-dc domain list`"),
-        Some(0) => say(&format!("{domain} is not trusted any more.")),
-        Some(count) => say(&format!(
-            "{domain} is not trusted any more; {count} of its names left their groups."
-        )),
-    }
-    poke(dir, Control::ReloadNodes);
-    Ok(())
+        Some(0) => format!("{domain} is not trusted any more."),
+        Some(count) => {
+            format!("{domain} is not trusted any more; {count} of its names left their groups.")
+        }
+    };
+    Ok(Done::new(
+        said,
+        domain.as_str(),
+        Some(Control::ReloadDomains),
+    ))
 }
 
 /// `domain show`
@@ -131,7 +134,7 @@ pub(crate) fn list(dir: &Path, json: bool) -> Result<()> {
 }
 
 /// What the other operator types.
-fn paste(dir: &Path, domain: &Fqdn) -> Result<String> {
+pub(crate) fn paste(dir: &Path, domain: &Fqdn) -> Result<String> {
     let key = keys::load_key(dir)?.public();
     Ok(format!("ntm-dc domain trust {domain} --key {key}"))
 }

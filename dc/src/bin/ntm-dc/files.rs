@@ -46,6 +46,13 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         .with_context(hint)
 }
 
+/// Makes `path`, empty and with mode 0600, unless it is there.
+pub(crate) fn touch(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options.open(path).map(drop)
+}
+
 /// Reads a file that `ntm-dc init` made.
 #[expect(
     clippy::wildcard_enum_match_arm,

@@ -41,6 +41,11 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
 pub(crate) fn make(dir: &Path, domain: &Fqdn) -> Result<()> {
     let key = SecretKey::generate(&mut Random::from_seed(random()?));
     files::write(&key_path(dir), format!("{}\n", key.to_text()).as_bytes())?;
+    make_certificate(dir, domain)
+}
+
+/// The key is written last: a certificate that is without its key yet is made once more by [`load_certificate`].
+fn make_certificate(dir: &Path, domain: &Fqdn) -> Result<()> {
     let (certificate, key) = self_signed(domain)?;
     files::write(
         &dir.join("as.crt"),
@@ -56,8 +61,24 @@ pub(crate) fn load_key(dir: &Path) -> Result<SecretKey> {
         .with_context(|| format!("{} holds no key; restore it from a backup", path.display()))
 }
 
-/// Reads the Account Server's certificate.
-pub(crate) fn load_certificate(dir: &Path) -> Result<Certificate> {
+/// Reads the Account Server's certificate; one that nodes cannot check, as the first versions made it, is made anew.
+pub(crate) fn load_certificate(dir: &Path, domain: &Fqdn) -> Result<Certificate> {
+    let found = read_certificate(dir)?;
+    if is_ed25519(&found.key) {
+        return Ok(found);
+    }
+    make_certificate(dir, domain)?;
+    tracing::warn!(
+        "as.crt was of a kind that gateways do not know and is new now: enrolment codes from before are void, make new ones"
+    );
+    read_certificate(dir)
+}
+
+fn is_ed25519(key: &PrivateKeyDer<'_>) -> bool {
+    ring::signature::Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.secret_der()).is_ok()
+}
+
+fn read_certificate(dir: &Path) -> Result<Certificate> {
     let (certificate, key) = (dir.join("as.crt"), dir.join("as.key"));
     let damaged = |path: &Path| format!("{} is damaged; restore it from a backup", path.display());
     Ok(Certificate {
@@ -77,7 +98,7 @@ fn key_path(dir: &Path) -> PathBuf {
 /// Certificate and key in DER. Routers boot without a clock, so it is good at any date a router may believe in;
 /// nodes trust it by its fingerprint alone.
 fn self_signed(domain: &Fqdn) -> Result<(Vec<u8>, Vec<u8>)> {
-    let key = rcgen::KeyPair::generate()?;
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519)?;
     let mut params = rcgen::CertificateParams::new(vec![domain.to_string()])?;
     params.not_before = rcgen::date_time_ymd(1975, 1, 1);
     params.not_after = rcgen::date_time_ymd(2099, 12, 31);
@@ -108,12 +129,29 @@ mod tests {
     #[test]
     fn secrets_survive_a_restart() {
         let dir = Scratch::new();
-        make(dir.path(), &Fqdn::parse("ntm.test").unwrap()).unwrap();
+        let domain = Fqdn::parse("ntm.test").unwrap();
+        make(dir.path(), &domain).unwrap();
         let key = load_key(dir.path()).unwrap();
         assert_eq!(key.public(), load_key(dir.path()).unwrap().public());
-        let first = load_certificate(dir.path()).unwrap();
-        let second = load_certificate(dir.path()).unwrap();
+        let first = load_certificate(dir.path(), &domain).unwrap();
+        let second = load_certificate(dir.path(), &domain).unwrap();
         assert_eq!(first.fingerprint(), second.fingerprint());
+    }
+
+    #[test]
+    fn a_certificate_of_the_first_versions_is_made_anew_once() {
+        let dir = Scratch::new();
+        let domain = Fqdn::parse("ntm.test").unwrap();
+        let old = rcgen::KeyPair::generate().unwrap();
+        make(dir.path(), &domain).unwrap();
+        let before = load_certificate(dir.path(), &domain).unwrap();
+        let key = pem("PRIVATE KEY", &old.serialize_der());
+        std::fs::write(dir.path().join("as.key"), key).unwrap();
+        let made = load_certificate(dir.path(), &domain).unwrap();
+        assert_ne!(made.fingerprint(), before.fingerprint());
+        assert!(is_ed25519(&made.key));
+        let again = load_certificate(dir.path(), &domain).unwrap();
+        assert_eq!(again.fingerprint(), made.fingerprint());
     }
 
     #[test]

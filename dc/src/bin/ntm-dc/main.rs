@@ -8,6 +8,8 @@
 mod account_server;
 mod admin;
 mod allowance;
+mod backup;
+mod catalog;
 mod cli;
 mod ctl;
 mod daemon;
@@ -16,8 +18,10 @@ mod dns;
 mod domain;
 mod files;
 mod finder;
+mod journal;
 mod keys;
 mod log;
+mod password;
 mod rows;
 #[cfg(test)]
 mod scratch;
@@ -26,6 +30,7 @@ mod show;
 mod sockets;
 mod store;
 mod terminal;
+mod web;
 
 use cli::{Command, Invocation};
 use ntm_dc::config;
@@ -58,29 +63,32 @@ fn execute(Invocation { command, dir, json }: Invocation) -> anyhow::Result<()> 
         }
         Command::Init { domain, listen } => admin::init(&dir, &domain, &listen),
         Command::Run => daemon::run(&dir),
-        Command::AccountAdd(name) => admin::account_add(&dir, &name),
         Command::AccountList => admin::account_list(&dir, json),
-        Command::GroupAdd { group, members } => admin::group_add(&dir, &group, &members),
-        Command::GroupRemove { group, members } => admin::group_remove(&dir, &group, &members),
         Command::GroupList => admin::group_list(&dir, json),
-        Command::DomainTrust {
-            domain,
-            key,
-            address,
-        } => domain::trust(&dir, &domain, key, address),
-        Command::DomainForget(name) => domain::forget(&dir, &name),
         Command::DomainList => domain::list(&dir, json),
         Command::DomainShow => domain::show(&dir, json),
-        Command::GatewayCode {
-            name,
-            account,
-            valid,
-        } => admin::code(&dir, &name, Some(&account), valid, json),
-        Command::RelayCode { name, valid } => admin::code(&dir, &name, None, valid, json),
-        Command::NodeRemove(name) => admin::node_remove(&dir, &name),
+        Command::CodeList => admin::code_list(&dir, json),
+        Command::Password => password::set(&dir),
+        Command::Backup(to) => backup::make(&dir, &to),
+        Command::Restore(from) => backup::restore(&dir, &from),
+        Command::Events => journal::show(&dir, json),
         Command::Nodes => show::nodes(&dir, json),
         Command::Relays => show::relays(&dir, json),
         Command::Tunnels => show::tunnels(&dir, json),
         Command::Status => show::status(&dir, json),
+        command @ (Command::AccountAdd(_)
+        | Command::AccountRemove(_)
+        | Command::GroupAdd { .. }
+        | Command::GroupRemove { .. }
+        | Command::DomainTrust { .. }
+        | Command::DomainForget(_)
+        | Command::GatewayCode { .. }
+        | Command::RelayCode { .. }
+        | Command::CodeRevoke(_)
+        | Command::NodeRemove(_)) => {
+            let done = admin::change(&dir, &command).expect("these are changes")?;
+            admin::told(&dir, &command, &done, json);
+            Ok(())
+        }
     }
 }

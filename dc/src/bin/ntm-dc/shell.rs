@@ -7,6 +7,7 @@ mod answers;
 
 use crate::config::Config;
 use crate::desk::Question;
+use crate::journal::Journal;
 use crate::store::Store;
 use crate::{finder, keys};
 use anyhow::Result;
@@ -15,6 +16,7 @@ use ntm_proto::id::Fqdn;
 use ntm_proto::key::SecretKey;
 use ntm_proto::message::MAX_DOMAINS;
 use ntm_proto::{MAX_DATAGRAM, Path};
+use serde_json::Value;
 use socket2::SockRef;
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -44,6 +46,9 @@ pub(crate) struct Shell {
     /// Added to the zone's serial number, so that it grows over restarts, too.
     serial: u32,
     seen: HashMap<SocketAddr, Instant>,
+    journal: Journal,
+    /// Counts for the operator's page, and when they were made.
+    census: Option<(Instant, Value)>,
     started: Instant,
     received: u64,
     sent: u64,
@@ -56,6 +61,7 @@ impl Shell {
         key: &SecretKey,
         store: Store,
         sockets: Vec<UdpSocket>,
+        journal: Journal,
     ) -> Result<Self> {
         let now = Instant::now();
         let coordinator = coordinator(&config, key, &store, now)?;
@@ -72,6 +78,8 @@ impl Shell {
             // RFC 1982 arithmetic: it may wrap.
             serial: wall_seconds() as u32,
             seen: HashMap::new(),
+            journal,
+            census: None,
             started: now,
             received: 0,
             sent: 0,
@@ -143,7 +151,10 @@ impl Shell {
                         records.push(record);
                     }
                     Output::FindDomain { domain } => self.find(domain),
-                    Output::Event(event) => log(&event),
+                    Output::Event(event) => {
+                        log(&event);
+                        self.journal.note(kind(&event), || event.to_string());
+                    }
                 }
             }
             if tickets.is_empty() {
@@ -185,13 +196,6 @@ impl Shell {
             // The coordinator has its own patience.
             let _ = report.send((domain, addresses, life)).await;
         });
-    }
-
-    /// Takes over what the store has and forgets what it has no more.
-    fn reload(&mut self) -> Result<()> {
-        self.coordinator
-            .reload(self.store.snapshot()?, Instant::now());
-        Ok(())
     }
 }
 
@@ -270,5 +274,23 @@ fn log(event: &Event) {
         | Event::DomainNotFound { .. }
         | Event::DomainSilent { .. } => tracing::warn!("{event}"),
         Event::NotSaved { .. } => tracing::error!("{event}"),
+    }
+}
+
+/// The journal's word for it.
+fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::Registered { .. } => "registered",
+        Event::Offline { .. } => "offline",
+        Event::Moved { .. } => "moved",
+        Event::Named { .. } => "named",
+        Event::Directed { .. } => "directed",
+        Event::Refused { .. } => "refused",
+        Event::DomainLinked { .. } | Event::DomainForgotten { .. } => "domain",
+        Event::Clone { .. }
+        | Event::RelayFailed { .. }
+        | Event::DomainNotFound { .. }
+        | Event::DomainSilent { .. }
+        | Event::NotSaved { .. } => "trouble",
     }
 }

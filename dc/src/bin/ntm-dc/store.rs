@@ -71,7 +71,8 @@ impl Store {
         let found = schema::domain(&store.connection).map_err(|error| store.explain(error))?;
         match found {
             Some(found) if found == domain.as_str() => {
-                let made = store.connection.execute_batch(domain::TABLES);
+                let tables = [domain::TABLES, gateway::INDEX].concat();
+                let made = store.connection.execute_batch(&tables);
                 made.map_err(|error| store.explain(error))?;
                 Ok(store)
             }
@@ -138,6 +139,52 @@ impl Store {
             true => Ok(()),
             false => bail!("there is an account {name} already"),
         }
+    }
+
+    /// Removes an account with its codes and its places in groups, if it owns no gateway; how many it owns.
+    pub(crate) fn remove_account(&mut self, account: i64) -> Result<usize> {
+        self.write(|tx| account::remove(tx, account))
+    }
+
+    /// The names of these accounts, in their order.
+    pub(crate) fn account_names(&self, accounts: impl Iterator<Item = i64>) -> Result<Vec<String>> {
+        let names = accounts.map(|account| account::name(&self.connection, account));
+        names
+            .collect::<rusqlite::Result<_>>()
+            .map_err(|error| self.explain(error))
+    }
+
+    /// Makes the unused codes for this name worthless; how many there were.
+    pub(crate) fn revoke_codes(&mut self, name: &Label) -> Result<usize> {
+        self.write(|tx| code::revoke(tx, name))
+    }
+
+    /// Makes all unused codes worthless; how many there were.
+    pub(crate) fn void_codes(&mut self) -> Result<usize> {
+        self.write(code::void)
+    }
+
+    /// Whether the file is sound, in all its parts.
+    pub(crate) fn check(&self) -> Result<()> {
+        let sql = "PRAGMA integrity_check(1)";
+        let found = self
+            .connection
+            .query_row(sql, (), |row| row.get::<_, String>(0));
+        match found.map_err(|error| self.explain(error))?.as_str() {
+            "ok" => self.snapshot().map(drop),
+            what => bail!("{what}"),
+        }
+    }
+
+    /// Puts everything into the one file, and closes it.
+    pub(crate) fn close(self) -> Result<()> {
+        let mode = self
+            .connection
+            .pragma_update(None, "journal_mode", "DELETE");
+        mode.map_err(|error| self.explain(error))?;
+        self.connection
+            .close()
+            .map_err(|(_, error)| explain(&self.path, error))
     }
 
     /// The accounts' numbers and names, by name.
@@ -284,7 +331,7 @@ impl Store {
     }
 }
 
-fn path(dir: &Path) -> PathBuf {
+pub(crate) fn path(dir: &Path) -> PathBuf {
     dir.join("store.db")
 }
 

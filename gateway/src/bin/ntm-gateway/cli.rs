@@ -147,6 +147,9 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
                     .networks
                     .push(network(&parser.value()?.to_string_lossy())?);
             }
+            Long("lan") if command == "run" => {
+                settings.lan = Some(parser.value()?.to_string_lossy().into_owned());
+            }
             Long("count") if command == "ping" => {
                 let value = parser.value()?;
                 let number = value.to_str().and_then(|text| text.parse().ok());
@@ -342,6 +345,7 @@ mod tests {
                 network("lan=br-lan,192.168.1.1/24").unwrap(),
                 network("wan=eth1").unwrap(),
             ],
+            lan: None,
         };
         assert_eq!(settings.networks[0].device, "br-lan");
         assert_eq!(settings.networks[1].address, None);

@@ -8,10 +8,11 @@ mod name;
 
 pub(crate) use client::ask;
 
+use crate::configure::{Configure, Outcome};
 use crate::owner::Wish;
 use crate::question::{Preference, Question, Show};
 use anyhow::{Context, Result, bail};
-use ntm_enrolment::state::control_socket;
+use ntm_enrolment::socket::control_socket;
 use ntm_proto::id::Fqdn;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -63,6 +64,7 @@ impl Control {
         own: Fqdn,
         domain: Fqdn,
         questions: mpsc::Sender<Question>,
+        configure: Configure,
     ) -> Result<Self> {
         let path = control_socket(dir);
         let mut tries = 0;
@@ -89,7 +91,7 @@ impl Control {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
         tokio::spawn(accept(
             listener,
-            Arc::new(Asker::new(own, domain, questions)),
+            Arc::new(Asker::new(own, domain, questions, configure)),
         ));
         Ok(Self { path })
     }
@@ -154,14 +156,21 @@ pub(crate) struct Asker {
     own: Fqdn,
     domain: Fqdn,
     questions: mpsc::Sender<Question>,
+    configure: Configure,
 }
 
 impl Asker {
-    pub(crate) fn new(own: Fqdn, domain: Fqdn, questions: mpsc::Sender<Question>) -> Self {
+    pub(crate) fn new(
+        own: Fqdn,
+        domain: Fqdn,
+        questions: mpsc::Sender<Question>,
+        configure: Configure,
+    ) -> Self {
         Self {
             own,
             domain,
             questions,
+            configure,
         }
     }
 
@@ -180,7 +189,7 @@ impl Asker {
                 };
                 return self.want(wish).await;
             }
-            "reload" => return self.ask(Question::Reload).await?,
+            "reload" => return self.reload().await,
             _ => {}
         }
         match Show::parse(&command.command) {
@@ -201,9 +210,36 @@ impl Asker {
             .await?
     }
 
-    /// Changes what the owner wants of a device.
+    /// Changes what the owner wants of a device: in the file first, then here.
     pub(crate) async fn want(&self, wish: Wish) -> Result<Value, String> {
-        self.ask(|reply| Question::Device { wish, reply }).await?
+        let wanted = self.ask(|reply| Question::Device { wish, reply }).await??;
+        let (configure, asked) = (self.configure.clone(), wanted.clone());
+        // A disk takes its time.
+        let written = tokio::task::spawn_blocking(move || configure.say(asked.mac, &asked.change));
+        let is_handed = match written.await.map_err(|error| error.to_string())?? {
+            Outcome::Written | Outcome::Same => false,
+            Outcome::Handed => true,
+            Outcome::Refused(_) => {
+                return Err("somebody else has just changed the settings; try again".into());
+            }
+        };
+        self.ask(|reply| Question::DeviceSaid {
+            wanted,
+            is_handed,
+            reply,
+        })
+        .await?
+    }
+
+    /// Has the configuration read once more; an error says that not all of it can be taken up as we run.
+    pub(crate) async fn reload(&self) -> Result<Value, String> {
+        self.ask(Question::Reload).await?
+    }
+
+    /// Has the gateway end and start anew.
+    pub(crate) async fn restart(&self) {
+        // It is stopping already: fine.
+        let _ = self.questions.send(Question::Restart).await;
     }
 
     pub(crate) async fn ping(&self, text: &str) -> Result<Value, String> {

@@ -65,7 +65,8 @@ breaks, the same command may be repeated.
 ";
 
 const RUN: &str = "\
-Usage: ntm-gateway run [--dir DIR] [--uci FILE --network NAME=DEVICE[,ADDRESS/LENGTH]...]
+Usage: ntm-gateway run [--dir DIR] [--lan INTERFACE]
+                       [--uci FILE --network NAME=DEVICE[,ADDRESS/LENGTH]...]
 
 Runs the gateway in the foreground as DIR/ntm-gateway.toml says, or FILE, which is UCI's. Logs
 to standard error; the environment variable NTM_LOG (error, warn, info, debug, trace) goes
@@ -73,7 +74,13 @@ before the file's level. SIGTERM and SIGINT end it and take back its interface, 
 firewall table; so does SIGHUP where it was started from a terminal, which is gone then. Elsewhere
 SIGHUP is `reload`.
 
+Where DIR holds no membership yet, there is only the page, at port 4752: its first visitor sets the
+password, gives the enrolment code and names the networks, and the gateway starts. Without a
+configuration it is served on each private address that no default route leads over.
+
   --dir DIR    default /etc/ntm
+  --lan INTERFACE
+               without membership and configuration: serve the page here, and nowhere else
   --uci FILE   OpenWrt's configuration, /etc/config/ntm
   --network NAME=DEVICE[,ADDRESS/LENGTH]
                the device of a network that FILE names, and the router's address on it, as netifd

@@ -7,10 +7,14 @@
 )]
 
 mod cli;
+mod configure;
 mod ctl;
 mod dhcp;
+mod diagnose;
 mod dns;
+mod first;
 mod follow;
+mod forgotten;
 mod help;
 mod lan;
 mod log;

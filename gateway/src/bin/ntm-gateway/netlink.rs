@@ -210,6 +210,7 @@ fn address(message: &AddressMessage) -> Option<Address> {
     Some(Address {
         index: message.header.index,
         ip,
+        prefix: message.header.prefix_len,
         second,
     })
 }

@@ -1,12 +1,11 @@
-//! What the owner wants of a device: found by what a person calls it, written into the configuration.
+//! What the owner wants of a device, as a person says it: which device is meant, and what is to change.
+//!
+//! [`crate::ctl::Asker`] has the machine say which device that is, has the file changed, and then has it taken up, so that
+//! what is acknowledged is on the disk, and the disk keeps no packet waiting.
 
-use crate::settings::Settings;
-use ntm_enrolment::state::write_atomically;
-use ntm_gateway::config::{DeviceChange, DeviceEntry, FILE_NAME, parse_mac, with_devices};
+use ntm_gateway::config::{DeviceChange, parse_mac};
 use ntm_gateway::status::DeviceStatus;
 use ntm_proto::id::Label;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 /// As it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +18,18 @@ pub(crate) struct Wish {
     pub(crate) to: String,
 }
 
+/// A wish that is understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The hardware address of the device that is meant.
+    pub(crate) mac: [u8; 6],
+    /// What is to change.
+    pub(crate) change: DeviceChange,
+}
+
 impl Wish {
     /// Which device is meant, and what is to change.
-    pub(crate) fn read(&self, devices: &[DeviceStatus]) -> Result<([u8; 6], DeviceChange), String> {
+    pub(crate) fn read(&self, devices: &[DeviceStatus]) -> Result<Wanted, String> {
         let mac = find(devices, &self.device)?;
         let to = self.to.as_str();
         let switch = || match to {
@@ -47,7 +55,7 @@ impl Wish {
                 ));
             }
         };
-        Ok((mac, change))
+        Ok(Wanted { mac, change })
     }
 }
 
@@ -75,28 +83,6 @@ fn find(devices: &[DeviceStatus], text: &str) -> Result<[u8; 6], String> {
             ))
         }
     }
-}
-
-/// Writes what is said of devices from now on.
-pub(crate) fn write(
-    dir: &Path,
-    settings: &Settings,
-    entries: &[DeviceEntry],
-) -> Result<(), String> {
-    if settings.uci.is_some() {
-        return Err("what is said of devices is UCI's here: change the section `device` of /etc/config/ntm, in LuCI or by `uci`".into());
-    }
-    let path = dir.join(FILE_NAME);
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(&path);
-    let text = text.map_err(|error| format!("cannot read {name}: {error}"))?;
-    let after = with_devices(&name, &text, entries).map_err(|error| error.to_string())?;
-    if after == text {
-        return Ok(());
-    }
-    let mode = std::fs::metadata(&path).map_or(0o644, |it| it.permissions().mode() & 0o777);
-    write_atomically(&path, after.as_bytes(), mode)
-        .map_err(|error| format!("cannot write {name}: {error}"))
 }
 
 #[cfg(test)]
@@ -136,7 +122,7 @@ mod tests {
             change: change.into(),
             to: to.into(),
         };
-        let (mac, change) = wish.read(&all)?;
+        let Wanted { mac, change } = wish.read(&all)?;
         Ok((mac[5], change))
     }
 

@@ -1,11 +1,12 @@
 //! The page's password: where its hash is kept, and `ntm-gateway password`.
 
 use crate::cli;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use ntm_enrolment::state::write_atomically;
 use ntm_webui::password::{self, Cost, Unfit};
+use ntm_webui::prompt;
 use std::fs;
-use std::io::{self, BufRead, IsTerminal, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The file in the state directory.
@@ -40,16 +41,7 @@ pub(crate) fn set(dir: &Path) -> Result<()> {
         "{} is no directory; enrol the gateway first",
         dir.display()
     );
-    let new = if io::stdin().is_terminal() {
-        let _silent = Silent::begin()?;
-        let new = line("New password: ")?;
-        if line("The same again: ")? != new {
-            bail!("the two are not the same; nothing has changed");
-        }
-        new
-    } else {
-        line("")?
-    };
+    let new = prompt::new_password().context("no new password")?;
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).context("the kernel gives no randomness")?;
     let phc = password::hash(&new, salt, Cost::ROUTER).map_err(|unfit| match unfit {
@@ -64,49 +56,6 @@ pub(crate) fn set(dir: &Path) -> Result<()> {
     })?;
     keep(dir, &phc).with_context(|| format!("cannot write {}", file(dir).display()))?;
     cli::print("The page has this password now; nobody is logged in there any more.\n")
-}
-
-fn line(prompt: &str) -> Result<String> {
-    cli::print(prompt)?;
-    let mut text = String::new();
-    let mut input = io::stdin().lock().take(MAX_FILE);
-    input.read_line(&mut text).context("cannot read it")?;
-    if !prompt.is_empty() {
-        cli::print("\n")?;
-    }
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-/// A terminal that does not show what is typed, as long as this lives.
-struct Silent(libc::termios);
-
-impl Silent {
-    #[expect(unsafe_code, reason = "no safe wrapper for terminals")]
-    fn begin() -> Result<Self> {
-        // SAFETY: all zeros is a `termios`, and the kernel overwrites it.
-        let mut before: libc::termios = unsafe { std::mem::zeroed() };
-        // SAFETY: the kernel writes one `termios`, which outlives the call.
-        if unsafe { libc::tcgetattr(libc::STDIN_FILENO, &raw mut before) } != 0 {
-            return Err(io::Error::last_os_error()).context("the terminal says nothing of itself");
-        }
-        let mut silent = before;
-        silent.c_lflag &= !libc::ECHO;
-        // SAFETY: the kernel reads one `termios`, which outlives the call.
-        if unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSAFLUSH, &raw const silent) } != 0 {
-            return Err(io::Error::last_os_error()).context("the terminal would show the password");
-        }
-        Ok(Self(before))
-    }
-}
-
-impl Drop for Silent {
-    fn drop(&mut self) {
-        // SAFETY: the kernel reads one `termios`, which outlives the call.
-        #[expect(unsafe_code, reason = "no safe wrapper for terminals")]
-        unsafe {
-            libc::tcsetattr(libc::STDIN_FILENO, libc::TCSAFLUSH, &raw const self.0);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,21 @@
 //! Where the configuration is: `ntm-gateway.toml` in the state directory, or UCI's file on OpenWrt.
 
 use anyhow::{Context, Result, anyhow, bail};
+use ntm_enrolment::socket::control_socket;
 use ntm_enrolment::state::write_atomically;
+use ntm_gateway::config::edit::{self, Form};
 use ntm_gateway::config::{Config, EXAMPLE, FILE_NAME, Network};
 use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// Where systems keep what programs keep.
 const STATE: &str = "/etc";
 /// UCI's file of the package that has the directory `ntm` there, below the same.
 const OF_PACKAGE: &str = "config/ntm";
+
+/// Where its init script keeps copies.
+const COPIES: [&str; 2] = ["/var/run/ntm", "/tmp/run/ntm"];
 
 /// What switches the package's gateway on, once it is enrolled.
 const SWITCH_ON: &str = "\
@@ -25,35 +31,81 @@ pub(crate) struct Settings {
     pub(crate) uci: Option<PathBuf>,
     /// What netifd knows of the networks that the file names.
     pub(crate) networks: Vec<Network>,
+    /// Where the page is served as long as there is no configuration; without it, on every LAN there seems to be.
+    pub(crate) lan: Option<String>,
 }
 
 impl Settings {
     /// Reads it; `dir` is the state directory.
     pub(crate) fn read(&self, dir: &Path) -> Result<Config> {
-        let (path, missing) = match &self.uci {
-            Some(path) => (path.clone(), "openwrt/README.md shows one"),
+        let source = self.source(dir);
+        Ok(edit::read(&source.name, &source.read()?, source.form())?)
+    }
+
+    /// Where it is.
+    pub(crate) fn source(&self, dir: &Path) -> Source<'_> {
+        let path = self.uci.clone().unwrap_or_else(|| dir.join(FILE_NAME));
+        let (is_ours, missing) = match &self.uci {
+            Some(path) => (!is_copy(path), "openwrt/README.md shows one"),
             None if is_packaged(dir, Path::new(STATE)) => (
-                dir.join(FILE_NAME),
+                false,
                 "the settings here are in /etc/config/ntm, and `/etc/init.d/ntm-gateway start` runs the gateway by them",
             ),
             None => (
-                dir.join(FILE_NAME),
+                true,
                 "`ntm-gateway enrol` writes an example, README.md shows one",
             ),
         };
-        let name = path.display().to_string();
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                bail!("{name} is missing; {missing}")
-            }
-            other => other.with_context(|| format!("cannot read {name}"))?,
-        };
-        let config = match &self.uci {
-            Some(_) => Config::parse_uci(&name, &text, &self.networks),
-            None => Config::parse(&name, &text),
-        };
-        Ok(config?)
+        Source {
+            name: path.display().to_string(),
+            path,
+            networks: self.uci.as_ref().map(|_| self.networks.as_slice()),
+            hand: hand(dir).filter(|_| !is_ours && self.uci.is_some()),
+            is_ours,
+            missing,
+        }
     }
+}
+
+/// The file with the settings.
+pub(crate) struct Source<'a> {
+    /// As faults call it.
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    /// What netifd knows, if it is UCI's.
+    pub(crate) networks: Option<&'a [Network]>,
+    /// Whether what we write there is what the next start reads.
+    pub(crate) is_ours: bool,
+    /// Else who writes for us, if anybody does: the pipe to the package's script.
+    pub(crate) hand: Option<PathBuf>,
+    missing: &'static str,
+}
+
+impl Source<'_> {
+    pub(crate) fn form(&self) -> Form<'_> {
+        self.networks.map_or(Form::Toml, Form::Uci)
+    }
+
+    pub(crate) fn read(&self) -> Result<String> {
+        match std::fs::read_to_string(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                bail!("{} is missing; {}", self.name, self.missing)
+            }
+            other => other.with_context(|| format!("cannot read {}", self.name)),
+        }
+    }
+}
+
+/// The pipe to `ntm.hand.sh`, which writes /etc/config/ntm for us: our jail keeps us from it.
+pub(crate) fn hand(dir: &Path) -> Option<PathBuf> {
+    let pipe = control_socket(dir).with_file_name("hand");
+    let is_pipe = std::fs::metadata(&pipe).is_ok_and(|data| data.file_type().is_fifo());
+    is_pipe.then_some(pipe)
+}
+
+/// Whether this is the package's copy of what is written: ntm.settings.sh makes it anew.
+fn is_copy(path: &Path) -> bool {
+    COPIES.iter().any(|dir| path.starts_with(dir))
 }
 
 /// Sees to it that a gateway that has just been enrolled in `dir` by hand has a configuration; what comes next, for a person.

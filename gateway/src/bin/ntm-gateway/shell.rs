@@ -10,16 +10,17 @@ mod ways;
 pub(crate) use ways::Ways;
 
 use crate::dhcp::Devices;
-use crate::owner::{self, Wish};
+use crate::forgotten::Forgotten;
+use crate::owner::{Wanted, Wish};
 use crate::question::{ForShell, Preference, Question, Waiting};
 use crate::reload::Reload;
-use crate::start::{Signals, Word};
+use crate::start::{Ended, Signals, Word};
 use crate::tun::{self, Tun};
 use crate::wan::WanInterface;
 use anyhow::{Context, Result, bail};
 use ntm_gateway::coalesce::Coalescer;
-use ntm_gateway::config::{DeviceChange, changed};
-use ntm_gateway::{Gateway, Output, Wan};
+use ntm_gateway::config::{Config, DeviceChange, changed};
+use ntm_gateway::{Event, Gateway, Output, Wan};
 use ntm_proto::id::Fqdn;
 use serde_json::{Value, json};
 use std::future::poll_fn;
@@ -49,6 +50,7 @@ pub(crate) struct Shell {
     domains: watch::Sender<Vec<Fqdn>>,
     waiting: Waiting,
     reload: Reload,
+    forgotten: Forgotten,
     /// Who had the last turn.
     last: Source,
     /// What the TUN interface brought.
@@ -99,6 +101,9 @@ impl Shell {
         domains: watch::Sender<Vec<Fqdn>>,
         reload: Reload,
     ) -> Self {
+        let mut gateway = gateway;
+        let forgotten = Forgotten::read(&reload.dir);
+        gateway.forget_again(forgotten.devices());
         Self {
             gateway,
             tun,
@@ -109,6 +114,7 @@ impl Shell {
             domains,
             waiting: Waiting::default(),
             reload,
+            forgotten,
             last: Source::Devices,
             packet: vec![0; tun::LONGEST],
             train: Train::new(),
@@ -117,20 +123,21 @@ impl Shell {
         }
     }
 
-    /// Runs until a signal says stop, or until the TUN interface or the watch of the WANs is gone.
-    pub(crate) async fn run(mut self, signals: &mut Signals) -> Result<()> {
+    /// Runs until a signal says stop, or a person wants a new start, or until the TUN interface or the watch of the WANs is
+    /// gone.
+    pub(crate) async fn run(mut self, signals: &mut Signals) -> Result<Ended> {
         self.look_for_devices();
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         // Since when there was always something to read.
         let mut busy = None;
-        loop {
+        let ended = loop {
             let deadline = self.deadline();
             if timer.deadline() != deadline {
                 timer.as_mut().reset(deadline);
             }
             tokio::select! {
                 word = signals.wait() => match word {
-                    Word::Stop => break,
+                    Word::Stop => break Ended::Stopped,
                     Word::Reload => self.reload_by_signal(),
                 },
                 readable = poll_fn(|cx| {
@@ -144,7 +151,9 @@ impl Shell {
                     Readable::Socket(at) => self.datagrams(at),
                     Readable::Devices => self.look_for_devices(),
                 },
-                Some(question) = self.questions.recv() => self.question(question),
+                Some(question) = self.questions.recv() => if self.question(question) {
+                    break Ended::Anew;
+                },
                 list = self.wans.recv() => match list {
                     Some(list) => self.wans_changed(list),
                     None => bail!("the kernel's word of the interfaces (netlink) ended; a new start is needed"),
@@ -155,9 +164,9 @@ impl Shell {
                 tokio::task::yield_now().await;
                 busy = None;
             }
-        }
+        };
         self.devices.stop(Instant::now());
-        Ok(())
+        Ok(ended)
     }
 
     fn deadline(&self) -> tokio::time::Instant {
@@ -173,9 +182,11 @@ impl Shell {
     fn look_for_devices(&mut self) {
         self.devices.work(&mut self.gateway, Instant::now());
         self.drain();
+        self.forgotten.keep(self.gateway.forgetting());
     }
 
-    fn question(&mut self, question: Question) {
+    /// Whether it is the end.
+    fn question(&mut self, question: Question) -> bool {
         let now = Instant::now();
         let for_us = self
             .waiting
@@ -183,11 +194,18 @@ impl Shell {
         self.drain();
         match for_us {
             Some(ForShell::Prefer(preference)) => self.prefer(preference, now),
-            Some(ForShell::Device { wish, reply }) => drop(reply.send(self.want(&wish, now))),
+            Some(ForShell::Device { wish, reply }) => drop(reply.send(self.understand(&wish))),
+            Some(ForShell::DeviceSaid {
+                wanted,
+                is_handed,
+                reply,
+            }) => drop(reply.send(self.said(&wanted, is_handed, now))),
             // Nobody listens any more: fine.
             Some(ForShell::Reload(reply)) => drop(reply.send(self.reload(now))),
+            Some(ForShell::Restart) => return true,
             None => {}
         }
+        false
     }
 
     fn reload_by_signal(&mut self) {
@@ -202,40 +220,52 @@ impl Shell {
     fn reload(&mut self, now: Instant) -> Result<Value, String> {
         let read = self.reload.read();
         let (before, is_all) = read.map_err(|error| format!("{error:#}"))?;
-        let (config, gateway) = (&self.reload.config, &mut self.gateway);
-        gateway.policies_changed(&config.policies, now);
-        gateway.entries_changed(&config.lan.devices, now);
-        let devices = self.devices.reconfigure(&before, config, gateway, now);
-        self.drain();
-        devices.map_err(|error| format!("{error:#}"))?;
+        self.take_up(&before, now)?;
         if !is_all {
             return Err("other settings than policies and devices have changed: they take effect when the gateway is started anew".into());
         }
         Ok(json!(self.gateway.policies()))
     }
 
-    /// Writes what the owner wants of a device, and does it.
-    fn want(&mut self, wish: &Wish, now: Instant) -> Result<Value, String> {
-        let (mac, change) = wish.read(&self.gateway.devices())?;
-        let before = &self.reload.config.lan.devices;
-        let after = changed(before, mac, &change).map_err(|error| error.to_string())?;
-        let is_forgotten = change == DeviceChange::Forget;
-        if is_forgotten {
-            let may = self.gateway.may_forget(mac);
+    /// Policies and devices are those of the configuration now.
+    fn take_up(&mut self, before: &Config, now: Instant) -> Result<(), String> {
+        let (config, gateway) = (&self.reload.config, &mut self.gateway);
+        gateway.policies_changed(&config.policies, now);
+        gateway.entries_changed(&config.lan.devices, now);
+        let devices = self.devices.reconfigure(before, config, gateway, now);
+        self.drain();
+        devices.map_err(|error| format!("{error:#}"))
+    }
+
+    /// Which device is meant, and whether what is wanted of it can be.
+    fn understand(&self, wish: &Wish) -> Result<Wanted, String> {
+        let wanted = wish.read(&self.gateway.devices())?;
+        if wanted.change == DeviceChange::Forget {
+            let may = self.gateway.may_forget(wanted.mac);
             may.map_err(|error| error.to_string())?;
         }
-        if after != *before {
-            owner::write(&self.reload.dir, &self.reload.settings, &after)?;
+        Ok(wanted)
+    }
+
+    /// Does what the file says of a device now. Where somebody else writes it, we read it a moment later, by his word.
+    fn said(&mut self, wanted: &Wanted, is_handed: bool, now: Instant) -> Result<Value, String> {
+        let Wanted { mac, change } = wanted;
+        let mut forgotten = Ok(());
+        if *change == DeviceChange::Forget {
+            forgotten = self.gateway.forget_device(*mac, now);
+            self.forgotten.keep(self.gateway.forgetting());
         }
-        if is_forgotten {
-            let done = self.gateway.forget_device(mac, now);
-            done.map_err(|error| error.to_string())?;
-        }
-        // What else waits in the file for the next start is not this one's business.
-        if let Err(error) = self.reload(now) {
+        if is_handed {
+            let before = self.reload.config.clone();
+            let devices = changed(&before.lan.devices, *mac, change);
+            self.reload.config.lan.devices = devices.map_err(|error| error.to_string())?;
+            self.take_up(&before, now)?;
+        } else if let Err(error) = self.reload(now) {
+            // What else waits in the file for the next start is not this one's business.
             info!("{error}");
         }
         self.drain();
+        forgotten.map_err(|error| error.to_string())?;
         Ok(json!(self.gateway.devices()))
     }
 
@@ -294,7 +324,12 @@ impl Shell {
                     event::log_domains(&domains);
                     self.domains.send_replace(domains);
                 }
-                Output::Event(event) => event::log(&event),
+                Output::Event(event) => {
+                    event::log(&event);
+                    if matches!(event, Event::DeviceForgotten) {
+                        self.forgotten.keep(self.gateway.forgetting());
+                    }
+                }
             }
         }
     }

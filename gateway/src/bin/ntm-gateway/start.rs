@@ -1,8 +1,10 @@
 //! `ntm-gateway run`: reads what is configured, makes what the machine needs around it, and takes it back at the end.
 
+use crate::configure::Configure;
 use crate::ctl::Control;
 use crate::dhcp::{Devices, LanDhcp, listed_devices};
 use crate::dns::DnsServer;
+use crate::first;
 use crate::follow::Follow;
 use crate::lan::Residents;
 use crate::log;
@@ -17,7 +19,7 @@ use crate::shell::{Shell, Ways};
 use crate::tun::Tun;
 use crate::udp::{LanSide, SocketOptions, Sockets};
 use crate::wan::{self, Reasons};
-use crate::web;
+use crate::web::{self, Page};
 use anyhow::{Context, Result, bail, ensure};
 use ntm_enrolment::state::{self, Node};
 use ntm_gateway::config::{Config, Leases, Tunnel};
@@ -25,7 +27,9 @@ use ntm_gateway::dns::Zone;
 use ntm_gateway::{Gateway, Setup};
 use std::io::{self, IsTerminal};
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -50,18 +54,47 @@ pub(crate) fn check(dir: &Path, settings: &Settings) -> Result<()> {
 
 /// Runs until a signal says stop.
 pub(crate) fn run(dir: &Path, settings: &Settings) -> Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let pages = if dir.join(state::NODE_FILE).exists() {
+        Vec::new()
+    } else {
+        match runtime.block_on(first::run(dir, settings))? {
+            Some(pages) => pages,
+            None => return Ok(()),
+        }
+    };
     let node = state::load(dir)?;
     let config = settings.read(dir)?;
     let (vip4, vip6) = fits(&config, &node)?;
     log::start(config.log)?;
     allow_many_files();
-    let runtime = Builder::new_current_thread().enable_all().build()?;
     let reload = Reload {
         dir: dir.to_owned(),
         settings: settings.clone(),
         config,
     };
-    runtime.block_on(serve(reload, &node, vip4, vip6))
+    match runtime.block_on(serve(reload, &node, vip4, vip6, pages))? {
+        Ended::Stopped => Ok(()),
+        Ended::Anew => Err(anew()),
+    }
+}
+
+/// The same program with the same words in the same process: who watches over it sees no end, and a program that was replaced
+/// meanwhile is the new one. Returns only why it could not be.
+fn anew() -> anyhow::Error {
+    let mut words = std::env::args_os();
+    let own = words.next().unwrap_or_default();
+    let error = Command::new(own).args(words).exec();
+    anyhow::Error::new(error).context("cannot start anew")
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Somebody said stop.
+    Stopped,
+    /// It shall begin once more.
+    Anew,
 }
 
 /// Each TCP connection and each forwarded question of the DNS server is an open file: the usual limit of 1024 is
@@ -122,7 +155,13 @@ fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-async fn serve(reload: Reload, node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr) -> Result<()> {
+async fn serve(
+    reload: Reload,
+    node: &Node,
+    vip4: Ipv4Addr,
+    vip6: Ipv6Addr,
+    pages: Vec<Page>,
+) -> Result<Ended> {
     let (dir, config) = (reload.dir.clone(), reload.config.clone());
     let (dir, config) = (dir.as_path(), &config);
     let mut signals = Signals::new()?;
@@ -133,6 +172,7 @@ async fn serve(reload: Reload, node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr) -> R
         node.name.clone(),
         node.domain.clone(),
         questions.clone(),
+        Configure::new(dir, &reload.settings),
     )
     .await?;
     let mut gateway = Gateway::new(
@@ -178,7 +218,7 @@ async fn serve(reload: Reload, node: &Node, vip4: Ipv4Addr, vip6: Ipv6Addr) -> R
         prefixes: node.prefixes,
     };
     let (domains, trusted) = watch::channel(Vec::new());
-    let page = web::start(dir, config, &node.name, &node.domain, questions.clone());
+    let page = web::start(&reload, node, questions.clone(), pages);
     let dns = DnsServer::start(config, zone, questions, trusted)?;
     let (lists, wans) = mpsc::channel(4);
     let (hint, hints) = mpsc::channel(1);
@@ -233,7 +273,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -48,6 +48,8 @@ pub(crate) struct Link {
 pub(crate) struct Address {
     pub(crate) index: u32,
     pub(crate) ip: IpAddr,
+    /// How many of its bits are the network's.
+    pub(crate) prefix: u8,
     /// IPv4: not the first of its network; IPv6: a temporary one (RFC 8981).
     pub(crate) second: bool,
 }

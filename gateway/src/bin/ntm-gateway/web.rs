@@ -1,53 +1,99 @@
 //! The page on the LAN: what it asks goes to the machine's owner as from the command line, and runs on a thread of its own.
+//!
+//! It may be there before the gateway: as long as that is not enrolled, nobody is behind it, and what it shows is how to
+//! begin ([`crate::first`]).
 
+use crate::configure::{Configure, Outcome};
 use crate::ctl::Asker;
+use crate::first::Joining;
 use crate::owner::Wish;
-use crate::password;
 use crate::question::{Question, Show};
+use crate::reload::Reload;
+use crate::{diagnose, log, password};
 use anyhow::{Context, Result};
-use ntm_gateway::config::Config;
-use ntm_proto::id::Fqdn;
+use ntm_enrolment::state::Node;
 use ntm_webui::password::Cost;
 use ntm_webui::server::{Asked, Daemon, Server};
 use ntm_webui::{Ask, DeviceChange, Place, Setup};
 use serde_json::{Value, json};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-/// Starts it, if it is wanted. Without the page everything else runs as ever, so that what keeps it away is only said.
+/// The answer is on its way before the restart begins.
+const BEFORE_RESTART: Duration = Duration::from_millis(500);
+
+/// A page that is served; it ends with this value.
+pub(crate) struct Page {
+    _server: Server,
+    behind: Arc<Behind>,
+    address: Ipv4Addr,
+    port: u16,
+}
+
+/// Starts it, if it is wanted, or goes on with one of those that were there before the gateway. Without the page everything
+/// else runs as ever, so that what keeps it away is only said.
 pub(crate) fn start(
-    dir: &Path,
-    config: &Config,
-    own: &Fqdn,
-    domain: &Fqdn,
+    reload: &Reload,
+    node: &Node,
     questions: mpsc::Sender<Question>,
-) -> Option<Server> {
-    let port = config.web.port?;
+    before: Vec<Page>,
+) -> Option<Page> {
+    let lan = &reload.config.lan;
+    let port = reload.config.web.port?;
+    let mut before = before.into_iter();
+    let page = before.find(|page| (page.address, page.port) == (lan.address(), port));
+    let page = page.or_else(|| {
+        let configure = Configure::new(&reload.dir, &reload.settings);
+        open(
+            lan.address(),
+            lan.net.prefix_len(),
+            port,
+            Behind::new(configure, &reload.dir, None),
+        )
+    })?;
+    let configure = Configure::new(&reload.dir, &reload.settings);
+    let (own, domain) = (node.name.clone(), node.domain.clone());
+    let asker = Asker::new(own, domain, questions, configure);
+    // Nobody else tells it.
+    let _ = page.behind.own.set(node.name.to_string());
+    let _ = page.behind.asker.set(Arc::new(asker));
+    if password::kept(&reload.dir).is_none() {
+        info!(
+            "the page at http://{}:{port} has no password yet: its first visitor sets one",
+            lan.address()
+        );
+    }
+    Some(page)
+}
+
+/// Serves a page; `None` if it cannot, and that is said.
+pub(crate) fn open(address: Ipv4Addr, prefix: u8, port: u16, behind: Behind) -> Option<Page> {
     let place = Place {
-        address: config.lan.address(),
-        prefix: config.lan.net.prefix_len(),
+        address,
+        prefix,
         port,
-        names: vec![own.to_string()],
+        names: Vec::new(),
     };
-    let at = format!("http://{}:{port}", place.address);
-    let asker = Asker::new(own.clone(), domain.clone(), questions);
-    match serve(dir, place, asker) {
-        Ok(server) => {
-            if password::kept(dir).is_none() {
-                info!("the page at {at} has no password yet: its first visitor sets one");
-            }
-            Some(server)
-        }
+    let behind = Arc::new(behind);
+    match serve(place, behind.clone()) {
+        Ok(server) => Some(Page {
+            _server: server,
+            behind,
+            address,
+            port,
+        }),
         Err(error) => {
-            warn!("no page at {at}: {error:#}");
+            warn!("no page at http://{address}:{port}: {error:#}");
             None
         }
     }
 }
 
-fn serve(dir: &Path, place: Place, asker: Asker) -> Result<Server> {
+fn serve(place: Place, behind: Arc<Behind>) -> Result<Server> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).context("the kernel gives no randomness")?;
     let setup = Setup {
@@ -55,23 +101,51 @@ fn serve(dir: &Path, place: Place, asker: Asker) -> Result<Server> {
         seed,
         cost: Cost::ROUTER,
     };
-    let daemon = Arc::new(Behind {
-        asker: Arc::new(asker),
-        dir: dir.to_owned(),
-    });
-    Server::start(setup, daemon).context("cannot listen; does another program hold the port?")
+    Server::start(setup, behind).context("cannot listen; does another program hold the port?")
 }
 
 /// The gateway behind the page.
-struct Behind {
-    asker: Arc<Asker>,
+pub(crate) struct Behind {
+    /// As soon as there is one.
+    asker: OnceLock<Arc<Asker>>,
+    /// Its name.
+    own: OnceLock<String>,
     dir: PathBuf,
+    configure: Configure,
+    /// How it comes to be one.
+    joining: Option<Arc<Joining>>,
+}
+
+impl Behind {
+    pub(crate) fn new(configure: Configure, dir: &Path, joining: Option<Arc<Joining>>) -> Self {
+        Self {
+            asker: OnceLock::new(),
+            own: OnceLock::new(),
+            dir: dir.to_owned(),
+            configure,
+            joining,
+        }
+    }
 }
 
 impl Daemon for Behind {
     fn ask(&self, ask: Ask) -> Asked {
-        let (asker, dir) = (self.asker.clone(), self.dir.clone());
+        let (asker, joining) = (self.asker.get().cloned(), self.joining.clone());
+        let (dir, configure) = (self.dir.clone(), self.configure.clone());
         Box::pin(async move {
+            if let Ask::Keep(phc) = &ask {
+                let kept = password::keep(&dir, phc);
+                return kept
+                    .map(|()| Value::Null)
+                    .map_err(|error| error.to_string());
+            }
+            if let Ask::Log = &ask {
+                return Ok(json!(log::last()));
+            }
+            let Some(asker) = asker else {
+                let joining = joining.ok_or("the gateway is starting")?;
+                return joining.answer(ask).await;
+            };
             match ask {
                 Ask::Show => everything(&asker).await,
                 Ask::Prefer(name) => asker.prefer(name).await,
@@ -80,11 +154,22 @@ impl Daemon for Behind {
                     let DeviceChange { device, change, to } = change;
                     asker.want(Wish { device, change, to }).await
                 }
-                Ask::Keep(phc) => {
-                    let kept = password::keep(&dir, &phc);
-                    kept.map(|()| Value::Null)
-                        .map_err(|error| error.to_string())
+                Ask::Settings => configure.show(),
+                Ask::Export => configure.export(),
+                Ask::Change(asked) => change(&configure, &asker, asked).await,
+                Ask::Diagnose => {
+                    let mut live = everything(&asker).await?;
+                    live["policies"] = asker.show(Show::Policies).await?;
+                    let made = move || diagnose::bundle(&dir, &configure, live);
+                    let made = tokio::task::spawn_blocking(made).await;
+                    made.map_err(|error| error.to_string())
                 }
+                Ask::Restart => {
+                    restart_soon(asker);
+                    Ok(Value::Null)
+                }
+                Ask::Begin(_) => Err("this gateway is enrolled already".into()),
+                Ask::Keep(_) | Ask::Log => Ok(Value::Null),
             }
         })
     }
@@ -92,6 +177,41 @@ impl Daemon for Behind {
     fn password(&self) -> Option<String> {
         password::kept(&self.dir)
     }
+
+    fn name(&self) -> Option<String> {
+        self.own.get().cloned()
+    }
+}
+
+/// Writes what is asked for, and has the gateway take it up: as it runs, or by a new start.
+async fn change(configure: &Configure, asker: &Arc<Asker>, asked: Value) -> Result<Value, String> {
+    let own = configure.clone();
+    // A disk takes its time.
+    let changed = tokio::task::spawn_blocking(move || own.change(&asked)).await;
+    match changed.map_err(|error| error.to_string())?? {
+        Outcome::Refused(mut why) => {
+            // For a form that shows what was entered, over what is there.
+            why["settings"] = configure.show()?;
+            return Ok(why);
+        }
+        Outcome::Handed => return Ok(json!({"done": "soon"})),
+        Outcome::Same => return Ok(json!({"done": "same"})),
+        Outcome::Written => {}
+    }
+    // It is right: what cannot be taken up is what needs a new start.
+    if asker.reload().await.is_ok() {
+        return Ok(json!({"done": "now"}));
+    }
+    restart_soon(asker.clone());
+    Ok(json!({"done": "restart"}))
+}
+
+fn restart_soon(asker: Arc<Asker>) {
+    info!("a new start, as the page was told to");
+    tokio::spawn(async move {
+        tokio::time::sleep(BEFORE_RESTART).await;
+        asker.restart().await;
+    });
 }
 
 async fn everything(asker: &Asker) -> Result<Value, String> {

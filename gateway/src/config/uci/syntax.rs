@@ -13,7 +13,8 @@
 //! it: a list has values, and a name that sections of two types have is a fault.
 
 use std::iter::Peekable;
-use std::str::Chars;
+use std::ops::Range;
+use std::str::CharIndices;
 
 /// Longest file that is read.
 const MAX_FILE: usize = 256 << 10;
@@ -21,36 +22,33 @@ const MAX_FILE: usize = 256 << 10;
 const MAX_PARTS: usize = 512;
 
 /// What is wrong, and in which line.
-pub(super) type Fault = (usize, String);
+pub(in super::super) type Fault = (usize, String);
 
 /// A section.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Block {
-    pub(super) kind: String,
-    pub(super) name: Option<String>,
-    pub(super) line: usize,
-    pub(super) options: Vec<Setting>,
+pub(in super::super) struct Block {
+    pub(in super::super) kind: String,
+    pub(in super::super) name: Option<String>,
+    pub(in super::super) line: usize,
+    pub(in super::super) options: Vec<Setting>,
 }
 
 /// An option with one value, or a list.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Setting {
-    pub(super) key: String,
-    pub(super) line: usize,
-    pub(super) is_list: bool,
+pub(in super::super) struct Setting {
+    pub(in super::super) key: String,
+    pub(in super::super) line: usize,
+    pub(in super::super) is_list: bool,
     /// Each with its line; an option has one.
-    pub(super) values: Vec<(usize, String)>,
+    pub(in super::super) values: Vec<(usize, String)>,
 }
 
 /// Reads a whole file.
-pub(super) fn parse(text: &str) -> Result<Vec<Block>, Fault> {
+pub(in super::super) fn parse(text: &str) -> Result<Vec<Block>, Fault> {
     if text.len() > MAX_FILE {
         return Err((1, format!("the file is longer than {} KiB", MAX_FILE >> 10)));
     }
-    let mut words = Words {
-        chars: text.chars().peekable(),
-        line: 1,
-    };
+    let mut words = Words::of(text);
     let mut blocks: Vec<Block> = Vec::new();
     // The section that options are in.
     let mut at = None;
@@ -178,22 +176,44 @@ fn identifier(text: &str, line: usize) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// The words of a text.
-struct Words<'a> {
-    chars: Peekable<Chars<'a>>,
-    line: usize,
+/// The words of each statement, and where in the text they stand, for who changes it. Nothing if it cannot be read.
+pub(in super::super) fn statements(text: &str) -> Vec<(Range<usize>, Vec<String>)> {
+    let mut words = Words::of(text);
+    let mut all = Vec::new();
+    while let Ok(Some((_, statement))) = words.statement() {
+        all.push((words.range.clone(), statement));
+    }
+    all
 }
 
-impl Words<'_> {
+/// The words of a text.
+struct Words<'a> {
+    chars: Peekable<CharIndices<'a>>,
+    line: usize,
+    length: usize,
+    /// From the first word of the last statement to the end of its last.
+    range: Range<usize>,
+}
+
+impl<'a> Words<'a> {
+    fn of(text: &'a str) -> Self {
+        Self {
+            chars: text.char_indices().peekable(),
+            line: 1,
+            length: text.len(),
+            range: 0..0,
+        }
+    }
+
     /// The words of the next statement that has any, and the line of the last of them.
     fn statement(&mut self) -> Result<Option<(usize, Vec<String>)>, Fault> {
         let mut words = Vec::new();
         let mut last = self.line;
         loop {
-            match self.chars.peek() {
+            match self.chars.peek().map(|(_, c)| c) {
                 Some(' ' | '\t' | '\r') => self.skip(),
                 Some('#') => {
-                    while self.chars.peek().is_some_and(|c| *c != '\n') {
+                    while self.chars.peek().is_some_and(|(_, c)| *c != '\n') {
                         self.skip();
                     }
                 }
@@ -202,22 +222,36 @@ impl Words<'_> {
                 None => return Ok(None),
                 Some(_) => {
                     last = self.line;
+                    if words.is_empty() {
+                        self.range.start = self.place();
+                    }
                     words.push(self.word()?);
+                    self.range.end = self.place();
                 }
             }
         }
     }
 
+    /// Of what comes next.
+    fn place(&mut self) -> usize {
+        self.chars.peek().map_or(self.length, |(at, _)| *at)
+    }
+
+    fn next(&mut self) -> Option<char> {
+        self.chars.next().map(|(_, c)| c)
+    }
+
     fn skip(&mut self) {
-        self.line += usize::from(self.chars.next() == Some('\n'));
+        self.line += usize::from(self.next() == Some('\n'));
     }
 
     fn word(&mut self) -> Result<String, Fault> {
         let mut word = String::new();
-        while let Some(c) = self.chars.next_if(|c| !" \t\r\n#;".contains(*c)) {
+        let goes_on = |(_, c): &(usize, char)| !" \t\r\n#;".contains(*c);
+        while let Some((_, c)) = self.chars.next_if(goes_on) {
             match c {
                 '\'' | '"' => self.quoted(c, &mut word)?,
-                '\\' => match self.chars.next() {
+                '\\' => match self.next() {
                     Some('\n') => self.line += 1,
                     next => word.extend(next),
                 },
@@ -230,12 +264,12 @@ impl Words<'_> {
     /// Up to the next `quote`.
     fn quoted(&mut self, quote: char, word: &mut String) -> Result<(), Fault> {
         let begin = self.line;
-        while let Some(mut c) = self.chars.next() {
+        while let Some(mut c) = self.next() {
             if c == quote {
                 return Ok(());
             }
             if c == '\\' && quote == '"' {
-                c = self.chars.next().unwrap_or(c);
+                c = self.next().unwrap_or(c);
             }
             self.line += usize::from(c == '\n');
             word.push(c);

@@ -211,7 +211,8 @@ fn the_file_that_is_shipped_explains_every_option() {
             _ => {}
         }
     }
-    let gateway = OPTIONS.iter().map(|(option, ..)| *option).chain(OWN);
+    let ours = KEYS.iter().filter(|key| !key.option.is_empty());
+    let gateway = ours.map(|key| key.option).chain(OWN);
     let gateway = gateway.map(|key| ("gateway", key));
     let wan = WAN.iter().map(|key| ("wan", *key));
     let device = device::KEYS.iter().map(|key| ("device", *key));

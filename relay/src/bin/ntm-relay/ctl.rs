@@ -1,7 +1,7 @@
 //! `ctl.sock`: whoever may open it reads one JSON report.
 
 use anyhow::{Context, Result, bail};
-use ntm_enrolment::state::control_socket;
+use ntm_enrolment::socket::control_socket;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;

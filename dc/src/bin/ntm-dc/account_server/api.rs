@@ -3,6 +3,7 @@
 use crate::allowance::Allowance;
 use crate::config::Config;
 use crate::desk::{Desk, Enrolment};
+use crate::journal::Journal;
 use crate::store::{Redeem, Refused};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -30,6 +31,7 @@ pub(crate) struct Api {
     config: Config,
     key: SecretKey,
     desk: Desk,
+    journal: Journal,
     guesses: Mutex<Allowance>,
 }
 
@@ -84,12 +86,13 @@ async fn nothing() -> Response {
 
 impl Api {
     /// An API that asks `desk`.
-    pub(crate) fn new(config: Config, key: SecretKey, desk: Desk) -> Self {
+    pub(crate) fn new(config: Config, key: SecretKey, desk: Desk, journal: Journal) -> Self {
         let guesses = Allowance::new(GUESSES, Duration::from_secs(60), NETWORKS);
         Self {
             config,
             key,
             desk,
+            journal,
             guesses: Mutex::new(guesses),
         }
     }
@@ -115,6 +118,8 @@ impl Api {
         }
         if let Err(failure) = &result {
             tracing::warn!(%source, "enrolment refused: {}", failure.message);
+            let line = || format!("enrolment refused, from {source}: {}", failure.message);
+            self.journal.note("refused", line);
         }
         result
     }
@@ -128,6 +133,8 @@ impl Api {
             Enrolment::Done(record) => {
                 let membership = self.membership(&record);
                 tracing::info!(%source, name = membership.name, %key, "enrolled");
+                let line = || format!("{} enrolled from {source}", membership.name);
+                self.journal.note("enrolled", line);
                 Ok(membership)
             }
             Enrolment::Refused(refused) => Err(refused.into()),

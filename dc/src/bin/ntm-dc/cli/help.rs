@@ -1,7 +1,7 @@
 //! What `--help` prints, one text per command; the first line of each is its usage.
 
 /// Commands whose second word is part of their name.
-pub(super) const FAMILIES: [&str; 4] = ["account", "group", "node", "domain"];
+pub(super) const FAMILIES: [&str; 5] = ["account", "group", "node", "domain", "code"];
 
 /// The help of a command, or of a family; `None` when there is no such command.
 pub(super) fn text(name: &str) -> Option<&'static str> {
@@ -24,6 +24,7 @@ Start:
   run               serve the domain until stopped
 Accounts:
   account add       make an account, which owns gateways
+  account remove    remove one that owns no gateway
   account list
   group add         put accounts into a group: their devices may talk to each other
   group remove
@@ -36,12 +37,20 @@ Other domains:
 Nodes:
   gateway-code      make a one-time code that enrols a gateway
   relay-code        make a one-time code that enrols a relay
+  code list         the codes of the last week, without the codes themselves
+  code revoke       make the unused codes for a name worthless
   node remove       forget a gateway or relay
 Look:
   nodes             gateways and their devices
   relays
   tunnels           tunnels being built now
+  events            what happened lately
   status
+
+The server itself:
+  password          set the password of the operator's pages
+  backup            write a copy of the store into a file, also while the daemon runs
+  restore           take such a copy for the store
 
 Options:
   --dir DIR         where everything is kept (default: /var/lib/ntm-dc)
@@ -63,11 +72,16 @@ const TEXTS: &[(&str, &str)] = &[
     ("domain", DOMAIN),
     ("gateway-code", GATEWAY_CODE),
     ("relay-code", RELAY_CODE),
+    ("code", CODE),
     ("node", NODE),
     ("nodes", NODES),
     ("relays", RELAYS),
     ("tunnels", TUNNELS),
     ("status", STATUS),
+    ("events", EVENTS),
+    ("password", PASSWORD),
+    ("backup", BACKUP),
+    ("restore", RESTORE),
 ];
 
 const INIT: &str = "\
@@ -85,13 +99,14 @@ const RUN: &str = "\
 Usage: ntm-dc run [--dir DIR]
 
 Serves the domain in the foreground: UDP 4750 for gateways and relays, TCP 4751 for
-enrolment, UDP and TCP 53 for DNS. DIR/ntm-dc.toml changes all three. Logs to stderr.
+enrolment, UDP and TCP 53 for DNS, and the operator's pages on http://127.0.0.1:4753.
+DIR/ntm-dc.toml changes all four. Logs to stderr.
 SIGTERM or SIGINT ends it.";
 
 const ACCOUNT: &str = "\
-Usage: ntm-dc account add NAME [--dir DIR] | account list [--json] [--dir DIR]
+Usage: ntm-dc account add NAME [--dir DIR] | account remove NAME | account list [--json] [--dir DIR]
 
-An account owns gateways. Devices of one account may always talk to each other; see
+`account remove` takes one that owns no gateway, with its unused codes. An account owns gateways. Devices of one account may always talk to each other; see
 `ntm-dc group --help` for others.";
 
 const GROUP: &str = "\
@@ -162,3 +177,38 @@ const STATUS: &str = "\
 Usage: ntm-dc status [--json] [--dir DIR]
 
 Says whether the daemon runs, and counts what it knows and what it refused.";
+
+const CODE: &str = "\
+Usage: ntm-dc code list [--json] [--dir DIR] | code revoke NAME [--dir DIR]
+
+Lists enrolment codes: for whom, and whether they are good still, used or expired. The
+codes themselves are not kept. `code revoke` makes the unused ones for NAME worthless.";
+
+const EVENTS: &str = "\
+Usage: ntm-dc events [--json] [--dir DIR]
+
+Prints the latest lines of what happened, the last at the end: enrolled, refused,
+registered, moved, and what operators changed. The page has them all, with a search.";
+
+const PASSWORD: &str = "\
+Usage: ntm-dc password [--dir DIR]
+
+Sets the password of the operator's pages, which are at http://127.0.0.1:4753 unless
+`web_listen` in DIR/ntm-dc.toml says otherwise. From elsewhere: ssh -L 4753:127.0.0.1:4753
+SERVER, then http://localhost:4753. Who is logged in by an older password no longer is.
+Asks for it on a terminal; else takes the first line of standard input.";
+
+const BACKUP: &str = "\
+Usage: ntm-dc backup FILE [--dir DIR]
+
+Writes a consistent copy of the store into FILE, which must not exist; also while the
+daemon runs. The keys are not in it: copy dc.key, as.key, as.crt and ntm-dc.toml of DIR once,
+to a safe place. They never change.";
+
+const RESTORE: &str = "\
+Usage: ntm-dc restore FILE [--dir DIR]
+
+Takes a copy made by `ntm-dc backup`, or downloaded from the page, for the store. Stop the
+daemon first. DIR needs ntm-dc.toml and the keys, which are not in the copy. A store that is
+there is kept as store.db.before. Codes that were unused when the copy was made are
+worthless: they may have been used since.";

@@ -5,11 +5,18 @@ use crate::desk::{Control, Enrolment, Question};
 use crate::rows;
 use crate::store::Redeem;
 use anyhow::Result;
-use ntm_dc::Found;
+use data_encoding::HEXLOWER;
 use ntm_dc::dns::{Facts, Look};
+use ntm_dc::{Found, Presence};
+use ntm_proto::id::NodeId;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How old counts may be. Who looks on looks once a second.
+const CENSUS: Duration = Duration::from_millis(900);
+/// Accounts in the picture.
+const SHOWN: usize = 5;
 
 impl Shell {
     pub(super) fn answer(&mut self, question: Question) {
@@ -18,6 +25,10 @@ impl Shell {
             Question::Enrol(redeem, reply) => drop(reply.send(self.enrol(&redeem))),
             Question::Look(look, reply) => drop(reply.send(self.look(&look))),
             Question::Control(control, reply) => drop(reply.send(self.control(control))),
+            Question::Present(nodes, reply) => drop(reply.send(self.present(&nodes))),
+            Question::TunnelsOf(gateway, reply) => {
+                drop(reply.send(json!(self.coordinator.tunnels_of(gateway))));
+            }
         }
     }
 
@@ -67,7 +78,12 @@ impl Shell {
             Control::Domains => Ok(json!(self.coordinator.domains(Instant::now()))),
             Control::Status => Ok(self.status()),
             Control::ReloadGroups => self.reload_groups().map(|()| json!({"done": true})),
-            Control::ReloadNodes => self.reload().map(|()| json!({"done": true})),
+            Control::ReloadDomains => self.reload_domains().map(|()| json!({"done": true})),
+            Control::NodeRemoved(node) => {
+                self.removed(node);
+                Ok(json!({"done": true}))
+            }
+            Control::Census => self.census(),
         };
         answer.unwrap_or_else(|error| json!({"error": format!("{error:#}")}))
     }
@@ -76,6 +92,63 @@ impl Shell {
         let (groups, foreign) = (self.store.groups()?, self.store.foreign()?);
         self.coordinator.groups_changed(groups, foreign);
         Ok(())
+    }
+
+    fn reload_domains(&mut self) -> Result<()> {
+        let domains = self.store.domains()?;
+        self.coordinator.reload_domains(domains, Instant::now());
+        self.reload_groups()
+    }
+
+    fn removed(&mut self, node: [u8; 16]) {
+        // A node id's text may be without hyphens.
+        if let Some(node) = NodeId::parse(&HEXLOWER.encode(&node)) {
+            self.coordinator.node_removed(node, Instant::now());
+            self.census = None;
+        }
+    }
+
+    fn present(&self, nodes: &[NodeId]) -> Vec<Option<Presence>> {
+        let with_age = |node: &NodeId| {
+            let mut presence = self.coordinator.presence(*node)?;
+            presence.last_seen_s = presence.address.and_then(|address| self.age(address));
+            Some(presence)
+        };
+        nodes.iter().map(with_age).collect()
+    }
+
+    /// A walk through all nodes: a few milliseconds for a hundred thousand, so not for each who looks.
+    fn census(&mut self) -> Result<Value> {
+        let now = Instant::now();
+        if let Some((at, census)) = &self.census
+            && now.saturating_duration_since(*at) < CENSUS
+        {
+            return Ok(census.clone());
+        }
+        let census = self.coordinator.census();
+        let mut accounts: Vec<_> = census.accounts.iter().collect();
+        accounts.sort_by_key(|(_, count)| std::cmp::Reverse(count.all));
+        let names = self
+            .store
+            .account_names(accounts.iter().take(SHOWN).map(|(id, _)| **id))?;
+        let rows = accounts.iter().zip(names).map(|((_, count), name)| {
+            json!({"name": name, "gateways": count.all, "online": count.online})
+        });
+        let value = json!({
+            "domain": self.config.domain.as_str(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "uptime_s": self.started.elapsed().as_secs(),
+            "gateways": census.gateways,
+            "devices": census.devices,
+            "relays": census.relays,
+            "tunnels": self.coordinator.tunnel_count(),
+            "accounts": rows.collect::<Vec<_>>(),
+            "accounts_in_all": accounts.len(),
+            "relay_rows": rows::relays(&self.coordinator.relays(), |address| self.age(address)),
+            "domains": self.coordinator.domains(now),
+        });
+        self.census = Some((now, value.clone()));
+        Ok(value)
     }
 
     fn nodes(&self) -> Result<Value> {

@@ -22,6 +22,28 @@ pub(super) fn add(tx: &Transaction<'_>, name: &Label) -> rusqlite::Result<bool> 
     Ok(tx.execute(sql, [name.as_str()])? == 1)
 }
 
+/// How many gateways it owns; if none, it is gone.
+pub(super) fn remove(tx: &Transaction<'_>, account: i64) -> rusqlite::Result<usize> {
+    let sql = "SELECT count(*) FROM gateway WHERE account = ?1";
+    let owned: i64 = tx.query_row(sql, [account], |row| row.get(0))?;
+    if owned > 0 {
+        return Ok(usize::try_from(owned).unwrap_or(usize::MAX));
+    }
+    for sql in [
+        "DELETE FROM code WHERE account = ?1",
+        "DELETE FROM group_member WHERE account = ?1",
+        "DELETE FROM account WHERE id = ?1",
+    ] {
+        tx.execute(sql, [account])?;
+    }
+    Ok(0)
+}
+
+pub(super) fn name(connection: &Connection, account: i64) -> rusqlite::Result<String> {
+    let mut query = connection.prepare("SELECT name FROM account WHERE id = ?1")?;
+    query.query_row([account], |row| row.get(0))
+}
+
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Account>> {
     let mut query = connection.prepare("SELECT id, name FROM account ORDER BY name")?;
     let rows = query.query_map((), |row| {

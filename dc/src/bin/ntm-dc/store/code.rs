@@ -109,6 +109,16 @@ pub(super) fn add(tx: &Transaction<'_>, code: &NewCode<'_>, now: i64) -> rusqlit
     Ok(true)
 }
 
+/// Makes the unused codes for this name worthless; how many there were.
+pub(super) fn revoke(tx: &Transaction<'_>, name: &Label) -> rusqlite::Result<usize> {
+    let sql = "DELETE FROM code WHERE name = ?1 AND used_by IS NULL";
+    tx.execute(sql, [name.as_str()])
+}
+
+pub(super) fn void(tx: &Transaction<'_>) -> rusqlite::Result<usize> {
+    tx.execute("DELETE FROM code WHERE used_by IS NULL", ())
+}
+
 pub(super) fn redeem(
     tx: &Transaction<'_>,
     redeem: &Redeem,

@@ -18,6 +18,10 @@ pub(super) const TABLE: &str = "CREATE TABLE gateway (
     last_address TEXT
 ) STRICT";
 
+/// For the pages: an account's gateways by name. Made when a store of before is opened, too.
+pub(super) const INDEX: &str =
+    "CREATE INDEX IF NOT EXISTS gateway_account ON gateway (account, name);";
+
 const SELECT: &str =
     "SELECT node, account, name, key, epoch, instance, vip4, vip6, last_address FROM gateway";
 

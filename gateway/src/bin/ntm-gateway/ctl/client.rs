@@ -1,7 +1,7 @@
 //! The command line's end of the control socket.
 
 use anyhow::{Context, Result, bail};
-use ntm_enrolment::state::control_socket;
+use ntm_enrolment::socket::control_socket;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;

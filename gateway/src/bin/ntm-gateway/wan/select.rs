@@ -110,6 +110,7 @@ mod tests {
         let address = |index, ip: &str, second| Address {
             index,
             ip: ip.parse().unwrap(),
+            prefix: 24,
             second,
         };
         let route = |index, v6, metric| DefaultRoute {

@@ -18,7 +18,12 @@ fn api() -> (Api, Receiver<Question>) {
     let (desk, questions) = Desk::new();
     let config = Config::parse(CONFIG, "test").unwrap();
     (
-        Api::new(config, SecretKey::from_bytes([7; 32]), desk),
+        Api::new(
+            config,
+            SecretKey::from_bytes([7; 32]),
+            desk,
+            Journal::nowhere(),
+        ),
         questions,
     )
 }

@@ -1,0 +1,521 @@
+//! Changes, and what they leave alone.
+
+use super::super::{EXAMPLE, KEYS, find_key};
+use super::*;
+
+const UCI: &str = include_str!("../../../../openwrt/net/ntm/files/ntm.config");
+
+fn networks() -> Vec<Network> {
+    let network = |name: &str, device: &str, address: Option<&str>| Network {
+        name: name.to_owned(),
+        device: device.to_owned(),
+        address: address.map(|text| text.parse().unwrap()),
+    };
+    vec![
+        network("lan", "br-lan", Some("192.168.1.1/24")),
+        network("wan", "eth1", None),
+        network("wwan", "wwan0", None),
+    ]
+}
+
+/// In both forms, each with the file that people begin with.
+fn forms(networks: &[Network]) -> [(Form<'_>, &'static str); 2] {
+    [(Form::Toml, EXAMPLE), (Form::Uci(networks), UCI)]
+}
+
+fn set(section: &str, key: &str, entered: &str) -> Change {
+    find_key(section, key).unwrap().change(entered)
+}
+
+fn changed(form: Form<'_>, text: &str, changes: &[Change]) -> String {
+    apply("file", text, form, changes).unwrap_or_else(|fault| panic!("{fault}\n{text}"))
+}
+
+/// What is in `after` and not in `before`, and the other way round, line by line.
+fn difference(before: &str, after: &str) -> (Vec<String>, Vec<String>) {
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let (mut gone, mut new) = (lines(before), Vec::new());
+    let mut at = 0;
+    for line in lines(after) {
+        match gone[at..].iter().position(|old| *old == line) {
+            Some(skipped) => {
+                at += skipped;
+                gone.remove(at);
+            }
+            None => new.push(line),
+        }
+    }
+    (gone, new)
+}
+
+fn text(text: &str) -> Option<Value> {
+    Some(Value::Text(text.to_owned()))
+}
+
+fn policy(to: &str) -> Change {
+    Change::Put {
+        list: List::Policy,
+        which: Which::New,
+        values: vec![
+            ("to".to_owned(), text(to)),
+            ("action".to_owned(), text("deny")),
+        ],
+    }
+}
+
+#[test]
+fn a_value_changes_and_nothing_else() {
+    let networks = networks();
+    let level = set("log", "level", "debug");
+    let toml = changed(Form::Toml, EXAMPLE, std::slice::from_ref(&level));
+    let uci = changed(Form::Uci(&networks), UCI, &[level]);
+    for (before, after, gone, new) in [
+        (EXAMPLE, toml, "level = \"info\"", "level = \"debug\""),
+        (
+            UCI,
+            uci,
+            "\toption log_level 'info'",
+            "\toption log_level 'debug'",
+        ),
+    ] {
+        let expected = (vec![gone.to_owned()], vec![new.to_owned()]);
+        assert_eq!(difference(before, &after), expected);
+        assert_eq!(before.lines().count(), after.lines().count());
+    }
+    let behind = "[log] # why\nlevel='info' # because\n\n[lan]\ninterface = \"br-lan\"\naddress = \"192.168.1.1/24\"";
+    let after = changed(Form::Toml, behind, &[set("log", "level", "warn")]);
+    assert_eq!(after, behind.replace("'info'", "\"warn\""));
+    let behind = "config gateway\n  option log_level info # because\n";
+    let after = changed(Form::Uci(&networks), behind, &[set("log", "level", "warn")]);
+    assert_eq!(after, behind.replace("info", "'warn'"));
+}
+
+#[test]
+fn a_new_key_goes_below_the_comment_that_shows_it() {
+    let networks = networks();
+    for (form, before) in forms(&networks) {
+        let after = changed(form, before, &[set("tunnel", "mtu", "1400")]);
+        let at = after
+            .lines()
+            .position(|line| line.contains("1400"))
+            .unwrap();
+        assert!(
+            after.lines().nth(at - 1).unwrap().contains("mtu"),
+            "{after}"
+        );
+        assert_eq!(difference(before, &after).0, [""; 0]);
+        assert_eq!(read("file", &after, form).unwrap().tunnel.limits.mtu, 1400);
+        // And away again: byte for byte.
+        assert_eq!(changed(form, &after, &[set("tunnel", "mtu", "")]), before);
+    }
+}
+
+#[test]
+fn a_key_finds_its_section_however_that_is_written() {
+    let lan = "[lan]\ninterface = \"br-lan\"\naddress = \"192.168.1.1/24\"";
+    let warn = set("log", "level", "warn");
+    let with = |more: &str| {
+        changed(
+            Form::Toml,
+            &format!("{lan}{more}"),
+            std::slice::from_ref(&warn),
+        )
+    };
+    assert_eq!(with(""), format!("{lan}\n\n[log]\nlevel = \"warn\"\n"));
+    assert_eq!(with("\n[log]"), format!("{lan}\n[log]\nlevel = \"warn\"\n"));
+    assert_eq!(
+        with("\r\n[log]\r\n"),
+        format!("{lan}\r\n[log]\r\nlevel = \"warn\"\r\n")
+    );
+    let dotted = "web.port = 8080\nlan.interface = \"br-lan\"\nlan.address = \"192.168.1.1/24\"\n";
+    let after = changed(Form::Toml, dotted, &[set("web", "enabled", "false")]);
+    assert_eq!(
+        after,
+        dotted.replace("8080\n", "8080\nweb.enabled = false\n")
+    );
+    let inline = format!("web = {{ port = 8080 }}\n{lan}\n");
+    let fault = apply("f", &inline, Form::Toml, &[set("web", "enabled", "0")]).unwrap_err();
+    assert_eq!(fault.line, 1);
+    assert!(fault.message.contains("write [web]"), "{fault}");
+    let networks = networks();
+    let none = changed(Form::Uci(&networks), "", &[set("web", "port", "8080")]);
+    assert_eq!(none, "config gateway 'gateway'\n\toption web_port '8080'\n");
+}
+
+#[test]
+fn what_is_wrong_is_refused_in_the_readers_words_and_at_its_key() {
+    let networks = networks();
+    for (form, before) in forms(&networks) {
+        for (section, key, entered, right) in [
+            ("tunnel", "mtu", "900", "from 1280 to 9000"),
+            ("tunnel", "mtu", "many", "whole number"),
+            ("log", "level", "loud", "error, warn, info"),
+            ("lan", "dhcp", "maybe", "\"follow\""),
+            ("lan", "bind_addresses", "perhaps", "switch"),
+            ("tunnel", "offload", "tun, fun", "there are"),
+            ("dns", "upstream", "203.0.113.53 nobody", "DNS server"),
+            ("tunnel", "idle", "1 hour", "write it like"),
+            ("tunnel", "interface", "a\"b\\c'd", "interface name"),
+        ] {
+            let fault = apply("file", before, form, &[set(section, key, entered)]).unwrap_err();
+            assert!(fault.message.contains(right), "{fault}");
+            let at: Vec<_> = KEYS.iter().filter(|it| it.is_at_fault(&fault)).collect();
+            assert_eq!(at, [find_key(section, key).unwrap()], "{fault}");
+        }
+    }
+    let no_toml = apply("f", "[lan\n", Form::Toml, &[policy("nas")]).unwrap_err();
+    assert_eq!(no_toml.line, 1);
+    assert!(apply("f", "config 'x", Form::Uci(&networks), &[policy("nas")]).is_err());
+}
+
+#[test]
+fn what_is_usual_is_what_the_reader_takes_for_it() {
+    let networks = networks();
+    for (form, before) in forms(&networks) {
+        let usual = read("file", before, form).unwrap();
+        for key in KEYS.iter().filter(|key| !key.usual.is_empty()) {
+            // dnsmasq serves the LAN on OpenWrt.
+            if key.option.is_empty() && matches!(form, Form::Uci(_)) || key.key == "dhcp" {
+                continue;
+            }
+            let after = changed(form, before, &[key.change(key.usual)]);
+            assert_eq!(read("file", &after, form).unwrap(), usual, "{key:?}");
+        }
+    }
+}
+
+#[test]
+fn blocks_come_go_and_change_places() {
+    let networks = networks();
+    for (form, before) in forms(&networks) {
+        let names = |text: &str| -> Vec<String> {
+            let config = read("file", text, form).unwrap();
+            config.policies.iter().map(|it| it.to.to_string()).collect()
+        };
+        let three = changed(form, before, &[policy("a"), policy("b"), policy("c")]);
+        assert_eq!(names(&three), ["a", "b", "c"]);
+        assert_eq!(difference(before, &three).0, [""; 0]);
+        let carry = |from, to| Change::Move {
+            list: List::Policy,
+            from,
+            to,
+        };
+        for (from, to, order) in [
+            (0, 2, ["b", "c", "a"]),
+            (2, 0, ["c", "a", "b"]),
+            (1, 2, ["a", "c", "b"]),
+            (1, 1, ["a", "b", "c"]),
+        ] {
+            let moved = changed(form, &three, &[carry(from, to)]);
+            assert_eq!(names(&moved), order, "{from} to {to}\n{moved}");
+            assert_eq!(moved.lines().count(), three.lines().count());
+        }
+        let remove = |at| Change::Remove {
+            list: List::Policy,
+            which: Which::At(at),
+        };
+        assert_eq!(names(&changed(form, &three, &[remove(1)])), ["a", "c"]);
+        for nobody in [remove(3), carry(0, 3), carry(3, 0)] {
+            let fault = apply("file", &three, form, &[nobody]).unwrap_err();
+            assert!(fault.message.contains("number 4"), "{fault}");
+        }
+        let action = |which, value| Change::Put {
+            list: List::Policy,
+            which,
+            values: vec![
+                ("action".to_owned(), text(value)),
+                ("from".to_owned(), None),
+            ],
+        };
+        let after = changed(form, &three, &[action(Which::At(1), "allow")]);
+        let (gone, new) = difference(&three, &after);
+        assert!(
+            gone.len() == 1 && new.len() == 1 && new[0].contains("allow"),
+            "{after}"
+        );
+        assert!(apply("file", &three, form, &[action(Which::At(1), "maybe")]).is_err());
+    }
+}
+
+#[test]
+fn a_device_is_known_by_its_hardware_address() {
+    let networks = networks();
+    for (form, before) in forms(&networks) {
+        let device = |mac: &str, name: Option<Value>| Change::Put {
+            list: List::Device,
+            which: Which::By("mac", mac.to_owned()),
+            values: vec![
+                ("address".to_owned(), text("192.168.1.20")),
+                ("name".to_owned(), name),
+            ],
+        };
+        let one = changed(form, before, &[device("02:00:5e:00:00:01", text("camera"))]);
+        let other = changed(form, &one, &[device("02-00-5E-00-00-01", text("eye"))]);
+        let devices = read("file", &other, form).unwrap().lan.devices;
+        assert_eq!(devices.len(), 1);
+        assert_eq!(devices[0].name.as_ref().unwrap().as_str(), "eye");
+        let nameless = changed(form, &other, &[device("02:00:5e:00:00:01", None)]);
+        assert_eq!(
+            read("file", &nameless, form).unwrap().lan.devices[0].name,
+            None
+        );
+        let gone = Change::Remove {
+            list: List::Device,
+            which: Which::By("mac", "02:00:5E:00:00:01".to_owned()),
+        };
+        let without = changed(form, &nameless, std::slice::from_ref(&gone));
+        assert_eq!(
+            read("file", &without, form).unwrap(),
+            read("file", before, form).unwrap()
+        );
+        assert!(apply("file", &without, form, &[gone]).is_err());
+    }
+}
+
+#[test]
+fn ways_out_are_put_in_order() {
+    let networks = networks();
+    let way = |name: &str, is_network, metered, enabled| Way {
+        name: name.to_owned(),
+        is_network,
+        metered,
+        enabled,
+    };
+    let ways = [
+        way("wwan", true, true, true),
+        way("usb0", false, false, true),
+        way("wan", true, false, false),
+    ];
+    let uci = changed(Form::Uci(&networks), UCI, &[Change::Ways(ways.to_vec())]);
+    let wan = read("f", &uci, Form::Uci(&networks)).unwrap().wan;
+    assert_eq!(wan.interfaces, ["wwan0", "usb0"]);
+    assert_eq!(wan.metered, ["wwan0"]);
+    let reversed: Vec<Way> = ways.iter().rev().cloned().collect();
+    let uci = changed(
+        Form::Uci(&networks),
+        &uci,
+        &[Change::Ways(reversed.clone())],
+    );
+    let written = Written::read("f", &uci, Form::Uci(&networks)).unwrap();
+    assert_eq!(written.ways, reversed);
+    let uci = changed(Form::Uci(&networks), &uci, &[Change::Ways(Vec::new())]);
+    assert!(
+        !read("f", &uci, Form::Uci(&networks))
+            .unwrap()
+            .wan
+            .only_listed
+    );
+
+    let ways = [
+        way("eth1", false, false, true),
+        way("wwan0", false, true, true),
+    ];
+    let toml = changed(Form::Toml, EXAMPLE, &[Change::Ways(ways.to_vec())]);
+    assert_eq!(Written::read("f", &toml, Form::Toml).unwrap().ways, ways);
+    assert_eq!(difference(EXAMPLE, &toml).1.len(), 2);
+}
+
+#[test]
+fn a_value_is_only_a_value() {
+    let networks = networks();
+    for (form, before) in forms(&networks) {
+        for evil in [
+            "'\noption x 'y",
+            "\"\n[web]\n",
+            "a'; option b 'c",
+            "\\",
+            "'''",
+            "#",
+            "x\0y",
+        ] {
+            let change = Change::Set {
+                section: "tunnel".to_owned(),
+                key: "interface".to_owned(),
+                value: Value::Text(evil.to_owned()),
+            };
+            assert!(apply("file", before, form, &[change]).is_err(), "{evil:?}");
+            // A place where any text may stand: a name.
+            let put = Change::Put {
+                list: List::Policy,
+                which: Which::New,
+                values: vec![("to".to_owned(), text(evil))],
+            };
+            let one = |text: &str| match form {
+                Form::Toml => toml::apply("f", text, &put),
+                Form::Uci(_) => uci::apply("f", text, &put),
+            };
+            if let Ok(after) = one(before) {
+                let written = Written::read("f", &after, form).unwrap();
+                let [policy] = written.blocks(List::Policy) else {
+                    panic!("{after}")
+                };
+                assert_eq!(policy, &[("to".to_owned(), text(evil).unwrap())], "{after}");
+            }
+        }
+    }
+}
+
+/// Numbers that are the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap() % most
+    }
+
+    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())]
+    }
+}
+
+/// Right values for some keys of each kind.
+const RIGHT: [(&str, &str, [&str; 3]); 8] = [
+    ("lan", "lease_time", ["", "30m", "2d"]),
+    ("lan", "bind_addresses", ["true", "false", ""]),
+    ("wan", "masquerade", ["", "false", "true"]),
+    (
+        "dns",
+        "upstream",
+        ["203.0.113.53", "", "203.0.113.53 2001:db8::53"],
+    ),
+    ("tunnel", "mtu", ["1300", "1400", ""]),
+    ("tunnel", "offload", ["tun", "send receive", ""]),
+    ("log", "level", ["", "warn", "debug"]),
+    ("web", "port", ["8080", "", "4753"]),
+];
+
+fn any_change(dice: &mut Dice, policies: usize) -> Change {
+    match dice.below(6) {
+        0 if policies > 0 => Change::Remove {
+            list: List::Policy,
+            which: Which::At(dice.below(policies)),
+        },
+        1 if policies > 0 => Change::Move {
+            list: List::Policy,
+            from: dice.below(policies),
+            to: dice.below(policies),
+        },
+        2 => policy(dice.of(&["nas", "camera", "phone.car.example.net"])),
+        _ => {
+            let (section, key, values) = dice.of(&RIGHT);
+            set(section, key, dice.of(&values))
+        }
+    }
+}
+
+/// The same change to what the file says.
+fn model(written: &mut Written, change: &Change, is_uci: bool) {
+    match change {
+        Change::Set {
+            section,
+            key,
+            value,
+        } => {
+            let key = find_key(section, key).unwrap();
+            // All that UCI has is text.
+            let value = match value {
+                Value::List(_) => value.clone(),
+                Value::Switch(is_on) if is_uci => Value::Text(u8::from(*is_on).to_string()),
+                Value::Text(_) | Value::Number(_) | Value::Switch(_) if is_uci => {
+                    Value::Text(value.entered())
+                }
+                Value::Text(_) | Value::Number(_) | Value::Switch(_) => value.clone(),
+            };
+            written.values.retain(|(known, _)| *known != key);
+            written.values.push((key, value));
+        }
+        Change::Clear { section, key } => {
+            let key = find_key(section, key).unwrap();
+            written.values.retain(|(known, _)| *known != key);
+        }
+        Change::Remove {
+            which: Which::At(at),
+            ..
+        } => drop(written.policies.remove(*at)),
+        Change::Move { from, to, .. } => {
+            let policy = written.policies.remove(*from);
+            written.policies.insert(*to, policy);
+        }
+        Change::Put { values, .. } => {
+            let values = values.iter().cloned();
+            let block = values.filter_map(|(key, value)| Some((key, value?)));
+            written.policies.push(block.collect());
+        }
+        Change::Remove { .. } | Change::Ways(_) => unreachable!("none of ours"),
+    }
+    let order = |key: &Key| KEYS.iter().position(|it| it == key);
+    written.values.sort_by_key(|(key, _)| order(key));
+}
+
+/// The file a person may have made of the first one: empty lines and remarks anywhere, sections in another order.
+fn any_file(dice: &mut Dice, form: Form<'_>) -> String {
+    let (mark, lan) = match form {
+        Form::Toml => (
+            "[",
+            "[lan]\ninterface = 'br-lan'\naddress = \"192.168.1.1/24\"\n",
+        ),
+        Form::Uci(_) => ("config ", "config gateway\n"),
+    };
+    let first = if dice.below(2) == 0 {
+        lan.to_owned()
+    } else {
+        forms(&networks())[usize::from(mark != "[")].1.to_owned()
+    };
+    let mut sections: Vec<String> = Vec::new();
+    for line in first.lines() {
+        if line.starts_with(mark) || sections.is_empty() {
+            sections.push(String::new());
+        }
+        let section = sections.last_mut().unwrap();
+        match dice.below(8) {
+            0 => *section += "\n",
+            1 => *section += &format!("# remark {}\n", dice.below(1000)),
+            2 => *section += "   \t\n#; 'it'\n",
+            _ => {}
+        }
+        *section += line;
+        *section += if dice.below(9) == 0 { " # so\n" } else { "\n" };
+    }
+    if dice.below(2) == 0 {
+        sections.rotate_left(1);
+    }
+    let mut text: String = sections.concat();
+    if dice.below(3) == 0 {
+        text.truncate(text.trim_end().len());
+    }
+    text
+}
+
+#[test]
+fn whatever_is_changed_in_whatever_file_the_file_says_it_and_keeps_its_remarks() {
+    let networks = networks();
+    for seed in 1..150_u64 {
+        for form in [Form::Toml, Form::Uci(&networks)] {
+            let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let mut text = any_file(&mut dice, form);
+            let mut expected = Written::read("file", &text, form).unwrap();
+            for _ in 0..12 {
+                let change = any_change(&mut dice, expected.policies.len());
+                let after = apply("file", &text, form, std::slice::from_ref(&change))
+                    .unwrap_or_else(|fault| panic!("{seed}: {change:?}: {fault}\n{text}"));
+                model(&mut expected, &change, matches!(form, Form::Uci(_)));
+                let written = Written::read("file", &after, form).unwrap();
+                assert_eq!(
+                    written, expected,
+                    "{seed}: {change:?}\n{text}\n-->\n{after}"
+                );
+                let remarks = |text: &str| -> Vec<String> {
+                    let lines = text
+                        .lines()
+                        .filter(|line| line.trim_start().starts_with('#'));
+                    lines.map(str::to_owned).collect()
+                };
+                assert_eq!(remarks(&after), remarks(&text), "{seed}: {change:?}");
+                text = after;
+            }
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! Changes to TOML: where each statement stands is what the parser's events say, and only that is touched.
+
+use super::super::reader::ConfigError;
+use super::super::tree::line_of;
+use super::{Change, Draft, List, Value, Way, Which};
+use std::ops::Range;
+use toml::de::DeValue;
+use toml_parser::decoder::Encoding;
+use toml_parser::parser::{EventReceiver, parse_document};
+use toml_parser::{ErrorSink, Raw, Source, Span};
+
+/// Where a file's statements are.
+#[derive(Default)]
+struct Layout {
+    /// The first has no header: what stands above all of them.
+    tables: Vec<Table>,
+    statements: Vec<Statement>,
+    /// Comments that stand by themselves.
+    comments: Vec<Range<usize>>,
+}
+
+/// `[path]` or `[[path]]`.
+struct Table {
+    path: Vec<String>,
+    is_block: bool,
+    range: Range<usize>,
+}
+
+/// `path = value`.
+struct Statement {
+    /// Which table it is in.
+    table: usize,
+    /// The key below the table; it may have dots.
+    path: Vec<String>,
+    /// From the key to the value's end.
+    range: Range<usize>,
+    value: Range<usize>,
+}
+
+pub(super) fn apply(file: &str, text: &str, change: &Change) -> Result<String, ConfigError> {
+    // What is no TOML has no places.
+    super::super::reader::Document::parse(file, text)?;
+    let mut edit = Edit {
+        file,
+        layout: Layout::of(text),
+        draft: Draft(text.to_owned()),
+    };
+    match change {
+        Change::Set {
+            section,
+            key,
+            value,
+        } => edit.set(&[section, key], value)?,
+        Change::Clear { section, key } => edit.clear(&[section, key]),
+        Change::Put {
+            list,
+            which,
+            values,
+        } => edit.put(*list, which, values)?,
+        Change::Remove { list, which } => edit.remove(*list, which)?,
+        Change::Move { list, from, to } => edit.carry(*list, *from, *to)?,
+        Change::Ways(ways) => return edit.ways(ways),
+    }
+    Ok(edit.draft.0)
+}
+
+struct Edit<'a> {
+    file: &'a str,
+    layout: Layout,
+    draft: Draft,
+}
+
+impl Edit<'_> {
+    fn set(&mut self, path: &[&str; 2], value: &Value) -> Result<(), ConfigError> {
+        let written = written(value);
+        if let Some(statement) = self.layout.find(path) {
+            self.draft
+                .0
+                .replace_range(statement.value.clone(), &written);
+            return Ok(());
+        }
+        let [section, key] = *path;
+        let line = format!("{key} = {written}");
+        if let Some(table) = self.layout.header(section) {
+            let at = self.place(table, key);
+            self.draft.insert_lines(at, &line);
+            return Ok(());
+        }
+        if let Some(inline) = self.layout.find(&[section]) {
+            return Err(self.fault(
+                &inline.range,
+                format!(
+                    "key {section:?}: is written in one line; write [{section}] and its keys below"
+                ),
+            ));
+        }
+        // Keys with dots, like `lan.dhcp`: such a section cannot have a header as well.
+        let last = self.layout.statements.iter().rev().find(|statement| {
+            statement.table == 0 && statement.path.first().is_some_and(|first| first == section)
+        });
+        match last {
+            Some(last) => {
+                let at = self.draft.lines(last.range.clone()).end;
+                self.draft.insert_lines(at, &format!("{section}.{line}"));
+            }
+            None => self.draft.append_block(&format!("[{section}]\n{line}")),
+        }
+        Ok(())
+    }
+
+    /// Where a new key of a table goes: below a comment that shows it, else to the table's end.
+    fn place(&self, table: usize, key: &str) -> usize {
+        let start = self.layout.tables[table].range.start;
+        let after = self.layout.tables.get(table + 1);
+        let end = after.map_or(self.draft.0.len(), |after| after.range.start);
+        let shows = |comment: &&Range<usize>| {
+            let text = self.draft.0[(*comment).clone()].trim_start_matches('#');
+            let shown = text.split_once('=').map(|(key, _)| key.trim());
+            (start..end).contains(&comment.start) && shown == Some(key)
+        };
+        let inside = self.layout.statements.iter().rev();
+        let mut inside = inside.filter(|statement| statement.table == table);
+        let last = inside.next().map(|statement| statement.range.clone());
+        let beside = self.layout.comments.iter().find(shows).cloned();
+        let above = self.layout.tables[table].range.clone();
+        self.draft.lines(beside.or(last).unwrap_or(above)).end
+    }
+
+    fn clear(&mut self, path: &[&str]) {
+        if let Some(statement) = self.layout.find(path) {
+            let lines = self.draft.lines(statement.range.clone());
+            self.draft.0.replace_range(lines, "");
+        }
+    }
+
+    fn put(
+        &mut self,
+        list: List,
+        which: &Which,
+        values: &[(String, Option<Value>)],
+    ) -> Result<(), ConfigError> {
+        let blocks = self.blocks(list)?;
+        let found = self.find(&blocks, which);
+        let Some(block) = found else {
+            if let Which::At(_) = which {
+                return Err(self.fault(&(0..0), which.missing()));
+            }
+            self.add(list, which, values, &blocks);
+            return Ok(());
+        };
+        let table = blocks[block];
+        for (key, value) in values {
+            // Each change moves what stands below.
+            self.layout = Layout::of(&self.draft.0);
+            let place = self.layout.statement_in(table, key);
+            match (place, value) {
+                (Some(statement), Some(value)) => {
+                    let place = statement.value.clone();
+                    self.draft.0.replace_range(place, &written(value));
+                }
+                (Some(statement), None) => {
+                    let lines = self.draft.lines(statement.range.clone());
+                    self.draft.0.replace_range(lines, "");
+                }
+                (None, Some(value)) => {
+                    let at = self.end_of(table);
+                    self.draft
+                        .insert_lines(at, &format!("{key} = {}", written(value)));
+                }
+                (None, None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        list: List,
+        which: &Which,
+        values: &[(String, Option<Value>)],
+        blocks: &[usize],
+    ) {
+        let mut new = format!("[[{}]]", list.path().join("."));
+        let mut line = |key: &str, value: &Value| new += &format!("\n{key} = {}", written(value));
+        if let Which::By(key, value) = which
+            && values.iter().all(|(other, _)| other != key)
+        {
+            line(key, &Value::Text(value.clone()));
+        }
+        for (key, value) in values {
+            if let Some(value) = value {
+                line(key, value);
+            }
+        }
+        match blocks.last() {
+            Some(last) => self.draft.insert_lines(self.end_of(*last), &new),
+            None => self.draft.append_block(&new),
+        }
+    }
+
+    fn remove(&mut self, list: List, which: &Which) -> Result<(), ConfigError> {
+        let blocks = self.blocks(list)?;
+        let Some(block) = self.find(&blocks, which) else {
+            return Err(self.fault(&(0..0), which.missing()));
+        };
+        let lines = self.region(blocks[block]);
+        self.draft.0.replace_range(lines, "");
+        Ok(())
+    }
+
+    fn carry(&mut self, list: List, from: usize, to: usize) -> Result<(), ConfigError> {
+        let blocks = self.blocks(list)?;
+        for place in [from, to] {
+            if place >= blocks.len() {
+                return Err(self.fault(&(0..0), Which::At(place).missing()));
+            }
+        }
+        if from != to {
+            let (from, to) = (self.region(blocks[from]), self.region(blocks[to]));
+            self.draft.carry(from, to);
+        }
+        Ok(())
+    }
+
+    /// Those that are not used have no place here.
+    fn ways(mut self, ways: &[Way]) -> Result<String, ConfigError> {
+        let names = |ways: &mut dyn Iterator<Item = &Way>| {
+            Value::List(ways.map(|way| way.name.clone()).collect())
+        };
+        let used = || ways.iter().filter(|way| way.enabled);
+        self.set(&["wan", "interfaces"], &names(&mut used()))?;
+        self.layout = Layout::of(&self.draft.0);
+        let metered = names(&mut used().filter(|way| way.metered));
+        self.set(&["wan", "metered"], &metered)?;
+        Ok(self.draft.0)
+    }
+
+    /// The tables of a list.
+    fn blocks(&self, list: List) -> Result<Vec<usize>, ConfigError> {
+        let path = list.path();
+        if let Some(inline) = self.layout.find(path) {
+            let path = path.join(".");
+            return Err(self.fault(
+                &inline.range,
+                format!("key {path:?}: is written in one line; write a block [[{path}]] for each, and its keys below"),
+            ));
+        }
+        let tables = self.layout.tables.iter().enumerate();
+        let ours = tables.filter(|(_, table)| table.is_block && table.path == path);
+        Ok(ours.map(|(at, _)| at).collect())
+    }
+
+    fn find(&self, blocks: &[usize], which: &Which) -> Option<usize> {
+        which.find(blocks.len(), |at, key| {
+            let statement = self.layout.statement_in(blocks[at], key);
+            let text = statement.and_then(|it| self.draft.0.get(it.value.clone()));
+            let value = text.and_then(|text| DeValue::parse(text).ok());
+            let words: Vec<String> = match value.as_ref().map(|value| value.get_ref()) {
+                Some(DeValue::Array(items)) => {
+                    let texts = items.iter().filter_map(|item| item.get_ref().as_str());
+                    texts.map(str::to_owned).collect()
+                }
+                Some(other) => other.as_str().map(str::to_owned).into_iter().collect(),
+                None => Vec::new(),
+            };
+            words
+        })
+    }
+
+    /// From the header's line to that of the last statement.
+    fn region(&self, table: usize) -> Range<usize> {
+        self.draft
+            .lines(self.layout.tables[table].range.clone())
+            .start..self.end_of(table)
+    }
+
+    fn end_of(&self, table: usize) -> usize {
+        let inside = self.layout.statements.iter().rev();
+        let mut inside = inside.filter(|statement| statement.table == table);
+        let last = inside.next().map(|statement| statement.range.clone());
+        let last = last.unwrap_or_else(|| self.layout.tables[table].range.clone());
+        self.draft.lines(last).end
+    }
+
+    fn fault(&self, at: &Range<usize>, message: String) -> ConfigError {
+        ConfigError {
+            file: self.file.to_owned(),
+            line: line_of(&self.draft.0, at),
+            message,
+        }
+    }
+}
+
+/// A value as TOML has it.
+fn written(value: &Value) -> String {
+    match value {
+        Value::Text(text) => quoted(text),
+        Value::Number(number) => number.to_string(),
+        Value::Switch(is_on) => is_on.to_string(),
+        Value::List(words) => {
+            let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+            format!("[{}]", words.join(", "))
+        }
+    }
+}
+
+/// A basic string (TOML 1.0, "String").
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => out += &format!("\\u{:04x}", u32::from(c)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+impl Layout {
+    fn of(text: &str) -> Self {
+        let source = Source::new(text);
+        let tokens = source.lex().into_vec();
+        let mut events = Events {
+            source: &source,
+            layout: Self::default(),
+            path: Vec::new(),
+            header: None,
+            start: None,
+            depth: 0,
+            outermost: 0,
+        };
+        events.layout.tables.push(Table {
+            path: Vec::new(),
+            is_block: false,
+            range: 0..0,
+        });
+        parse_document(&tokens, &mut events, &mut ());
+        events.layout
+    }
+
+    /// The statement with this path from the root, if it is in no block.
+    fn find(&self, path: &[&str]) -> Option<&Statement> {
+        self.statements.iter().find(|statement| {
+            let table = &self.tables[statement.table];
+            let whole = table.path.iter().chain(&statement.path);
+            !table.is_block && whole.eq(path)
+        })
+    }
+
+    fn statement_in(&self, table: usize, key: &str) -> Option<&Statement> {
+        let mut inside = self.statements.iter().filter(|it| it.table == table);
+        inside.find(|statement| statement.path == [key])
+    }
+
+    fn header(&self, section: &str) -> Option<usize> {
+        let tables = self.tables.iter();
+        tables.into_iter().position(|table| table.path == [section])
+    }
+}
+
+/// What the parser says, put in order.
+struct Events<'a> {
+    source: &'a Source<'a>,
+    layout: Layout,
+    path: Vec<String>,
+    /// Where a header began.
+    header: Option<usize>,
+    /// Where a statement's key began.
+    start: Option<usize>,
+    /// How many arrays and tables of one line we are in.
+    depth: usize,
+    /// Where the outermost of them began.
+    outermost: usize,
+}
+
+impl Events<'_> {
+    fn begin_header(&mut self, span: Span) {
+        self.header = Some(span.start());
+        self.path.clear();
+    }
+
+    fn end_header(&mut self, span: Span, is_block: bool) {
+        let start = self.header.take().unwrap_or(span.start());
+        self.layout.tables.push(Table {
+            path: std::mem::take(&mut self.path),
+            is_block,
+            range: start..span.end(),
+        });
+    }
+
+    fn open_value(&mut self, span: Span) -> bool {
+        if self.depth == 0 {
+            self.outermost = span.start();
+        }
+        self.depth += 1;
+        true
+    }
+
+    fn close_value(&mut self, span: Span) {
+        self.depth = self.depth.saturating_sub(1);
+        if self.depth == 0 {
+            self.value(self.outermost, span.end());
+        }
+    }
+
+    /// A value of a statement, all of it.
+    fn value(&mut self, start: usize, end: usize) {
+        let Some(begin) = self.start.take() else {
+            return;
+        };
+        self.layout.statements.push(Statement {
+            table: self.layout.tables.len() - 1,
+            path: std::mem::take(&mut self.path),
+            range: begin..end,
+            value: start..end,
+        });
+    }
+}
+
+impl EventReceiver for Events<'_> {
+    fn std_table_open(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        self.begin_header(span);
+    }
+
+    fn std_table_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        self.end_header(span, false);
+    }
+
+    fn array_table_open(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        self.begin_header(span);
+    }
+
+    fn array_table_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        self.end_header(span, true);
+    }
+
+    fn inline_table_open(&mut self, span: Span, _: &mut dyn ErrorSink) -> bool {
+        self.open_value(span)
+    }
+
+    fn inline_table_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        self.close_value(span);
+    }
+
+    fn array_open(&mut self, span: Span, _: &mut dyn ErrorSink) -> bool {
+        self.open_value(span)
+    }
+
+    fn array_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        self.close_value(span);
+    }
+
+    fn simple_key(&mut self, span: Span, kind: Option<Encoding>, error: &mut dyn ErrorSink) {
+        if self.depth > 0 {
+            return;
+        }
+        if self.header.is_none() && self.start.is_none() {
+            self.start = Some(span.start());
+            self.path.clear();
+        }
+        let mut key = String::new();
+        if let Some(raw) = self.source.get(span) {
+            let raw = Raw::new_unchecked(raw.as_str(), kind, span);
+            raw.decode_key(&mut key, error);
+        }
+        self.path.push(key);
+    }
+
+    fn scalar(&mut self, span: Span, _: Option<Encoding>, _: &mut dyn ErrorSink) {
+        if self.depth == 0 {
+            self.value(span.start(), span.end());
+        }
+    }
+
+    fn comment(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        let text = self.source.input();
+        let line = text[..span.start()].rsplit('\n').next();
+        // One that stands behind a value shows nothing.
+        if self.depth == 0 && line.is_some_and(|line| line.trim().is_empty()) {
+            self.layout.comments.push(span.start()..span.end());
+        }
+    }
+}

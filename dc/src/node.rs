@@ -61,6 +61,8 @@ pub(crate) struct GatewayRole {
     pub(crate) labels: BTreeMap<Label, NodeId>,
     /// Devices it may yet have forgotten today.
     pub(crate) forgotten: Option<Bucket>,
+    /// Names it may yet give to devices.
+    pub(crate) named: Option<Bucket>,
 }
 
 #[derive(Default)]
@@ -89,6 +91,7 @@ impl Node {
             devices: BTreeMap::new(),
             labels: BTreeMap::new(),
             forgotten: None,
+            named: None,
         };
         let r = record;
         Self::new(

@@ -2,7 +2,7 @@
 //!
 //! A name given by the owner replaces any other. A device that is forgotten leaves its name free and its addresses to
 //! nobody: whoever meets an old address must not reach another device by it. If it comes back, it is a new one. As each
-//! uses up addresses of the domain, a gateway may have so many in a day.
+//! uses up addresses of the domain, a gateway may have so many in a day; and so many named, as each is a write to the disk.
 
 use crate::label::unique;
 use crate::rate::Bucket;
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Devices that a gateway may have forgotten in a day.
 const FORGOTTEN: u32 = 32;
+/// Names that it may give in a day: twice as many as devices of which something is said.
+const NAMED: u32 = 512;
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Coordinator {
@@ -70,12 +72,16 @@ impl Coordinator {
             let gateway = self.registry.node_name(known.record.gateway);
             gateway.is_some_and(|gateway| gateway.child(label).is_ok())
         });
-        match label {
+        let is_other = known.rename.as_ref().or(Some(&known.record.label)) != label.as_ref();
+        let (gateway, key) = (known.record.gateway, known.record.key);
+        let role = self.registry.gateway_mut(gateway);
+        let may = role.is_some_and(|role| {
+            let new = || Bucket::of(NAMED, DAY, now);
+            !is_other || role.named.get_or_insert_with(new).take(now)
+        });
+        match label.filter(|_| may) {
             Some(label) => self.registry.keep_label(device, label),
-            None => {
-                let (gateway, key) = (known.record.gateway, known.record.key);
-                return self.refuse_device(gateway, key, Refusal::Limit, request, reply, now);
-            }
+            None => return self.refuse_device(gateway, key, Refusal::Limit, request, reply, now),
         }
         self.store_device(device, request, reply, now);
     }

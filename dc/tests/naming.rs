@@ -358,6 +358,24 @@ fn nobody_can_use_up_a_domains_addresses_by_forgetting() {
 }
 
 #[test]
+fn nobody_keeps_the_store_busy_by_names() {
+    let (mut world, home) = home();
+    named(&mut world, home, 1, "phone");
+    let mut refused = 0;
+    for number in 0..600 {
+        let name = format!("phone-{number}");
+        refused += usize::from(world.order(home, 1, Some(&name)) == Some(Err(Refusal::Limit)));
+        let second = world.now + std::time::Duration::from_millis(100);
+        world.now = second;
+    }
+    assert_eq!(refused, 600 - 512);
+    // What it is called already may be said as often as one likes.
+    let name = named(&mut world, home, 1, "").name;
+    let same = world.order(home, 1, Some(name.first_label()));
+    assert_eq!(same.unwrap().unwrap().name, name);
+}
+
+#[test]
 fn while_the_store_forgets_a_device_it_is_not_named() {
     let (mut world, home) = home();
     let first = named(&mut world, home, 1, "phone");

@@ -78,7 +78,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         }),
         Message::DeviceOrder(DeviceOrder {
             request,
-            key: key,
+            key,
             name: None,
         }),
         Message::DeviceResponse(DeviceResponse {

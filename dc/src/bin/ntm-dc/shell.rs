@@ -283,7 +283,7 @@ fn kind(event: &Event) -> &'static str {
         Event::Registered { .. } => "registered",
         Event::Offline { .. } => "offline",
         Event::Moved { .. } => "moved",
-        Event::Named { .. } => "named",
+        Event::Named { .. } | Event::Forgotten { .. } => "named",
         Event::Directed { .. } => "directed",
         Event::Refused { .. } => "refused",
         Event::DomainLinked { .. } | Event::DomainForgotten { .. } => "domain",

@@ -159,12 +159,7 @@ impl Devices {
         if let Some(other) = before.filter(|other| *other != number) {
             self.settle_address(other);
         }
-        // It was to be forgotten, and is back before the DC has heard of it: it is told of as it is.
-        if let Some(key) = self.at(number).map(|device| device.key) {
-            self.forgetting.remove(&key);
-            self.orders
-                .retain(|order| order.key != key || order.name.is_some());
-        }
+        self.is_back(number);
         if let Some(device) = self.at_mut(number) {
             device.address = Some(lan.address);
             let came = !std::mem::replace(&mut device.online, true);

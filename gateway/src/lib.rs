@@ -44,6 +44,7 @@ mod ping;
 mod segment;
 mod translate;
 mod unreachable;
+mod wishes;
 
 pub use device::{LanDevice, Unforgettable};
 pub use limits::Limits;
@@ -52,14 +53,13 @@ pub use segment::Offload;
 
 use alias::Aliases;
 use allowance::Allowance;
-use config::DeviceEntry;
 use coordination::Coordination;
 use device::Devices;
 use direction::Directions;
 use early::Early;
 use handover::Handovers;
 use ntm_proto::Path;
-use ntm_proto::id::{DeviceKey, Fqdn, Identity, NodeId, VirtualPrefixes};
+use ntm_proto::id::{Fqdn, Identity, NodeId, VirtualPrefixes};
 use ntm_proto::key::{PublicKey, SecretKey};
 use ntm_proto::message::Refusal;
 use ntm_proto::random::Random;
@@ -67,7 +67,7 @@ use pairs::Pairs;
 use peers::Peers;
 use ping::Pings;
 use policy::Policies;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
@@ -408,36 +408,6 @@ impl Gateway {
     pub fn device_gone(&mut self, mac: [u8; 6], now: Instant) {
         self.devices.gone(mac);
         self.settle(now);
-    }
-
-    /// What the owner wants of devices is this now, the first of each device's hardware addresses being its identity's.
-    pub fn entries_changed(&mut self, entries: &[DeviceEntry], now: Instant) {
-        self.devices.entries_changed(entries);
-        self.judge_pairs();
-        self.settle(now);
-    }
-
-    /// Whether [`Self::forget_device`] would forget it.
-    pub fn may_forget(&self, mac: [u8; 6]) -> Result<(), Unforgettable> {
-        self.devices.forgettable(mac).map(drop)
-    }
-
-    /// Whom the DC has yet to be told to forget. Who remembers that over a restart tells [`Self::forget_again`].
-    pub fn forgetting(&self) -> &BTreeSet<DeviceKey> {
-        self.devices.forgetting()
-    }
-
-    /// These are to be forgotten since an earlier run.
-    pub fn forget_again(&mut self, devices: impl IntoIterator<Item = DeviceKey>) {
-        self.devices.forget_again(devices);
-    }
-
-    /// Forgets a device that is not on the LAN, and has the DC forget it.
-    pub fn forget_device(&mut self, mac: [u8; 6], now: Instant) -> Result<(), Unforgettable> {
-        self.devices.forget(mac)?;
-        self.judge_pairs();
-        self.settle(now);
-        Ok(())
     }
 
     /// Repeats, renews, gives up and forgets what is due.

@@ -9,7 +9,7 @@ use crate::session::LONGEST;
 use crate::snapshot::Snapshot;
 use crate::words::{Lang, Word};
 use crate::{
-    Ask, DeviceChange, KNOWN, LANGUAGE, Pending, SESSION, Site, Step, Watch, YEAR_S, api, settings,
+    Ask, KNOWN, LANGUAGE, Pending, SESSION, Site, Step, Watch, YEAR_S, api, change, settings,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -108,20 +108,11 @@ impl Site {
                 let mac = request.query().get("mac").to_owned();
                 return ask(Ask::Show, After::Device(mac));
             }
-            What::ChangeDevice => {
-                let fields = fields();
-                let field = |name| fields.get(name).trim().to_owned();
-                let change = DeviceChange {
-                    device: field("device"),
-                    change: field("change"),
-                    to: field("to"),
-                };
-                if change.device.is_empty() || change.to.len() > MAX_NAME {
-                    return Step::Answer(Response::see("/devices"));
-                }
-                return ask(Ask::Device(change), After::DeviceChanged);
-            }
-            What::ApiDevice => match device_change(request) {
+            What::ChangeDevice => match change::entered(&fields()) {
+                Some(change) => return ask(Ask::Device(change), After::DeviceChanged),
+                None => Response::see("/devices"),
+            },
+            What::ApiDevice => match change::sent(request) {
                 Ok(change) => return ask(Ask::Device(change), After::ApiResult),
                 Err(response) => response,
             },
@@ -202,17 +193,7 @@ impl Site {
                 }
                 Response::see("/wans")
             }
-            After::Device(mac) => {
-                let snapshot = match &result {
-                    Ok(value) => Snapshot::read(value),
-                    Err(_) => Snapshot::default(),
-                };
-                let page = pages::device(&snapshot, &mac, asker.lang, &asker.token);
-                page.map_or_else(
-                    || Response::see("/devices"),
-                    |page| Response::html(200, page),
-                )
-            }
+            After::Device(mac) => change::page(&result, &mac, asker),
             After::DeviceChanged => {
                 if let Err(error) = result {
                     self.say(asker, Page::Devices, error, now);
@@ -512,18 +493,6 @@ impl<K: Kind> Site<K> {
         }
         Response::see("/login").with_cookie(SESSION, "", 0)
     }
-}
-
-fn device_change(request: &Request) -> Result<DeviceChange, Response> {
-    let change = DeviceChange {
-        device: api::word(request, "device")?,
-        change: api::word(request, "change")?,
-        to: api::word(request, "to")?,
-    };
-    if change.device.is_empty() || change.to.len() > MAX_NAME {
-        return Err(api::wrong("device: its name or an address is missing"));
-    }
-    Ok(change)
 }
 
 pub(crate) fn password_page<K: Kind>(

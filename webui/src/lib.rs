@@ -23,6 +23,7 @@ mod answers;
 mod api;
 mod assets;
 mod attempts;
+mod change;
 mod guard;
 mod html;
 mod kind;
@@ -42,6 +43,7 @@ mod snapshot;
 mod tests;
 mod words;
 
+pub use change::DeviceChange;
 pub use guard::{Door, Place};
 pub use kind::{Gateway, Kind};
 pub use request::{MAX_BODY, Method, Request, Response};
@@ -105,17 +107,6 @@ pub enum Ask {
     Begin(Value),
     /// Change what the owner wants of a device.
     Device(DeviceChange),
-}
-
-/// What the owner wants of a device, as it was asked for: the daemon knows what is right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceChange {
-    /// Its name, or one of its addresses.
-    pub device: String,
-    /// `rename`, `keep`, `identity`, `merge` or `forget`.
-    pub change: String,
-    /// The new name, `on` or `off`, or the other device; empty where nothing is to be said.
-    pub to: String,
 }
 
 /// What a request leads to.

@@ -112,6 +112,18 @@ impl Devices {
         }
     }
 
+    /// One that was to be forgotten, and comes before the DC has heard of that, is told of as it is; but for one that has no
+    /// identity: of that the DC has to hear all the same.
+    pub(super) fn is_back(&mut self, number: usize) {
+        let device = self.at(number).filter(|device| device.wishes.identity);
+        let Some(key) = device.map(|device| device.key) else {
+            return;
+        };
+        if self.forgetting.remove(&key) {
+            self.orders.retain(|order| order.key != key);
+        }
+    }
+
     /// Each device as its owner wants it; those of which nothing is left go.
     fn wish(&mut self) {
         for number in 1..self.table.len() {

@@ -274,6 +274,15 @@ fn whom_the_dc_has_not_heard_of_it_is_told_again_until_it_answers() {
     devices.forget_again([key]);
     seen(&mut devices, PHONE, ONE);
     assert!(devices.forgetting().is_empty() && devices.take_orders(99).is_empty());
+    // But one without identity is none of the DC's business, whether it is there or not.
+    devices.gone(PHONE);
+    let off = DeviceEntry {
+        identity: false,
+        ..entry(&[PHONE])
+    };
+    devices.entries_changed(&[off]);
+    seen(&mut devices, PHONE, ONE);
+    assert_eq!(devices.take_orders(99), order);
 }
 
 #[test]

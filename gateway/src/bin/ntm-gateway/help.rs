@@ -135,8 +135,8 @@ Usage: ntm-gateway device NAME rename [NEW] [--json] [--dir DIR]
        ntm-gateway device NAME forget
 
 Changes what the owner wants of a device. NAME, and OTHER, is a name, a hardware address or a LAN
-address, as `devices` shows them. What is said stands in ntm-gateway.toml then, as blocks
-[[lan.static]], and holds at once; on OpenWrt write it into /etc/config/ntm, section `device`.
+address, as `devices` shows them. What is said stands in the configuration then, as blocks
+[[lan.static]] or, on OpenWrt, sections `device` of /etc/config/ntm, and holds at once.
 
 rename     The name by which other devices reach it, at once; the old one is free. Without NEW:
            what the device calls itself, if it ever does.

@@ -18,7 +18,7 @@ mod web;
 pub use keys::{KEYS, Key, Kind, find as find_key};
 pub use lan::{Dhcp, Lan, Leases, StaticLease};
 pub use reader::ConfigError;
-pub use uci::Network;
+pub use uci::{Network, is_switched_on};
 pub use web::Web;
 
 use crate::Limits;

@@ -22,7 +22,7 @@ pub use device::{DeviceEntry, parse_mac};
 pub use keys::{DEVICE_KEYS, KEYS, Key, Kind, find as find_key};
 pub use lan::{Dhcp, Lan, Leases};
 pub use reader::ConfigError;
-pub use uci::Network;
+pub use uci::{Network, is_switched_on};
 pub use web::Web;
 
 use crate::Limits;

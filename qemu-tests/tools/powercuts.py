@@ -233,19 +233,23 @@ def judge(disk, work, acks, now, command):
             content = f.read()
         if content not in [version[0] for version in versions[max(oldest, 0) :]]:
             yield f"{path} is none of its versions: {len(content)} bytes"
+    wanted = {tuple(what) for when, kind, *what in acks if kind == "row" and when < now}
     for path in glob.glob(work + "/*.db") + glob.glob(work + "/*.sqlite"):
         try:
             database = sqlite3.connect(path)
             state = database.execute("PRAGMA integrity_check").fetchone()[0]
             if state != "ok":
                 yield f"{path}: {state}"
-            for table, column, value in (what for when, kind, *what in acks if kind == "row" and when < now):
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            for table, column, value in [row for row in wanted if row[0] in tables]:
                 row = f"SELECT count(*) FROM {table} WHERE {column} = ?"
-                if database.execute(row, (value,)).fetchone()[0] == 0:
-                    yield f"{table} {value} is lost"
+                if database.execute(row, (value,)).fetchone()[0] != 0:
+                    wanted.discard((table, column, value))
             database.close()
         except sqlite3.Error as error:
             yield f"{path}: {error}"
+    for table, _, value in sorted(wanted):
+        yield f"{table} {value} is lost"
     for name, text in (what for when, kind, *what in acks if kind == "text" and when < now):
         path = os.path.join(work, name)
         if not os.path.exists(path) or text not in open(path, errors="replace").read():

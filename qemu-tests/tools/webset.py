@@ -28,7 +28,7 @@ def settings(b):
 
 def policy(b):
     """A rule made on the page takes effect at once, and so does its end."""
-    assert talks(), "laptop does not reach camera"
+    b.wait(10, "laptop reaches camera", talks)
     b.go(webpage.BASE + "/settings")
     b.write("#from", "laptop")
     b.write("#to", os.environ["CAMERA"])

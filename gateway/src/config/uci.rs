@@ -57,6 +57,17 @@ impl Config {
     }
 }
 
+/// Whether UCI's file has the gateway switched on. One that is wrong, or says nothing of it, has not.
+pub fn is_switched_on(text: &str) -> bool {
+    let source = File {
+        name: "",
+        networks: &[],
+    };
+    let blocks = syntax::parse(text).unwrap_or_default();
+    let gateway = blocks.iter().find(|block| block.kind == "gateway");
+    gateway.is_some_and(|block| source.is_on("", block, OWN[0], false).unwrap_or(false))
+}
+
 struct File<'a> {
     name: &'a str,
     networks: &'a [Network],

@@ -34,7 +34,9 @@ enrols() {
     done
     enrol_by_service a
     enrol_by_program b
-    [ -z "$(daemon_pid_in b 2>/dev/null)" ] || fail "${GATEWAY[b]}: the daemon runs though it is not enabled"
+    # It serves its page until then, and looks every other second whether there is more to do.
+    sleep 5
+    traces_are b "${BEFORE[b]}" || fail "${GATEWAY[b]} works though it is not enabled: $DIFFERENCE"
     enable_by_settings b 1
     for s in a b; do wait_until 60 "${GATEWAY[$s]} is registered" is_registered "$s"; done
     for s in a b; do [ "$(guarded "$s")" = 2 ] || fail "${GATEWAY[$s]} has not its guard's two routes: $(guarded "$s")"; done

@@ -72,8 +72,11 @@ pub(crate) async fn run(dir: &Path, settings: &Settings) -> Result<Option<Vec<Pa
         tokio::select! {
             () = joining.done.notified() => break,
             // Also on the command line.
-            () = tokio::time::sleep(LOOK) => if dir.join(NODE_FILE).exists() && settings.read(dir).is_ok() {
-                break;
+            () = tokio::time::sleep(LOOK) => {
+                let may_start = || settings.read(dir).is_ok() && settings.is_switched_on(dir);
+                if dir.join(NODE_FILE).exists() && may_start() {
+                    break;
+                }
             },
             word = signals.wait() => if let Word::Stop = word {
                 return Ok(None);

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use ntm_enrolment::socket::control_socket;
 use ntm_enrolment::state::write_atomically;
 use ntm_gateway::config::edit::{self, Form};
-use ntm_gateway::config::{Config, EXAMPLE, FILE_NAME, Network};
+use ntm_gateway::config::{Config, EXAMPLE, FILE_NAME, Network, is_switched_on};
 use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,15 @@ impl Settings {
     pub(crate) fn read(&self, dir: &Path) -> Result<Config> {
         let source = self.source(dir);
         Ok(edit::read(&source.name, &source.read()?, source.form())?)
+    }
+
+    /// Whether a gateway may start by it: UCI's has a switch, which the init script obeys before us.
+    pub(crate) fn is_switched_on(&self, dir: &Path) -> bool {
+        self.uci.is_none()
+            || self
+                .source(dir)
+                .read()
+                .is_ok_and(|text| is_switched_on(&text))
     }
 
     /// Where it is.

@@ -263,3 +263,22 @@ fn policies_are_sections_of_their_own() {
         assert!(text.contains(says), "{bad}: {text}");
     }
 }
+
+#[test]
+fn off_is_everything_but_a_clear_on() {
+    for (text, on) in [
+        (MINIMAL, true),
+        (
+            "config policy\n\toption enabled 1\nconfig gateway\n\toption enabled yes\n",
+            true,
+        ),
+        ("config gateway\n\toption enabled '0'\n", false),
+        ("config gateway\n\toption enabled maybe\n", false),
+        ("config gateway\n", false),
+        ("config policy\n\toption enabled 1\n", false),
+        ("gateway enabled\n", false),
+        ("", false),
+    ] {
+        assert_eq!(super::is_switched_on(text), on, "{text}");
+    }
+}

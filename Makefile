@@ -83,6 +83,9 @@ bench-qemu: qemu-image ## [NTM_REPEATS=5] [NTM_LOSS=1%] the car's change of netw
 	@qemu-tests/bootstrap.sh
 	@NTM_BIN_DIR="$${NTM_BIN_DIR:-$$(realpath $(TARGET))/release}" qemu-tests/machine/bench.sh
 
+bench-operator: ## what the operator's pages take from a store of 100,000 nodes; fails past 100 ms
+	@$(CARGO) test --quiet --release -p ntm-dc --bin ntm-dc a_hundred_thousand -- --ignored --nocapture
+
 daemons: ## the daemons as the scenarios run them (development build)
 	@$(CARGO) build --quiet $$(test -n "$${NTM_BIN_DIR:-}" || echo $(PACKAGES)) -p ntm-link --bins
 

@@ -26,6 +26,7 @@ mod attempts;
 mod guard;
 mod html;
 mod kind;
+mod logins;
 mod meter;
 pub mod operator;
 mod pages;

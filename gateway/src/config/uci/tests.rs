@@ -279,6 +279,6 @@ fn off_is_everything_but_a_clear_on() {
         ("gateway enabled\n", false),
         ("", false),
     ] {
-        assert_eq!(super::is_switched_on(text), on, "{text}");
+        assert_eq!(is_switched_on(text), on, "{text}");
     }
 }

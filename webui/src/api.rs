@@ -1,6 +1,6 @@
 //! `/api/v1`: what programs ask. `assets/openapi.json` describes it.
 
-use crate::answers::seconds;
+use crate::logins::seconds;
 use crate::request::{Request, Response};
 use serde_json::{Value, json};
 use std::time::Duration;

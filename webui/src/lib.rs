@@ -27,6 +27,7 @@ mod change;
 mod guard;
 mod html;
 mod kind;
+mod logins;
 mod meter;
 pub mod operator;
 mod pages;

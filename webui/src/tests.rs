@@ -1,9 +1,12 @@
 //! The site as a whole: who gets what at each address.
 
+pub(crate) mod admission;
 mod devices;
 mod logins;
 mod programs;
 mod settings;
+
+use admission::{Row, Visited, method_name, session as cookie};
 
 use crate::password::{self, Cost};
 use crate::request::{Method, Request, Response};
@@ -182,20 +185,35 @@ impl World {
     }
 }
 
+impl Visited for World {
+    fn new() -> Self {
+        Self::new()
+    }
+
+    fn get(path: &str) -> Request {
+        get(path)
+    }
+
+    fn ask(&mut self, request: &Request) -> Response {
+        self.ask(request)
+    }
+
+    fn owner(&mut self) -> String {
+        self.owner()
+    }
+
+    fn token(&mut self, cookie: Option<&str>) -> String {
+        self.token(cookie)
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.len() + self.kept.len()
+    }
+}
+
 fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     let mut found = response.headers.iter().filter(|(key, _)| *key == name);
     found.next().map(|(_, value)| value.as_str())
-}
-
-/// The session that a response opens, as the browser sends it back.
-fn cookie(response: &Response) -> Option<String> {
-    let cookies = response
-        .headers
-        .iter()
-        .filter(|(key, _)| *key == "Set-Cookie");
-    let mut sessions = cookies.filter(|(_, value)| value.starts_with("ntm_session="));
-    let value = &sessions.next()?.1;
-    Some(value.split(';').next()?.to_owned())
 }
 
 fn text(response: &Response) -> String {
@@ -204,7 +222,7 @@ fn text(response: &Response) -> String {
 
 /// What each address says to: nobody; the owner with a wrong token; the owner's browser, made to ask by another site's
 /// page; the owner. Where there is nothing to change, the token does not matter; another site's page may link to us.
-const EXPECTED: &[(&str, &str, [u16; 4])] = &[
+const EXPECTED: &[Row] = &[
     ("GET", "/style.css", [200, 200, 403, 200]),
     ("GET", "/live.js", [200, 200, 403, 200]),
     ("GET", "/icon.svg", [200, 200, 403, 200]),
@@ -262,90 +280,14 @@ const EXPECTED: &[(&str, &str, [u16; 4])] = &[
     ("POST", "/api/v1/restart", [401, 403, 403, 415]),
 ];
 
-fn method_name(method: Method) -> &'static str {
-    match method {
-        Method::Get => "GET",
-        Method::Post => "POST",
-        Method::Put => "PUT",
-        Method::Other => "OTHER",
-    }
-}
-
 #[test]
 fn every_address_says_to_each_what_it_should() {
-    let mut left: Vec<_> = EXPECTED.iter().collect();
-    for route in ROUTES {
-        let name = (method_name(route.method), route.path);
-        let at = left
-            .iter()
-            .position(|(method, path, _)| (*method, *path) == name)
-            .unwrap_or_else(|| panic!("{name:?} has no row in EXPECTED: who may do what there?"));
-        let (.., expected) = *left.remove(at);
-        let mut got = [0; 4];
-        for (who, got) in got.iter_mut().enumerate() {
-            let mut world = World::new();
-            let owner = (who > 0).then(|| world.owner());
-            let token = world.token(owner.as_deref());
-            world.asked.clear();
-            let mut request = match route.method {
-                Method::Post | Method::Put => post(route.path, ""),
-                Method::Get | Method::Other => get(route.path),
-            };
-            request.method = route.method;
-            request.cookie = owner;
-            let token = match who {
-                1 => token.replace(['0', '1', '2', '3'], "4"),
-                _ => token,
-            };
-            request.body = format!("token={token}").into_bytes();
-            if who == 2 {
-                request.origin = Some("http://evil.test".into());
-                request.fetch_site = Some("cross-site".into());
-            }
-            let response = world.ask(&request);
-            *got = response.status;
-            let refused = who == 2 || (who == 1 && route.method != Method::Get);
-            if refused || (who == 0 && route.guard == Guard::Owner) {
-                assert!(world.asked.is_empty(), "{name:?}: the daemon is not asked");
-                assert_eq!(cookie(&response), None, "{name:?}");
-                assert!(
-                    !text_of(&response).contains("home"),
-                    "{name:?} shows something"
-                );
-            }
-        }
-        assert_eq!(got, expected, "{name:?}");
-    }
-    assert!(left.is_empty(), "rows without a route: {left:?}");
-}
-
-fn text_of(response: &Response) -> String {
-    String::from_utf8_lossy(&response.body).into_owned()
+    admission::every_address_says_to_each_what_it_should::<World, _>(ROUTES, EXPECTED);
 }
 
 #[test]
 fn no_change_without_a_token_even_if_the_browser_says_nothing_of_where_it_is_from() {
-    for route in ROUTES.iter().filter(|route| route.method != Method::Get) {
-        for body in [
-            "",
-            "token=",
-            "name=camera&password=correct+horse&new=12345678&again=12345678",
-        ] {
-            let mut world = World::new();
-            let owner = world.owner();
-            let mut request = post(route.path, body);
-            request.method = route.method;
-            (request.origin, request.fetch_site) = (None, None);
-            request.cookie = Some(owner.clone());
-            assert_eq!(world.ask(&request).status, 403, "{} {body}", route.path);
-            request.content_type = Some("application/json".into());
-            request.body =
-                br#"{"name":"camera","password":"correct horse","prefer":"wan0"}"#.to_vec();
-            assert_eq!(world.ask(&request).status, 403, "{} as JSON", route.path);
-            assert!(world.asked.is_empty() && world.kept.is_empty());
-            assert!(world.is_owner(&owner), "and nobody is logged out by it");
-        }
-    }
+    admission::nothing_changes_without_a_token::<World, _>(ROUTES);
 }
 
 #[test]

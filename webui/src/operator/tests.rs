@@ -1,180 +1,19 @@
 //! The operator's site as a whole: who gets what at each address, and that names stay text.
 
+mod world;
+
 use super::act::{Act, Change};
-use super::{Ask, Gate, Operator, Page, Part, ROUTES, Sight};
-use crate::password::{self, Cost};
-use crate::request::{Method, Request, Response};
-use crate::{Guard, Setup, Site, Step};
+use super::{Ask, Gate, Page, Part, ROUTES, Sight};
+use crate::password;
+use crate::request::{Method, Request};
+use crate::tests::admission::{self, Row, method_name, session, text};
+use crate::{Guard, Step};
 use serde_json::{Value, json};
-use std::time::Instant;
-
-const CHEAP: Cost = Cost { kib: 8, passes: 1 };
-const PASSWORD: &str = "correct horse";
-const HOST: &str = "127.0.0.1:4753";
-
-fn get(path: &str) -> Request {
-    Request {
-        host: Some(HOST.into()),
-        peer: "127.0.0.1:5000".parse().unwrap(),
-        own: HOST.parse().unwrap(),
-        ..crate::tests::get(path)
-    }
-}
-
-fn post(path: &str, form: &str) -> Request {
-    Request {
-        method: Method::Post,
-        origin: Some(format!("http://{HOST}")),
-        fetch_site: Some("same-origin".into()),
-        content_type: Some("application/x-www-form-urlencoded".into()),
-        body: form.as_bytes().to_vec(),
-        ..get(path)
-    }
-}
-
-/// A coordinator with something of everything, and hostile names in each place that somebody else may fill.
-fn shown(evil: &str) -> Value {
-    let gateway = json!({"name": evil, "node_id": evil, "account": evil, "vip4": evil, "vip6": evil, "online": true, "address": evil,
-        "last_seen_s": 70, "devices": 2, "key": evil, "starts": 3, "key_used_twice": true, "reach": [evil, evil]});
-    let device =
-        json!({"name": evil, "gateway": evil, "vip4": evil, "vip6": evil, "online": false});
-    let relay = json!({"name": evil, "online": true, "address": evil, "last_seen_s": 2, "paths": 5, "capacity": 10, "starts": 1});
-    let domain = json!({"domain": evil, "key": evil, "address": evil, "linked": true, "guests": 1});
-    let mut all = json!({
-        "domain": evil, "version": evil, "uptime_s": 100, "key": evil, "paste": evil, "bytes": 4096, "most": 10, "took_ms": 1.5,
-        "gateways": {"all": 3, "online": 2}, "devices": {"all": 3, "online": 2}, "relays": {"all": 1, "online": 1}, "tunnels": 2,
-        "accounts": [{"name": evil, "gateways": 3, "online": 2}], "accounts_in_all": 9,
-        "relay_rows": [relay], "domains": [domain], "history": [{"registered": 3, "enrolled": 1}, {"registered": 0, "enrolled": 0}],
-        "gateway": gateway, "before": evil, "after": evil, "keys_command": evil, "restore_command": evil,
-        "groups": [{"name": evil, "accounts": [evil], "foreign": [evil]}],
-        "code": evil, "name": evil, "kind": "gateway", "expires_s": 900, "qr": ["101", "010", "111"],
-    });
-    let row = json!({"state": "open", "kind": evil, "expires_s": 60, "used_s": 5, "at": evil, "text": evil, "groups": [evil], "gateways": 0});
-    let mut rows = vec![gateway, device, relay, domain, row];
-    for each in &mut rows {
-        for (name, value) in [
-            ("name", json!(evil)),
-            ("account", json!(evil)),
-            ("key", json!(evil)),
-        ] {
-            each[name] = value;
-        }
-    }
-    all["rows"] = rows.into();
-    all
-}
-
-/// The same as a page of one gateway has it.
-fn one(evil: &str) -> Value {
-    let mut all = shown(evil);
-    let rows = all["rows"].clone();
-    all["devices"] = json!({"rows": rows, "after": evil});
-    all["tunnels"] = json!([{"one": evil, "other": evil, "relay": evil, "why": evil, "direct": false},
-        {"one": "x", "other": evil, "relay": null, "why": evil, "direct": true}]);
-    all
-}
-
-struct World {
-    site: Site<Operator>,
-    now: Instant,
-    asked: Vec<Ask>,
-}
-
-impl World {
-    fn new() -> Self {
-        Self::with(
-            Gate::default(),
-            Some(password::hash(PASSWORD, [1; 16], CHEAP).unwrap()),
-        )
-    }
-
-    fn with(place: Gate, password: Option<String>) -> Self {
-        let setup = Setup {
-            place,
-            seed: [9; 32],
-            cost: CHEAP,
-        };
-        let now = Instant::now();
-        Self {
-            site: Site::new(setup, password, now),
-            now,
-            asked: Vec::new(),
-        }
-    }
-
-    fn ask(&mut self, request: &Request) -> Response {
-        match self.site.handle_request(request, self.now) {
-            Step::Answer(response) => response,
-            Step::Watch(_) => Response::html(200, String::new()),
-            Step::Ask(ask, pending) => {
-                let result = match &ask {
-                    Ask::Look(sight) if sight.page == Page::Gateway => one("home"),
-                    Ask::Look(_) => shown("home"),
-                    Ask::Change(change) => {
-                        json!({"name": change.values[0], "code": "NTM1-SECRET", "qr": ["1"], "expires_s": 900})
-                    }
-                    Ask::Backup => json!({"file": "/nowhere", "name": "home.db"}),
-                    Ask::Keep(_) => Value::Null,
-                };
-                self.asked.push(ask);
-                self.site.handle_result(pending, Ok(result), self.now)
-            }
-        }
-    }
-
-    fn token(&mut self, cookie: Option<&str>) -> String {
-        let mut request = get("/api/v1/session");
-        request.cookie = cookie.map(str::to_owned);
-        let answer: Value = serde_json::from_slice(&self.ask(&request).body).unwrap();
-        answer["token"].as_str().unwrap().to_owned()
-    }
-
-    fn owner(&mut self) -> String {
-        let token = self.token(None);
-        let form = format!("token={token}&password={}", PASSWORD.replace(' ', "+"));
-        let response = self.ask(&post("/login", &form));
-        session(&response).unwrap()
-    }
-
-    /// What the owner's browser gets for this form.
-    fn send(&mut self, owner: &str, path: &str, form: &str) -> Response {
-        let token = self.token(Some(owner));
-        let mut request = post(path, &format!("token={token}&{form}"));
-        request.cookie = Some(owner.to_owned());
-        self.ask(&request)
-    }
-
-    fn see(&mut self, owner: &str, path: &str) -> String {
-        let mut request = get(path);
-        request.cookie = Some(owner.to_owned());
-        text(&self.ask(&request))
-    }
-}
-
-fn session(response: &Response) -> Option<String> {
-    let cookies = response
-        .headers
-        .iter()
-        .filter(|(key, _)| *key == "Set-Cookie");
-    let mut sessions = cookies.filter(|(_, value)| value.starts_with("ntm_session="));
-    Some(sessions.next()?.1.split(';').next()?.to_owned())
-}
-
-fn location(response: &Response) -> Option<&str> {
-    let mut found = response
-        .headers
-        .iter()
-        .filter(|(key, _)| *key == "Location");
-    found.next().map(|(_, value)| value.as_str())
-}
-
-fn text(response: &Response) -> String {
-    String::from_utf8_lossy(&response.body).into_owned()
-}
+use world::{CHEAP, HOST, PASSWORD, World, get, location, one, post, shown};
 
 /// What each address says to: nobody; the owner with a wrong token; the owner's browser, made to ask by another site's
 /// page; the owner, with a form that has nothing in it.
-const EXPECTED: &[(&str, &str, [u16; 4])] = &[
+const EXPECTED: &[Row] = &[
     ("GET", "/style.css", [200, 200, 403, 200]),
     ("GET", "/live.js", [200, 200, 403, 200]),
     ("GET", "/icon.svg", [200, 200, 403, 200]),
@@ -233,59 +72,14 @@ const EXPECTED: &[(&str, &str, [u16; 4])] = &[
     ("POST", "/api/v1/backup", [401, 403, 403, 200]),
 ];
 
-fn method_name(method: Method) -> &'static str {
-    match method {
-        Method::Get => "GET",
-        Method::Post => "POST",
-        Method::Put => "PUT",
-        Method::Other => "OTHER",
-    }
+#[test]
+fn every_address_says_to_each_what_it_should() {
+    admission::every_address_says_to_each_what_it_should::<World, _>(ROUTES, EXPECTED);
 }
 
 #[test]
-fn every_address_says_to_each_what_it_should() {
-    let mut left: Vec<_> = EXPECTED.iter().collect();
-    for route in ROUTES {
-        let name = (method_name(route.method), route.path);
-        let at = left
-            .iter()
-            .position(|(method, path, _)| (*method, *path) == name)
-            .unwrap_or_else(|| panic!("{name:?} has no row in EXPECTED: who may do what there?"));
-        let (.., expected) = *left.remove(at);
-        let mut got = [0; 4];
-        for (who, got) in got.iter_mut().enumerate() {
-            let mut world = World::new();
-            let owner = (who > 0).then(|| world.owner());
-            let mut token = world.token(owner.as_deref());
-            world.asked.clear();
-            let mut request = match route.method {
-                Method::Post | Method::Put => post(route.path, ""),
-                Method::Get | Method::Other => get(route.path),
-            };
-            request.cookie = owner;
-            if who == 1 {
-                token = token.replace(['0', '1', '2', '3'], "4");
-            }
-            request.body = format!("token={token}").into_bytes();
-            if who == 2 {
-                request.origin = Some("http://evil.test".into());
-                request.fetch_site = Some("cross-site".into());
-            }
-            let response = world.ask(&request);
-            *got = response.status;
-            let refused = who == 2 || (who == 1 && route.method == Method::Post);
-            if refused || (who == 0 && route.guard == Guard::Owner) {
-                assert!(world.asked.is_empty(), "{name:?}: the daemon is not asked");
-                assert_eq!(session(&response), None, "{name:?}");
-                assert!(
-                    !text(&response).contains("home"),
-                    "{name:?} shows something"
-                );
-            }
-        }
-        assert_eq!(got, expected, "{name:?}");
-    }
-    assert!(left.is_empty(), "rows without a route: {left:?}");
+fn no_change_without_a_token_even_if_the_browser_says_nothing_of_where_it_is_from() {
+    admission::nothing_changes_without_a_token::<World, _>(ROUTES);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Setting, asking for and changing the password.
 
 use super::{Notice, form};
-use crate::answers::seconds;
 use crate::html::Html;
 use crate::kind::{Kind, Text};
+use crate::logins::seconds;
 use crate::request::Response;
 use crate::words::{Lang, Word};
 

@@ -55,15 +55,20 @@ pub(crate) fn restore(dir: &Path, from: &Path) -> Result<()> {
             store::path(dir),
             store::path(dir).with_extension("db.before"),
         );
-        for end in ["", "-wal", "-shm"] {
+        // All of it in one file, so that there is a whole store under its name at any moment; of a damaged one there is no more.
+        let _ = store::Store::open(dir, &config.domain).and_then(store::Store::close);
+        for end in ["-wal", "-shm", ""] {
             let (now, before) = (with_end(&now, end), with_end(&before, end));
             let _ = fs::remove_file(&before);
             if now.exists() {
-                fs::rename(&now, &before)
-                    .with_context(|| format!("cannot rename {}", now.display()))?;
+                let kept = match end {
+                    "" => fs::hard_link(&now, &before),
+                    _ => fs::rename(&now, &before),
+                };
+                kept.with_context(|| format!("cannot keep {}", now.display()))?;
             }
         }
-        fs::rename(store::path(&aside), &now)
+        files::put(&store::path(&aside), &now)
             .with_context(|| format!("cannot write {}", now.display()))?;
         Ok(codes)
     });
@@ -172,5 +177,12 @@ mod tests {
             ["anna"],
             "and nothing has changed by all that"
         );
+
+        // What is there may be what has to be replaced.
+        fs::write(dir.join("store.db"), &damaged).unwrap();
+        restore(&dir, &to).unwrap();
+        assert_eq!(accounts(&dir), ["anna"]);
+        let kept = fs::read(dir.join("store.db.before")).unwrap();
+        assert!(kept[middle..] == damaged[middle..], "it is kept as it is");
     }
 }

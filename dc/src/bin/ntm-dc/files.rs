@@ -32,18 +32,19 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(&aside).with_context(hint)?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::rename(&aside, path));
+    let written = file.write_all(bytes).and_then(|()| put(&aside, path));
     if written.is_err() {
         let _ = std::fs::remove_file(&aside);
     }
-    written.with_context(hint)?;
+    written.with_context(hint)
+}
+
+/// Puts the file `aside` in the place of `path`, after it has reached the disk: the old one or the new one is there.
+pub(crate) fn put(aside: &Path, path: &Path) -> std::io::Result<()> {
+    File::open(aside)?.sync_all()?;
+    std::fs::rename(aside, path)?;
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    File::open(dir.unwrap_or(Path::new(".")))
-        .and_then(|dir| dir.sync_all())
-        .with_context(hint)
+    File::open(dir.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Makes `path`, empty and with mode 0600, unless it is there.

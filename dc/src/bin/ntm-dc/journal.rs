@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -61,14 +61,14 @@ struct Line {
 #[derive(Clone)]
 pub(crate) struct Journal {
     lines: SyncSender<Line>,
-    lost: Arc<AtomicU64>,
+    lost: Arc<AtomicU32>,
 }
 
 impl Journal {
     /// Starts the thread that writes `dir`'s journal. Where it cannot be written, that is logged and all goes on.
     pub(crate) fn start(dir: &Path) -> Result<Self> {
         let (lines, taken) = sync_channel(WAITING);
-        let lost = Arc::new(AtomicU64::new(0));
+        let lost = Arc::new(AtomicU32::new(0));
         let (dir, missed) = (dir.to_owned(), lost.clone());
         thread::Builder::new()
             .name("journal".into())
@@ -120,7 +120,7 @@ fn connect(dir: &Path) -> Result<Connection> {
     open().with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn write_all(mut connection: Connection, lines: &Receiver<Line>, lost: &AtomicU64) {
+fn write_all(mut connection: Connection, lines: &Receiver<Line>, lost: &AtomicU32) {
     let mut said: Option<Instant> = None;
     while let Ok(first) = lines.recv() {
         let mut batch = vec![first];
@@ -143,7 +143,7 @@ fn write_all(mut connection: Connection, lines: &Receiver<Line>, lost: &AtomicU6
     }
 }
 
-fn write(connection: &mut Connection, batch: &[Line], missed: u64) -> rusqlite::Result<()> {
+fn write(connection: &mut Connection, batch: &[Line], missed: u32) -> rusqlite::Result<()> {
     let tx = connection.transaction()?;
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for line in batch {

@@ -181,7 +181,7 @@ fn no_table_is_sorted_and_no_page_is_counted_off() {
     }
 }
 
-/// `cargo test --release -p ntm-dc --bin ntm-dc a_hundred_thousand -- --ignored --nocapture` prints it.
+/// `make bench-operator` prints it.
 #[test]
 #[ignore = "a measurement: a store of 100,000 nodes"]
 fn a_hundred_thousand_nodes_are_no_trouble() {

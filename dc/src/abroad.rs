@@ -305,6 +305,7 @@ impl Coordinator {
             | Message::RelayRegistration(_)
             | Message::RegistrationResponse(_)
             | Message::DeviceRequest(_)
+            | Message::DeviceOrder(_)
             | Message::DeviceResponse(_)
             | Message::KeepAlive(_)
             | Message::KeepAliveResponse(_)

@@ -36,6 +36,11 @@ pub enum Event {
         /// Its id.
         node: NodeId,
     },
+    /// A device was forgotten, as its owner wants.
+    Forgotten {
+        /// The name it had.
+        name: Fqdn,
+    },
     /// Two gateways were told how to reach each other.
     Directed {
         /// One gateway.
@@ -110,6 +115,7 @@ impl fmt::Display for Event {
             Self::Offline { name } => write!(f, "{name} is offline"),
             Self::Moved { name, address } => write!(f, "{name} moved to {address}"),
             Self::Named { name, node } => write!(f, "device {node} is {name}"),
+            Self::Forgotten { name } => write!(f, "device {name} is forgotten"),
             Self::Directed {
                 one,
                 other,

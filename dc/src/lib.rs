@@ -53,6 +53,7 @@ mod linking;
 mod live;
 mod naming;
 mod node;
+mod order;
 mod peers;
 mod push;
 mod rate;

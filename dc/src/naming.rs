@@ -2,7 +2,8 @@
 //!
 //! A device is its gateway's key for it. Its id and addresses are drawn once, and kept also when the store fails:
 //! the next request offers the very same record again, so whatever the store did, it holds one device at most. Its
-//! name stays for ever, but for one thing: a name we made up gives way to the first one the device asks for.
+//! name stays until its owner says otherwise, but for one thing: a name we made up gives way to the first one the device
+//! asks for.
 
 use crate::label::{automatic, is_automatic, unique};
 use crate::record::{DeviceRecord, Record};
@@ -35,18 +36,37 @@ impl Coordinator {
         known.online = message.online;
         if let Some(ticket) = known.saving {
             let request = message.request;
-            if let Some(waiting) = self.saves.get_mut(ticket) {
-                *waiting = Saving::Device {
-                    device,
-                    request,
-                    reply,
-                };
-            }
-            return Ok(());
+            return match self.saves.get_mut(ticket) {
+                Some(waiting @ Saving::Device { .. }) => {
+                    *waiting = Saving::Device {
+                        device,
+                        request,
+                        reply,
+                    };
+                    Ok(())
+                }
+                // It is being forgotten: what comes then is a new device.
+                _ => Err(Reject::Busy),
+            };
         }
+        self.store_device(device, message.request, reply, now);
+        Ok(())
+    }
+
+    /// Gives a device to the store if that does not have it as it is, or as it shall be; then answers.
+    pub(crate) fn store_device(
+        &mut self,
+        device: NodeId,
+        request: u32,
+        reply: ReplyTo,
+        now: Instant,
+    ) {
+        let Some(known) = self.registry.device(device) else {
+            return;
+        };
+        let (gateway, key) = (known.record.gateway, known.record.key);
         if known.stored && known.rename.is_none() {
-            self.answer_device(device, message.request, reply, now);
-            return Ok(());
+            return self.answer_device(device, request, reply, now);
         }
         let label = known
             .rename
@@ -58,7 +78,7 @@ impl Coordinator {
         });
         let saving = Saving::Device {
             device,
-            request: message.request,
+            request,
             reply,
         };
         match self.save(saving, record) {
@@ -67,9 +87,8 @@ impl Coordinator {
                     known.saving = Some(ticket);
                 }
             }
-            None => self.refuse_device(gateway, key, Refusal::Storage, message.request, reply, now),
+            None => self.refuse_device(gateway, key, Refusal::Storage, request, reply, now),
         }
-        Ok(())
     }
 
     /// The store has (or has not) the device.
@@ -194,7 +213,7 @@ impl Coordinator {
         self.answer(gateway, reply, &Message::DeviceResponse(response), now);
     }
 
-    fn refuse_device(
+    pub(crate) fn refuse_device(
         &mut self,
         gateway: NodeId,
         key: DeviceKey,

@@ -59,6 +59,10 @@ pub(crate) struct GatewayRole {
     pub(crate) vip6: Ipv6Addr,
     pub(crate) devices: BTreeMap<DeviceKey, NodeId>,
     pub(crate) labels: BTreeMap<Label, NodeId>,
+    /// Devices it may yet have forgotten today.
+    pub(crate) forgotten: Option<Bucket>,
+    /// Names it may yet give to devices.
+    pub(crate) named: Option<Bucket>,
 }
 
 #[derive(Default)]
@@ -86,6 +90,8 @@ impl Node {
             vip6: record.vip6,
             devices: BTreeMap::new(),
             labels: BTreeMap::new(),
+            forgotten: None,
+            named: None,
         };
         let r = record;
         Self::new(

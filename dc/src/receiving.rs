@@ -125,6 +125,7 @@ impl Coordinator {
             Message::DeviceRequest(message) => {
                 self.handle_device_request(node, message, reply, now)
             }
+            Message::DeviceOrder(message) => self.handle_device_order(node, message, reply, now),
             Message::KeepAlive(message) => self.handle_keep_alive(node, message, reply, now),
             Message::MappingProbe(message) => self.handle_mapping_probe(node, message, reply, now),
             Message::DirectionRequest(message) => {

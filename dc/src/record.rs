@@ -93,6 +93,8 @@ pub enum Record {
     Relay(RelayRecord),
     /// A device.
     Device(DeviceRecord),
+    /// A device that is no more: its row goes, its addresses are kept as retired.
+    Forgotten(DeviceRecord),
 }
 
 /// All that the store holds, in any order.

@@ -91,7 +91,7 @@ impl Registry {
         let node = match &record {
             Record::Gateway(gateway) => Node::gateway(gateway),
             Record::Relay(relay) => Node::relay(relay),
-            Record::Device(_) => return,
+            Record::Device(_) | Record::Forgotten(_) => return,
         };
         if self.nodes.contains_key(&node.id) {
             return;
@@ -196,6 +196,10 @@ impl Registry {
         !self.by_name.contains_key(name)
     }
 
+    pub(crate) fn gateway_mut(&mut self, id: NodeId) -> Option<&mut GatewayRole> {
+        self.nodes.get_mut(&id)?.as_gateway_mut()
+    }
+
     pub(crate) fn device(&self, id: NodeId) -> Option<&Device> {
         self.devices.get(&id)
     }
@@ -238,19 +242,39 @@ impl Registry {
         true
     }
 
-    /// Keeps `label` for a device behind its gateway, beside the one it has.
+    /// Keeps `label` for a device behind its gateway, beside the one it has, and in place of another that was kept.
     pub(crate) fn keep_label(&mut self, device: NodeId, label: Label) {
         let Some(device) = self.devices.get_mut(&device) else {
             return;
         };
+        let is_new = label != device.record.label;
+        let old = device
+            .rename
+            .take()
+            .filter(|old| *old != device.record.label);
         if let Some(role) = self
             .nodes
             .get_mut(&device.record.gateway)
             .and_then(Node::as_gateway_mut)
         {
+            old.and_then(|old| role.labels.remove(&old));
             role.labels.insert(label.clone(), device.record.node);
         }
-        device.rename = Some(label);
+        device.rename = Some(label).filter(|_| is_new);
+    }
+
+    /// Forgets a device. Its addresses stay used.
+    pub(crate) fn remove_device(&mut self, id: NodeId) {
+        let Some(device) = self.devices.remove(&id) else {
+            return;
+        };
+        if let Some(role) = self.gateway_mut(device.record.gateway) {
+            role.devices.remove(&device.record.key);
+            role.labels.retain(|_, owner| *owner != id);
+        }
+        self.by_address.remove(&device.record.vip4.into());
+        self.by_address.remove(&device.record.vip6.into());
+        self.serial = self.serial.wrapping_add(1);
     }
 
     /// The store has a device as it is, or as it shall be: now the zone has it, too.

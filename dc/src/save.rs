@@ -25,6 +25,12 @@ pub(crate) enum Saving {
         request: u32,
         reply: ReplyTo,
     },
+    /// A device that its owner wants forgotten.
+    Forgotten {
+        device: NodeId,
+        request: u32,
+        reply: ReplyTo,
+    },
     /// A node's latest address: nobody waits.
     Address,
 }
@@ -68,6 +74,11 @@ impl Coordinator {
                 request,
                 reply,
             } => self.device_saved(device, saved, request, reply, now),
+            Saving::Forgotten {
+                device,
+                request,
+                reply,
+            } => self.device_forgotten(device, saved, request, reply, now),
             Saving::Address => {}
         }
     }

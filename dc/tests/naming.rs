@@ -259,3 +259,135 @@ fn the_zone_knows_names_addresses_and_records() {
     .concat();
     assert_eq!(record, wanted);
 }
+
+fn named_by_owner(world: &mut World, at: usize, key: u8, name: &str) -> Identity {
+    world.order(at, key, Some(name)).unwrap().unwrap()
+}
+
+#[test]
+fn an_owners_name_replaces_any_other_and_nothing_else() {
+    let (mut world, home) = home();
+    let first = named(&mut world, home, 1, "android-4711");
+    let serial = world.dc.zone_serial();
+    let phone = named_by_owner(&mut world, home, 1, "annas-phone");
+    assert_eq!(phone.name.as_str(), "annas-phone.home.ntm.test");
+    assert_eq!(
+        (first.node, first.vip4, first.vip6),
+        (phone.node, phone.vip4, phone.vip6)
+    );
+    assert!(world.dc.zone_serial() > serial);
+    assert_eq!(world.dc.lookup_name(&first.name), Found::Nothing);
+    // The device's own word does not undo it, nor does a restart, and the old name is free.
+    assert_eq!(named(&mut world, home, 1, "android-4711"), phone);
+    world.restart_dc();
+    world.connect(home);
+    assert_eq!(named(&mut world, home, 1, ""), phone);
+    let other = named(&mut world, home, 2, "android-4711");
+    assert_eq!(other.name, first.name);
+}
+
+#[test]
+fn a_name_that_is_taken_gets_a_number_and_the_same_one_each_time() {
+    let (mut world, home) = home();
+    named(&mut world, home, 1, "camera");
+    named(&mut world, home, 2, "other");
+    for _ in 0..3 {
+        let second = named_by_owner(&mut world, home, 2, "camera");
+        assert_eq!(second.name.first_label(), "camera-2");
+    }
+    assert_eq!(world.order(home, 1, None), Some(Err(Refusal::Unknown)));
+    let second = named_by_owner(&mut world, home, 2, "camera");
+    assert_eq!(second.name.first_label(), "camera");
+}
+
+#[test]
+fn a_failed_order_changes_nothing_and_another_one_takes_its_place() {
+    let (mut world, home) = home();
+    let first = named(&mut world, home, 1, "laptop");
+    world.broken = true;
+    assert_eq!(
+        world.order(home, 1, Some("desktop")),
+        Some(Ok(first.clone()))
+    );
+    assert_eq!(world.order(home, 1, None), Some(Err(Refusal::Storage)));
+    assert!(matches!(
+        world.dc.lookup_name(&first.name),
+        Found::Identity(_)
+    ));
+    world.broken = false;
+    assert_eq!(
+        named_by_owner(&mut world, home, 1, "laptop"),
+        first,
+        "as it was"
+    );
+    let other = named(&mut world, home, 2, "desktop");
+    assert_eq!(other.name.first_label(), "desktop", "nobody kept that");
+}
+
+#[test]
+fn who_is_forgotten_leaves_its_name_and_its_addresses_to_nobody() {
+    let (mut world, home) = home();
+    let first = named(&mut world, home, 1, "phone");
+    assert_eq!(world.order(home, 1, None), Some(Err(Refusal::Unknown)));
+    assert_eq!(world.dc.lookup_name(&first.name), Found::Nothing);
+    assert_eq!(world.order(home, 1, None), Some(Err(Refusal::Unknown)));
+    assert_eq!(
+        world.order(home, 1, Some("x")),
+        Some(Err(Refusal::Unknown)),
+        "there is none"
+    );
+    world.restart_dc();
+    world.connect(home);
+    let again = named(&mut world, home, 1, "phone");
+    assert_eq!(again.name, first.name);
+    assert!(again.node != first.node && again.vip4 != first.vip4 && again.vip6 != first.vip6);
+}
+
+#[test]
+fn nobody_can_use_up_a_domains_addresses_by_forgetting() {
+    let (mut world, home) = home();
+    let mut refused = 0;
+    for _ in 0..40 {
+        named(&mut world, home, 1, "phone");
+        refused += usize::from(world.order(home, 1, None) == Some(Err(Refusal::Limit)));
+    }
+    assert_eq!(refused, 40 - 32);
+    world.pass(std::time::Duration::from_secs(3600));
+    world.connect(home);
+    assert_eq!(world.order(home, 1, None), Some(Err(Refusal::Unknown)));
+}
+
+#[test]
+fn nobody_keeps_the_store_busy_by_names() {
+    let (mut world, home) = home();
+    named(&mut world, home, 1, "phone");
+    let mut refused = 0;
+    for number in 0..600 {
+        let name = format!("phone-{number}");
+        refused += usize::from(world.order(home, 1, Some(&name)) == Some(Err(Refusal::Limit)));
+        let second = world.now + std::time::Duration::from_millis(100);
+        world.now = second;
+    }
+    assert_eq!(refused, 600 - 512);
+    // What it is called already may be said as often as one likes.
+    let name = named(&mut world, home, 1, "").name;
+    let same = world.order(home, 1, Some(name.first_label()));
+    assert_eq!(same.unwrap().unwrap().name, name);
+}
+
+#[test]
+fn while_the_store_forgets_a_device_it_is_not_named() {
+    let (mut world, home) = home();
+    let first = named(&mut world, home, 1, "phone");
+    world.slow = true;
+    assert_eq!(world.order(home, 1, None), None);
+    assert_eq!(world.device(home, 1, "phone"), None);
+    assert_eq!(world.order(home, 1, Some("other")), None);
+    world.slow = false;
+    for ticket in std::mem::take(&mut world.tickets) {
+        world.dc.handle_saved(ticket, true, world.now);
+    }
+    world.run();
+    let again = named(&mut world, home, 1, "phone");
+    assert_ne!(again.node, first.node);
+}

@@ -4,6 +4,8 @@
 //! not silently mean "the default". What only the running system can tell (whether an interface exists, whether the
 //! LAN overlaps the domain's virtual range) is checked at start.
 
+mod change;
+mod device;
 pub mod edit;
 mod keys;
 mod lan;
@@ -15,8 +17,10 @@ mod tree;
 mod uci;
 mod web;
 
-pub use keys::{KEYS, Key, Kind, find as find_key};
-pub use lan::{Dhcp, Lan, Leases, StaticLease};
+pub use change::{DeviceChange, Unchangeable, changed};
+pub use device::{DeviceEntry, parse_mac};
+pub use keys::{DEVICE_KEYS, KEYS, Key, Kind, find as find_key};
+pub use lan::{Dhcp, Lan, Leases};
 pub use reader::ConfigError;
 pub use uci::{Network, is_switched_on};
 pub use web::Web;

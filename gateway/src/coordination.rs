@@ -278,6 +278,7 @@ impl Coordination {
             Message::RegistrationRequest(_)
             | Message::RelayRegistration(_)
             | Message::DeviceRequest(_)
+            | Message::DeviceOrder(_)
             | Message::KeepAlive(_)
             | Message::DirectionRequest(_)
             | Message::RelayDirection(_)

@@ -120,7 +120,7 @@ impl Gateway {
         if let Some(identity) = self.identity_here(&sought) {
             return self.tell(waiter, Ok(identity), now);
         }
-        let Some(Some(device)) = self.devices.by_address(asker) else {
+        let Some((_, Some(device))) = self.devices.by_address(asker) else {
             return self.tell(waiter, Err(Unresolved::NoIdentity), now);
         };
         let (node, vip) = (device.node, device.vip4);

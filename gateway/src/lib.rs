@@ -44,8 +44,9 @@ mod ping;
 mod segment;
 mod translate;
 mod unreachable;
+mod wishes;
 
-pub use device::LanDevice;
+pub use device::{LanDevice, Unforgettable};
 pub use limits::Limits;
 pub use packet::Handled;
 pub use segment::Offload;
@@ -198,6 +199,8 @@ pub enum Event {
     KeyInUse,
     /// A device got its identity.
     DeviceNamed(Identity),
+    /// The DC knows a device no more that was to be forgotten: [`Gateway::forgetting`] has changed.
+    DeviceForgotten,
     /// The DC refused a device.
     DeviceRefused(Refusal),
     /// A tunnel is up.

@@ -22,8 +22,9 @@ pub struct Handled {
 
 /// Where packets between two addresses go.
 enum Route {
-    /// Both devices live here: the packet turns round in the router, with virtual addresses on both sides.
-    Here(Ends),
+    /// Both devices live here: the packet turns round in the router, with virtual addresses on both sides, to the device of
+    /// this number.
+    Here(usize, Ends),
     /// To the peer in this slot, if the policies let it.
     Tunnel(usize, Ends, Verdict),
     /// The DC has to be asked.
@@ -80,11 +81,11 @@ impl Gateway {
         if !self.setup.prefixes.v4.contains(&destination) {
             return Err(Reject::NotVirtual);
         }
-        let device = self
+        let (number, device) = self
             .devices
             .by_address(source)
-            .ok_or(Reject::UnknownDevice)?
-            .ok_or(Reject::NoIdentity)?;
+            .ok_or(Reject::UnknownDevice)?;
+        let device = device.ok_or(Reject::NoIdentity)?;
         let (node, vip) = (device.node, device.vip4);
         let route = self.route(vip, destination);
         let mut pieces = Pieces::new(view, offload)?;
@@ -94,7 +95,7 @@ impl Gateway {
             length: 0,
         };
         match route {
-            Route::Here(ends) => {
+            Route::Here(receiver, ends) => {
                 pieces.translate(ends);
                 for number in 0..pieces.count() {
                     pieces.write(number, out);
@@ -103,6 +104,9 @@ impl Gateway {
                     }
                 }
                 handled.forward = Forward::Tun;
+                if let Some(receiver) = self.devices.at_mut(receiver) {
+                    receiver.received.add(pieces.count(), pieces.bytes());
+                }
             }
             Route::Tunnel(slot, ends, verdict) => {
                 if !verdict.is_free() {
@@ -126,6 +130,9 @@ impl Gateway {
                     asked?;
                 }
             }
+        }
+        if let Some(device) = self.devices.at_mut(number) {
+            device.sent.add(pieces.count(), pieces.bytes());
         }
         Ok(handled)
     }
@@ -154,12 +161,13 @@ impl Gateway {
 
     fn route(&self, ours: Ipv4Addr, seen: Ipv4Addr) -> Route {
         let source = Some(ours);
-        if let Some(lan) = self.devices.lan_address(seen) {
+        if let Some((number, lan)) = self.devices.by_vip(seen) {
             let destination = Some(lan);
-            return Route::Here(Ends {
+            let ends = Ends {
                 source,
                 destination,
-            });
+            };
+            return Route::Here(number, ends);
         }
         match self.pairs.outbound(ours, seen) {
             Some(pair) => {
@@ -251,15 +259,18 @@ impl Gateway {
             self.policies
                 .judge(verdict, pair, Side::Theirs, &view, now)?;
         }
-        let lan = self
+        let (number, lan) = self
             .devices
-            .lan_address(destination)
+            .by_vip(destination)
             .ok_or(Reject::UnknownDevice)?;
         let ends = Ends {
             source: (seen != source).then_some(seen),
             destination: (lan != destination).then_some(lan),
         };
         translate::rewrite(&mut packet[..length], ends);
+        if let Some(device) = self.devices.at_mut(number) {
+            device.received.add(1, length);
+        }
         if self
             .peers
             .get(slot)
@@ -347,6 +358,14 @@ impl<'a> Pieces<'a> {
         match self {
             Self::One { .. } => 1,
             Self::Many(segments) => segments.count(),
+        }
+    }
+
+    /// Of all of them together.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::One { packet, .. } => packet.len(),
+            Self::Many(segments) => segments.bytes(),
         }
     }
 

@@ -90,6 +90,11 @@ impl<'a> Segments<'a> {
         self.payload.len().div_ceil(self.segment)
     }
 
+    /// How long they are together.
+    pub(crate) fn bytes(&self) -> usize {
+        self.payload.len() + self.count() * self.length
+    }
+
     /// Appends the packet of this number, counted from 0.
     pub(crate) fn write(&self, number: usize, out: &mut Vec<u8>) {
         let from = number * self.segment;

@@ -53,8 +53,14 @@ pub struct DeviceStatus {
     pub name: String,
     /// Node id; empty until the DC gave one.
     pub node_id: String,
-    /// MAC address.
+    /// The MAC address that its identity belongs to.
     pub mac: String,
+    /// All MAC addresses that lead to it, that one first.
+    #[serde(default)]
+    pub macs: Vec<String>,
+    /// What it calls itself.
+    #[serde(default)]
+    pub hostname: Option<String>,
     /// Address on the LAN.
     pub lan_address: String,
     /// Virtual IPv4 address; empty until the DC gave one.
@@ -63,6 +69,34 @@ pub struct DeviceStatus {
     pub vip6: String,
     /// Whether it is on the LAN now.
     pub online: bool,
+    /// Whether its owner lets it have an identity.
+    #[serde(default = "yes")]
+    pub identity: bool,
+    /// Whether its owner wants it remembered while it is away.
+    #[serde(default)]
+    pub keep: bool,
+    /// Bytes of packets it sent to virtual addresses since the gateway started, with their IP headers.
+    #[serde(default)]
+    pub sent: u64,
+    /// The same, of what it received from virtual addresses.
+    #[serde(default)]
+    pub received: u64,
+    /// And the packets.
+    #[serde(default)]
+    pub sent_packets: u64,
+    /// And the packets.
+    #[serde(default)]
+    pub received_packets: u64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A MAC address as people write it.
+pub fn mac_text(mac: [u8; 6]) -> String {
+    let [a, b, c, d, e, f] = mac;
+    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
 }
 
 /// One tunnel.

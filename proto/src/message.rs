@@ -47,6 +47,8 @@ pub enum Message {
     KeepAlive(KeepAlive),
     /// DC to both: the sender's address as seen.
     KeepAliveResponse(KeepAliveResponse),
+    /// Gateway to DC: what its owner says of a device.
+    DeviceOrder(DeviceOrder),
     /// Gateway to DC: how do I reach this?
     DirectionRequest(DirectionRequest),
     /// DC to both gateways: reach each other like this.
@@ -132,10 +134,22 @@ pub struct DeviceRequest {
     pub request: u32,
     /// Which device.
     pub key: DeviceKey,
-    /// The name it wants; `None`: any. A device keeps the name it got.
+    /// The name it wants; `None`: any. A device keeps the name it got, unless its owner gives it another one.
     pub label: Option<Label>,
     /// Whether it is on the LAN now.
     pub online: bool,
+}
+
+/// Gateway to DC: what its owner says of a device, whatever that says of itself. The answer is a [`DeviceResponse`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceOrder {
+    /// The request's number.
+    pub request: u32,
+    /// Which device.
+    pub key: DeviceKey,
+    /// What it is called from now on. `None`: it is to be forgotten; its name is free then, its addresses are given to
+    /// nobody again, and the answer is [`Refusal::Unknown`].
+    pub name: Option<Label>,
 }
 
 /// DC to gateway: the device's identity, or why it has none.
@@ -337,6 +351,7 @@ impl Message {
             Self::MappingProbeResponse(m) => m.put_as(19, w),
             Self::SizeProbe(m) => m.put_as(20, w),
             Self::SizeProbeResponse(m) => m.put_as(21, w),
+            Self::DeviceOrder(m) => m.put_as(22, w),
         }
         bytes
     }
@@ -367,6 +382,7 @@ impl Message {
             19 => Self::MappingProbeResponse(Field::get(r)?),
             20 => Self::SizeProbe(Field::get(r)?),
             21 => Self::SizeProbeResponse(Field::get(r)?),
+            22 => Self::DeviceOrder(Field::get(r)?),
             _ => return Err(DecodeError::Unknown),
         })
     }
@@ -397,6 +413,7 @@ codec::fields!(DeviceRequest {
     label,
     online
 });
+codec::fields!(DeviceOrder { request, key, name });
 codec::fields!(DeviceResponse {
     request,
     key,

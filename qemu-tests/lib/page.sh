@@ -33,8 +33,11 @@ in_browser() {
     CAMERA=$(fqdn camera) LAPTOP=$(fqdn laptop)
     MOVE="ip netns exec $(nsname gw-a) $BIN/ntm-gateway wan prefer wan1 --dir $OUT/${GATEWAY[a]}"
     KILL="kill -KILL $(daemon_pid "${GATEWAY[a]}")"
+    BY_NAME="ip netns exec $(nsname camera) ping -qc 1 -W 2 \$NAME"
+    BY_ADDRESS="ip netns exec $(nsname camera) ping -qc 1 -W 2 \$ADDRESS"
+    TO_ROUTER="ping -qc 1 -W 2 ${LAN4[a]}.1"
     STATE=$OUT/${GATEWAY[a]}
-    export CAMERA LAPTOP MOVE KILL STATE
+    export CAMERA LAPTOP MOVE KILL STATE BY_NAME BY_ADDRESS TO_ROUTER
     on laptop "$PYTHON" "$QT/tools/webpage.py" "$@" >"$OUT/page.log" 2>&1 || {
         cat "$OUT/page.log"
         fail "the page: $(tail -n 1 "$OUT/page.log")"

@@ -15,6 +15,7 @@ import time
 import urllib.request
 
 from browser import Browser, Driver
+from webdevices import identity_off, rename_device  # acts
 
 BASE = os.environ["BASE"]
 SHOTS = os.environ.get("SHOTS", "")
@@ -249,6 +250,11 @@ def shots(b):
         b.go(BASE + page)
         time.sleep(2.2)
         picture(b, page.strip("/") or "home")
+    laptop = os.environ["LAPTOP"].split(".")[0]
+    b.go(BASE + "/devices")
+    b.run("[...document.querySelectorAll('.cards li')].find(it => it.innerText.includes(arguments[0])).querySelector('a').click()", laptop)
+    b.wait(5, "a device's page", lambda: "/device?" in b.url)
+    picture(b, "device")
     b.go(BASE + "/")
     b.click("form[action='/language'] button")
     time.sleep(2.2)

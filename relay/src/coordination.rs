@@ -198,6 +198,7 @@ impl Coordination {
             Message::RegistrationRequest(_)
             | Message::RelayRegistration(_)
             | Message::DeviceRequest(_)
+            | Message::DeviceOrder(_)
             | Message::DeviceResponse(_)
             | Message::KeepAlive(_)
             | Message::KeepAliveResponse(_)

@@ -394,7 +394,10 @@ impl World {
                 Record::Device(device) if device.gateway == gone => {
                     dc.retired.push((device.vip4, device.vip6))
                 }
-                Record::Gateway(_) | Record::Device(_) | Record::Relay(_) => {}
+                Record::Gateway(_)
+                | Record::Device(_)
+                | Record::Forgotten(_)
+                | Record::Relay(_) => {}
             }
         }
         dc.saved.retain(|node, record| {
@@ -463,6 +466,6 @@ fn node_of(record: &Record) -> ntm_proto::id::NodeId {
     match record {
         Record::Gateway(record) => record.node,
         Record::Relay(record) => record.node,
-        Record::Device(record) => record.node,
+        Record::Device(record) | Record::Forgotten(record) => record.node,
     }
 }

@@ -58,6 +58,7 @@ pub(crate) fn snapshot(
             Record::Gateway(record) => snapshot.gateways.push(record),
             Record::Relay(record) => snapshot.relays.push(record),
             Record::Device(record) => snapshot.devices.push(record),
+            Record::Forgotten(record) => snapshot.retired.push((record.vip4, record.vip6)),
         }
     }
     snapshot

@@ -7,7 +7,7 @@ use crate::request::{Fields, Request, Response};
 use crate::routes::{Page, Part, What};
 use crate::snapshot::Snapshot;
 use crate::words::{Lang, Word};
-use crate::{Ask, LANGUAGE, Pending, Site, Step, Watch, YEAR_S, api, settings};
+use crate::{Ask, LANGUAGE, Pending, Site, Step, Watch, YEAR_S, api, change, settings};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -23,6 +23,9 @@ pub enum After {
     /// What was asked for, to be said on the page it was asked on.
     Pinged(String),
     Preferred,
+    /// The page about the device with this hardware address.
+    Device(String),
+    DeviceChanged,
     ApiResult,
     Settings,
     Log(Filter),
@@ -98,6 +101,18 @@ impl Site {
                 }
                 return ask(Ask::Ping(name.clone()), After::Pinged(name));
             }
+            What::Device => {
+                let mac = request.query().get("mac").to_owned();
+                return ask(Ask::Show, After::Device(mac));
+            }
+            What::ChangeDevice => match change::entered(&fields()) {
+                Some(change) => return ask(Ask::Device(change), After::DeviceChanged),
+                None => Response::see("/devices"),
+            },
+            What::ApiDevice => match change::sent(request) {
+                Ok(change) => return ask(Ask::Device(change), After::ApiResult),
+                Err(response) => response,
+            },
             What::ApiSession => Response::json(
                 200,
                 &json!({"owner": asker.session.is_some(), "password": self.password.is_some(), "token": asker.token}),
@@ -123,6 +138,7 @@ impl Site {
             }
             What::SetSettings => return change(settings::set(&fields())),
             What::SetPolicy => return change(settings::policy(&fields())),
+            What::SetDevice => return change(settings::device(&fields())),
             What::SetWays => return change(settings::ways(&fields())),
             What::Import => return change(settings::import(&fields())),
             What::Export => return ask(Ask::Export, After::Exported),
@@ -173,6 +189,13 @@ impl Site {
                     self.say(asker, Page::Wans, error, now);
                 }
                 Response::see("/wans")
+            }
+            After::Device(mac) => change::page(&result, &mac, asker),
+            After::DeviceChanged => {
+                if let Err(error) = result {
+                    self.say(asker, Page::Devices, error, now);
+                }
+                Response::see("/devices")
             }
             After::Settings => match result {
                 Ok(value) => self.settings(&value, asker, now),

@@ -23,6 +23,7 @@ mod answers;
 mod api;
 mod assets;
 mod attempts;
+mod change;
 mod guard;
 mod html;
 mod kind;
@@ -43,6 +44,7 @@ mod snapshot;
 mod tests;
 mod words;
 
+pub use change::DeviceChange;
 pub use guard::{Door, Place};
 pub use kind::{Gateway, Kind};
 pub use request::{MAX_BODY, Method, Request, Response};
@@ -104,6 +106,8 @@ pub enum Ask {
     Restart,
     /// Join a domain: the first run. The answer has `done`, or what there was to choose from and `failed` or `refused`.
     Begin(Value),
+    /// Change what the owner wants of a device.
+    Device(DeviceChange),
 }
 
 /// What a request leads to.

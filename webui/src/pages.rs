@@ -1,6 +1,8 @@
 //! What a person sees: the frame around each page, and which page it is.
 
+mod device;
 mod devices;
+mod entries;
 mod first;
 mod forms;
 mod frame;
@@ -14,6 +16,7 @@ mod settings;
 mod tests;
 mod wans;
 
+pub(crate) use device::page as device;
 pub(crate) use first::asked as first_asked;
 pub(crate) use forms::{login, password, welcome};
 pub(crate) use frame::Frame;
@@ -117,6 +120,30 @@ pub(crate) fn unreachable(lang: Lang) -> String {
 
 /// The whole page. `page`: which of the menu; `None`: there is no menu yet.
 pub(crate) fn whole(page: Option<Page>, main: String, lang: Lang, token: &str) -> String {
+    let is_narrow = page.is_none_or(|page| page == Page::Password);
+    framed(
+        page,
+        page.filter(|page| page.is_live()),
+        is_narrow,
+        &main,
+        lang,
+        token,
+    )
+}
+
+/// The same, of what is below a page of the menu: it has forms, and does not change by itself.
+fn below(page: Page, main: &str, lang: Lang, token: &str) -> String {
+    framed(Some(page), None, true, main, lang, token)
+}
+
+fn framed(
+    page: Option<Page>,
+    live: Option<Page>,
+    is_narrow: bool,
+    main: &str,
+    lang: Lang,
+    token: &str,
+) -> String {
     let in_menu = Page::ALL.into_iter().filter(|page| page.is_in_menu());
     let menu: Vec<_> = in_menu
         .map(|page| (page.path(), title_of(page).say(lang)))
@@ -126,10 +153,10 @@ pub(crate) fn whole(page: Option<Page>, main: String, lang: Lang, token: &str) -
         title: page.map_or(Word::Login, title_of).say(lang),
         menu: &menu,
         here: page.map(Page::path),
-        live: page.filter(|page| page.is_live()).map(Page::path),
-        is_narrow: page.is_none_or(|page| page == Page::Password),
+        live: live.map(Page::path),
+        is_narrow,
     };
-    frame.around(&main, lang, token)
+    frame.around(main, lang, token)
 }
 
 fn title_of(page: Page) -> Word {

@@ -22,6 +22,7 @@ pub(crate) struct Shown {
     pub(crate) settings: Vec<Setting>,
     pub(crate) policies: Vec<Policy>,
     pub(crate) ways: Vec<Way>,
+    pub(crate) entries: Vec<Entry>,
     /// Why what was entered is not taken.
     pub(crate) wrong: Option<Wrong>,
     /// Fields that are no settings, as they were entered.
@@ -45,6 +46,17 @@ pub(crate) struct Policy {
     pub(crate) to: String,
     pub(crate) action: String,
     pub(crate) enabled: bool,
+}
+
+/// What is said of a device.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Entry {
+    /// One hardware address, or several.
+    pub(crate) mac: String,
+    pub(crate) address: String,
+    pub(crate) name: String,
+    pub(crate) identity: bool,
+    pub(crate) keep: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -101,6 +113,13 @@ impl Shown {
                 metered: it["metered"] == true,
                 enabled: it["enabled"] != false,
             }),
+            entries: all(&value["devices"], |it| Entry {
+                mac: text(&it["mac"]),
+                address: text(&it["address"]),
+                name: text(&it["name"]),
+                identity: it["identity"] != "false",
+                keep: it["keep"] == "true",
+            }),
             wrong: None,
             entered: Map::new(),
         }
@@ -130,6 +149,11 @@ impl Shown {
         }
         if let Some(added) = asked["policy_add"].as_object() {
             shown.entered.clone_from(added);
+        }
+        // Of a new one; another row shows what the file says.
+        let device = asked["device"].as_object();
+        if let Some(device) = device.filter(|device| !device.contains_key("at")) {
+            shown.entered.clone_from(device);
         }
         if let Some(text) = asked.get("import") {
             shown.entered.insert("text".into(), text.clone());
@@ -178,6 +202,29 @@ pub(crate) fn policy(fields: &Fields) -> Value {
             let [from, to, action] = ["from", "to", "action"].map(|key| fields.get(key));
             asked["policy_add"] = json!({"from": from, "to": to, "action": action});
         }
+    }
+    asked
+}
+
+/// What is said of a device changes, comes or goes.
+pub(crate) fn device(fields: &Fields) -> Value {
+    let mut asked = json!({"fingerprint": fields.get("fingerprint")});
+    let at: Option<u64> = fields.get("at").parse().ok();
+    if let (Some(at), "remove") = (at, fields.get("do")) {
+        asked["device_remove"] = at.into();
+        return asked;
+    }
+    let is_on = |key: &str| !fields.get(key).is_empty();
+    // What is usual is not written.
+    let [identity, keep] = [
+        if is_on("identity") { "" } else { "false" },
+        if is_on("keep") { "true" } else { "" },
+    ];
+    let [mac, address, name] = ["mac", "address", "name"].map(|key| fields.get(key));
+    asked["device"] =
+        json!({"mac": mac, "address": address, "name": name, "identity": identity, "keep": keep});
+    if let Some(at) = at {
+        asked["device"]["at"] = at.into();
     }
     asked
 }

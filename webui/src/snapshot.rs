@@ -27,10 +27,19 @@ pub(crate) struct Status {
 pub(crate) struct Device {
     pub(crate) name: String,
     pub(crate) mac: String,
+    /// All that lead to it, that one first.
+    pub(crate) macs: Vec<String>,
+    /// What it calls itself.
+    pub(crate) hostname: String,
     pub(crate) lan_address: String,
     pub(crate) vip4: String,
     pub(crate) vip6: String,
     pub(crate) online: bool,
+    /// It shall have no name and no virtual addresses.
+    pub(crate) is_plain: bool,
+    pub(crate) keep: bool,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -149,10 +158,16 @@ fn device(value: &Value) -> Device {
     Device {
         name: text(&value["name"]),
         mac: text(&value["mac"]),
+        macs: all(&value["macs"], text),
+        hostname: text(&value["hostname"]),
         lan_address: text(&value["lan_address"]),
         vip4: text(&value["vip4"]),
         vip6: text(&value["vip6"]),
         online: value["online"] == true,
+        is_plain: value["identity"] == false,
+        keep: value["keep"] == true,
+        sent: number(&value["sent"]),
+        received: number(&value["received"]),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The site as a whole: who gets what at each address.
 
 pub(crate) mod admission;
+mod devices;
 mod logins;
 mod programs;
 mod settings;
@@ -64,7 +65,8 @@ pub(crate) fn shown(evil: &str) -> Value {
     json!({
         "status": {"name": evil, "node_id": evil, "domain": evil, "vip4": evil, "domains": [evil], "devices": 2, "tunnels": 1,
             "uptime_s": 100, "rejects": {evil: 3}, "dc": {"state": "registered", "address": evil, "observed": evil, "rtt_ms": 20.0}},
-        "devices": [{"name": evil, "node_id": evil, "mac": evil, "lan_address": evil, "vip4": evil, "vip6": evil, "online": true},
+        "devices": [{"name": evil, "node_id": evil, "mac": evil, "lan_address": evil, "vip4": evil, "vip6": evil, "online": true,
+            "macs": [evil, evil], "hostname": evil, "identity": false, "keep": true, "sent": 1000, "received": 2000},
             {"name": "", "mac": evil, "online": false}],
         "tunnels": [{"peer": evil, "state": "up", "path": "relay", "why": evil, "wan": evil, "remote": evil, "rtt_ms": 10.0, "age_s": 5,
             "mtu": 1400, "cipher": evil, "heard_s": 1, "sent": 1000, "received": 2000, "key": evil, "devices": [evil], "aliases": {evil: evil}}],
@@ -88,6 +90,7 @@ pub(crate) fn said(evil: &str) -> Value {
         ],
         "policies": [{"from": evil, "to": "", "action": "deny", "enabled": true},
             {"from": "", "to": evil, "action": evil, "enabled": false}],
+        "devices": [{"mac": evil, "address": evil, "name": evil, "identity": "false", "keep": evil}],
         "ways": [{"name": evil, "network": false, "metered": true, "enabled": true}],
     })
 }
@@ -133,6 +136,7 @@ impl World {
                         Value::Null
                     }
                     Ask::Prefer(_) => json!([]),
+                    Ask::Device(_) => json!([]),
                     Ask::Settings => said("home"),
                     Ask::Change(asked) if asked["set"]["tunnel.mtu"] == "12" => {
                         json!({"refused": {"name": "tunnel.mtu", "message": "is a number", "line": 3}, "settings": said("home")})
@@ -232,6 +236,9 @@ const EXPECTED: &[Row] = &[
     ("POST", "/logout", [303, 403, 403, 303]),
     ("GET", "/", [303, 200, 403, 200]),
     ("GET", "/devices", [303, 200, 403, 200]),
+    // Which device?
+    ("GET", "/device", [303, 303, 403, 303]),
+    ("POST", "/device", [303, 403, 403, 303]),
     ("GET", "/peers", [303, 200, 403, 200]),
     ("POST", "/peers", [303, 403, 403, 303]),
     ("GET", "/moves", [303, 200, 403, 200]),
@@ -252,6 +259,7 @@ const EXPECTED: &[Row] = &[
     ("GET", "/api/v1/tunnels", [401, 200, 403, 200]),
     ("GET", "/api/v1/wans", [401, 200, 403, 200]),
     ("GET", "/api/v1/handovers", [401, 200, 403, 200]),
+    ("POST", "/api/v1/device", [401, 403, 403, 415]),
     ("POST", "/api/v1/wan", [401, 403, 403, 415]),
     ("POST", "/api/v1/ping", [401, 403, 403, 415]),
     // Settings, and the first run.
@@ -259,6 +267,7 @@ const EXPECTED: &[Row] = &[
     ("GET", "/settings", [303, 200, 403, 200]),
     ("POST", "/settings", [303, 403, 403, 303]),
     ("POST", "/settings/policy", [303, 403, 403, 303]),
+    ("POST", "/settings/device", [303, 403, 403, 303]),
     ("POST", "/settings/ways", [303, 403, 403, 303]),
     ("POST", "/settings/import", [303, 403, 403, 303]),
     ("GET", "/settings/export", [303, 200, 403, 200]),

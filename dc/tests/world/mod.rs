@@ -173,6 +173,7 @@ impl World {
                 Record::Gateway(record) => snapshot.gateways.push(record),
                 Record::Relay(record) => snapshot.relays.push(record),
                 Record::Device(record) => snapshot.devices.push(record),
+                Record::Forgotten(record) => snapshot.retired.push((record.vip4, record.vip6)),
             }
         }
         snapshot
@@ -266,6 +267,36 @@ impl World {
         self.device_by_key(at, DeviceKey([key; 16]), Label::parse(label).ok())
     }
 
+    /// Says what a device's owner wants: a name, or `None` to have it forgotten.
+    pub fn order(
+        &mut self,
+        at: usize,
+        key: u8,
+        name: Option<&str>,
+    ) -> Option<Result<Identity, Refusal>> {
+        let client = &mut self.clients[at];
+        client.request += 1;
+        let request = client.request;
+        let order = DeviceOrder {
+            request,
+            key: DeviceKey([key; 16]),
+            name: name.map(|name| Label::parse(name).unwrap()),
+        };
+        let _ = self.say(at, &Message::DeviceOrder(order));
+        self.answer(at, request)
+    }
+
+    /// What the DC has answered to a request about a device.
+    pub fn answer(&self, at: usize, request: u32) -> Option<Result<Identity, Refusal>> {
+        let mut inbox = self.clients[at].inbox.iter();
+        inbox.find_map(|message| match message {
+            Message::DeviceResponse(response) if response.request == request => {
+                Some(response.result.clone())
+            }
+            _ => None,
+        })
+    }
+
     pub fn device_by_key(
         &mut self,
         at: usize,
@@ -284,15 +315,7 @@ impl World {
                 online: true,
             }),
         );
-        self.clients[at]
-            .inbox
-            .iter()
-            .find_map(|message| match message {
-                Message::DeviceResponse(response) if response.request == request => {
-                    Some(response.result.clone())
-                }
-                _ => None,
-            })
+        self.answer(at, request)
     }
 
     /// Asks for a direction by name; its request number.
@@ -440,7 +463,7 @@ pub fn id_of(record: &Record) -> NodeId {
     match record {
         Record::Gateway(record) => record.node,
         Record::Relay(record) => record.node,
-        Record::Device(record) => record.node,
+        Record::Device(record) | Record::Forgotten(record) => record.node,
     }
 }
 

@@ -63,12 +63,14 @@ fn gateway(parsed: Result<Config, ConfigError>) -> Option<String> {
             search: Vec::new(),
             lease_time: dhcp.lease_time,
             static_leases: lan
-                .fixed
+                .devices
                 .iter()
-                .map(|fixed| lan_dhcp::StaticLease {
-                    mac: fixed.mac,
-                    address: fixed.address,
-                    hostname: fixed.name.clone(),
+                .filter_map(|device| {
+                    Some(lan_dhcp::StaticLease {
+                        mac: *device.macs.last()?,
+                        address: device.address?,
+                        hostname: device.name.clone(),
+                    })
                 })
                 .collect(),
             max_leases: 512,

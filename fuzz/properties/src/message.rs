@@ -76,6 +76,11 @@ pub fn seeds() -> Vec<Vec<u8>> {
             label,
             online: true,
         }),
+        Message::DeviceOrder(DeviceOrder {
+            request,
+            key,
+            name: None,
+        }),
         Message::DeviceResponse(DeviceResponse {
             request,
             key,

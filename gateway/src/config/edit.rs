@@ -5,13 +5,15 @@
 //! read by the real reader, so that what is written can be run by, and a fault has that reader's words.
 //!
 //! ```text
-//! toml.rs   ntm-gateway.toml: the parser's own events say where each statement stands
-//! uci.rs    /etc/config/ntm: so do the statements of our reader of UCI
+//! toml.rs     ntm-gateway.toml: the parser's own events say where each statement stands
+//! uci.rs      /etc/config/ntm: so do the statements of our reader of UCI
+//! devices.rs  what is said of a device, as such changes
 //! ```
 //!
 //! For TOML there is `toml_edit`; it needs a second tree with all decorations, where the places of the statements are
 //! enough, and those our parser tells.
 
+pub mod devices;
 pub mod spoken;
 mod toml;
 mod uci;
@@ -169,12 +171,24 @@ impl Key {
     /// reader says what would be right. Words of a list are apart by spaces, commas or lines.
     pub fn change(&self, entered: &str) -> Change {
         let (section, key) = (self.section.to_owned(), self.key.to_owned());
+        match self.value(entered) {
+            Some(value) => Change::Set {
+                section,
+                key,
+                value,
+            },
+            None => Change::Clear { section, key },
+        }
+    }
+
+    /// The value that was entered, if any.
+    fn value(&self, entered: &str) -> Option<Value> {
         let entered = entered.trim();
         if entered.is_empty() {
-            return Change::Clear { section, key };
+            return None;
         }
         let text = || Value::Text(entered.to_owned());
-        let value = match self.kind {
+        Some(match self.kind {
             Kind::Number => entered.parse().map_or_else(|_| text(), Value::Number),
             Kind::Switch => match entered {
                 "true" | "1" | "on" => Value::Switch(true),
@@ -183,12 +197,7 @@ impl Key {
             },
             Kind::List | Kind::Some(_) => Value::List(words(entered)),
             Kind::Text | Kind::Choice(_) | Kind::Time => text(),
-        };
-        Change::Set {
-            section,
-            key,
-            value,
-        }
+        })
     }
 }
 

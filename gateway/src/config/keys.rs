@@ -108,6 +108,20 @@ pub const KEYS: &[Key] = &[
     key("web", "port", "web_port", Kind::Number, "4752"),
 ];
 
+/// What a block about a device has, by the same names in both forms. [`super::EXAMPLE`] tells what each means.
+pub const DEVICE_KEYS: [Key; 5] = [
+    key("lan.static", MAC, MAC, Kind::List, ""),
+    key("lan.static", ADDRESS, ADDRESS, Kind::Text, ""),
+    key("lan.static", NAME, NAME, Kind::Text, ""),
+    key("lan.static", IDENTITY, IDENTITY, Kind::Switch, "true"),
+    key("lan.static", KEEP, KEEP, Kind::Switch, "false"),
+];
+pub(super) const MAC: &str = "mac";
+pub(super) const ADDRESS: &str = "address";
+pub(super) const NAME: &str = "name";
+pub(super) const IDENTITY: &str = "identity";
+pub(super) const KEEP: &str = "keep";
+
 /// The key of this name.
 pub fn find(section: &str, name: &str) -> Option<&'static Key> {
     let mut keys = KEYS.iter();

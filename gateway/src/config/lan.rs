@@ -1,14 +1,13 @@
 //! The `[lan]` section: the devices' network, who gets which address.
 
+use super::device::{self, DeviceEntry};
 use super::interface;
 use super::reader::{ConfigError, Section, Value};
 use ipnet::Ipv4Net;
-use ntm_proto::id::Label;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 const DEFAULT_LEASE: Duration = Duration::from_secs(12 * 3600);
-const MAX_STATIC: usize = 256;
 /// Where OpenWrt's dnsmasq and odhcpd keep their leases.
 const LEASE_FILES: [&str; 2] = ["/tmp/dhcp.leases", "/tmp/hosts/odhcpd"];
 
@@ -25,8 +24,8 @@ pub struct Lan {
     pub lease_files: Vec<String>,
     /// Whether a device's address is good from its own hardware address alone. Off where a repeater speaks for others.
     pub bind_addresses: bool,
-    /// Devices with a fixed address. Without DHCP they are the devices we know.
-    pub fixed: Vec<StaticLease>,
+    /// What the owner says of devices. Without DHCP those with an address are the devices we know.
+    pub devices: Vec<DeviceEntry>,
 }
 
 /// Who gives the devices their addresses.
@@ -49,17 +48,6 @@ pub struct Dhcp {
     pub last: Ipv4Addr,
     /// How long each is good.
     pub lease_time: Duration,
-}
-
-/// A device with a fixed address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StaticLease {
-    /// Its hardware address.
-    pub mac: [u8; 6],
-    /// Its address on the LAN.
-    pub address: Ipv4Addr,
-    /// Its name, whatever it calls itself.
-    pub name: Option<Label>,
 }
 
 impl Lan {
@@ -91,7 +79,7 @@ impl Lan {
                 let lease = lan_dhcp::MIN_LEASE_TIME..=lan_dhcp::MAX_LEASE_TIME;
                 value.duration(lease, "a lease lasts", "12h")
             })?;
-        let fixed = read_static(section, net)?;
+        let devices = device::read(section, net)?;
         let bind_addresses = section
             .get("bind_addresses")
             .map_or(Ok(true), |value| value.boolean())?;
@@ -119,7 +107,7 @@ impl Lan {
             dhcp,
             lease_files: read_lease_files(section)?,
             bind_addresses,
-            fixed,
+            devices,
         })
     }
 }
@@ -227,94 +215,6 @@ fn default_range(net: Ipv4Net) -> (Ipv4Addr, Ipv4Addr) {
     (first.into(), last.into())
 }
 
-fn is_host(net: Ipv4Net, address: Ipv4Addr) -> bool {
+pub(super) fn is_host(net: Ipv4Net, address: Ipv4Addr) -> bool {
     net.contains(&address) && address != net.network() && address != net.broadcast()
-}
-
-fn read_static(section: &Section<'_>, net: Ipv4Net) -> Result<Vec<StaticLease>, ConfigError> {
-    let mut fixed: Vec<StaticLease> = Vec::new();
-    for entry in section.sections("static", MAX_STATIC)? {
-        entry.only(&["mac", "address", "name"])?;
-        let mac_value = entry.required("mac", "\"02:00:5e:00:00:01\"")?;
-        let mac = read_mac(&mac_value)?;
-        if fixed.iter().any(|other| other.mac == mac) {
-            return Err(
-                mac_value.fault("this device is listed twice; remove one of the two blocks".into())
-            );
-        }
-        let address_value = entry.required("address", "\"192.168.1.20\"")?;
-        let address = read_static_address(&address_value, net)?;
-        if fixed.iter().any(|other| other.address == address) {
-            return Err(address_value.fault(format!(
-                "{address} belongs to another block; give each device its own"
-            )));
-        }
-        let name_value = entry.get("name");
-        let name = name_value.as_ref().map(read_name).transpose()?;
-        if let (Some(value), true) = (
-            &name_value,
-            fixed
-                .iter()
-                .any(|other| name.is_some() && other.name == name),
-        ) {
-            return Err(value.fault("another block has this name; give each device its own".into()));
-        }
-        fixed.push(StaticLease { mac, address, name });
-    }
-    Ok(fixed)
-}
-
-fn read_static_address(value: &Value<'_>, net: Ipv4Net) -> Result<Ipv4Addr, ConfigError> {
-    let text = value.text()?;
-    let address: Ipv4Addr = text.parse().map_err(|_| {
-        value.fault(format!(
-            "{text:?} is no IPv4 address; write it like \"192.168.1.20\""
-        ))
-    })?;
-    if !is_host(net, address) {
-        return Err(value.fault(format!(
-            "{address} is no host address of the LAN {}",
-            net.trunc()
-        )));
-    }
-    if address == net.addr() {
-        return Err(value.fault(format!(
-            "{address} is the router's own address; choose another one"
-        )));
-    }
-    Ok(address)
-}
-
-fn read_name(value: &Value<'_>) -> Result<Label, ConfigError> {
-    let text = value.text()?;
-    Label::parse(text).map_err(|error| value.fault(format!("{text:?} is no name: {error}")))
-}
-
-fn read_mac(value: &Value<'_>) -> Result<[u8; 6], ConfigError> {
-    let text = value.text()?;
-    let mac = parse_mac(text).ok_or_else(|| {
-        value.fault(format!(
-            "{text:?} is no hardware address; write it like \"02:00:5e:00:00:01\""
-        ))
-    })?;
-    // The lowest bit of the first byte marks groups (IEEE 802): nobody has such an address.
-    if mac == [0; 6] || mac[0] & 1 != 0 {
-        return Err(value.fault(format!(
-            "{text:?} is no device's own hardware address (zero or multicast)"
-        )));
-    }
-    Ok(mac)
-}
-
-fn parse_mac(text: &str) -> Option<[u8; 6]> {
-    let mut mac = [0; 6];
-    let mut parts = text.split([':', '-']);
-    for byte in &mut mac {
-        let part = parts.next()?;
-        if part.len() != 2 || !part.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return None;
-        }
-        *byte = u8::from_str_radix(part, 16).ok()?;
-    }
-    parts.next().is_none().then_some(mac)
 }

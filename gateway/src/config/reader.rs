@@ -217,6 +217,18 @@ impl<'a> Section<'a> {
         Ok(items.iter().map(|item| Value { source, item }).collect())
     }
 
+    /// The value, or the values of a list; none if there is no such key.
+    pub(super) fn one_or_more(
+        &self,
+        key: &str,
+        most: usize,
+    ) -> Result<Vec<Value<'a>>, ConfigError> {
+        match self.get(key) {
+            Some(value) if !matches!(value.item.node, Node::List(_)) => Ok(vec![value]),
+            Some(_) | None => self.list(key, most),
+        }
+    }
+
     fn path(&self, key: &str) -> String {
         if self.name.is_empty() {
             key.to_owned()

@@ -59,7 +59,7 @@ fn the_example_is_valid_and_says_the_defaults() {
         (told.wan, told.tunnel, told.log, told.web),
         (config.wan, config.tunnel, config.log, config.web)
     );
-    assert_eq!(told.lan.fixed.len(), 1);
+    assert_eq!(told.lan.devices.len(), 1);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn everything_can_be_set() {
         (None, Some(4752))
     );
     assert_eq!(
-        config.lan.fixed[0].name.as_ref().unwrap().as_str(),
+        config.lan.devices[0].name.as_ref().unwrap().as_str(),
         "camera"
     );
     assert_eq!(config.wan.interfaces, ["wan0", "wwan0"]);
@@ -375,8 +375,24 @@ fn static_leases_are_checked() {
             "is no name",
         ),
         (
-            "[[lan.static]]\nmac = \"02:00:00:00:00:02\"\n".into(),
-            "key \"lan.static.address\" is missing",
+            "[[lan.static]]\naddress = \"192.168.1.21\"\n".into(),
+            "key \"lan.static.mac\" is missing",
+        ),
+        (
+            "[[lan.static]]\nmac = []\n".into(),
+            "key \"lan.static.mac\": names none",
+        ),
+        (
+            "[[lan.static]]\nmac = [\"02:00:00:00:00:03\", \"02:00:00:00:00:01\"]\n".into(),
+            "listed twice; remove one of the two blocks",
+        ),
+        (
+            "[[lan.static]]\nmac = [\"02:00:00:00:00:03\", \"02-00-00-00-00-03\"]\n".into(),
+            "list each hardware address once",
+        ),
+        (
+            "[[lan.static]]\nmac = \"02:00:00:00:00:03\"\nidentity = \"0\"\n".into(),
+            "write true or false",
         ),
         (
             "[[lan.static]]\nhost = \"x\"\n".into(),
@@ -387,6 +403,21 @@ fn static_leases_are_checked() {
         assert!(text.contains(says), "{bad}: {text}");
     }
     assert!(lan("static = [1]").contains("write [[lan.static]]"));
+}
+
+#[test]
+fn a_device_may_be_named_kept_merged_and_left_alone() {
+    let config = parse(&format!(
+        "{MINIMAL}[[lan.static]]\nmac = \"02:00:00:00:00:01\"\nname = \"phone\"\n\
+         [[lan.static]]\nmac = [\"02:00:00:00:00:02\", \"02:00:00:00:00:03\"]\nkeep = true\nidentity = false\n"
+    ));
+    let [phone, other] = &config.unwrap().lan.devices[..] else {
+        panic!("two devices")
+    };
+    assert!(phone.address.is_none() && phone.identity && !phone.keep);
+    assert_eq!(phone.name.as_ref().unwrap().as_str(), "phone");
+    assert_eq!(other.macs, [[2, 0, 0, 0, 0, 2], [2, 0, 0, 0, 0, 3]]);
+    assert!(other.keep && !other.identity && other.name.is_none());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! ```text
 //! config gateway 'gateway'     everything but what follows
 //! config wan                   a way out, best first
-//! config device                a device with a fixed address
+//! config device                what the owner says of a device
 //! config policy                who may begin something with whom; the first that matches decides
 //! ```
 //!
@@ -13,6 +13,7 @@ mod networks;
 pub(super) mod syntax;
 
 use super::Config;
+use super::device;
 use super::keys::{self, KEYS};
 use super::policies;
 use super::reader::{ConfigError, Document, Value, suggestion};
@@ -33,7 +34,6 @@ pub struct Network {
 
 /// What `config gateway` has beside [`KEYS`], which are in the other file, too: for the init script, and netifd's name of the LAN.
 const OWN: [&str; 2] = ["enabled", "lan"];
-const DEVICE: [&str; 3] = ["mac", "address", "name"];
 const KINDS: [&str; 4] = ["gateway", "wan", "device", "policy"];
 
 impl Config {
@@ -184,10 +184,10 @@ impl File<'_> {
     }
 }
 
-/// The devices that always have the same address.
+/// What the owner says of devices.
 fn devices(blocks: &[Block]) -> Result<Item, syntax::Fault> {
     let devices = blocks.iter().filter(|block| block.kind == "device");
-    let tables = devices.map(|block| section(block, blocks, &DEVICE).map(|(_, item)| item));
+    let tables = devices.map(|block| section(block, blocks, &device::KEYS).map(|(_, item)| item));
     Ok(list(tables.collect::<Result<_, _>>()?))
 }
 

@@ -2,17 +2,19 @@
 
 use super::mapping_life::Probe;
 use super::{AGAIN, Coordination, State};
-use crate::device::Devices;
+use crate::device::{Devices, Order};
 use crate::{Event, Output, Wan};
 use ntm_proto::Path;
+use ntm_proto::id::DeviceKey;
 use ntm_proto::message::{
-    DeviceRequest, KeepAlive, MappingProbe, Message, RegistrationRequest, WanAddress,
+    DeviceOrder, DeviceRequest, KeepAlive, MappingProbe, Message, Refusal, RegistrationRequest,
+    WanAddress,
 };
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// Device Requests made in one pass; the next pass follows with the answers.
+/// Device Requests and Orders made in one pass; the next pass follows with the answers.
 const DEVICES_AT_ONCE: usize = 16;
 
 impl Coordination {
@@ -244,12 +246,12 @@ impl Coordination {
     }
 
     fn tell_devices(&mut self, devices: &mut Devices, now: Instant) {
+        let mut room = DEVICES_AT_ONCE;
         for device in devices.stale().take(DEVICES_AT_ONCE) {
-            device.stale = false;
-            let (key, label, online) = (device.key, device.lan.hostname.clone(), device.online);
-            // An older word about the device must not be repeated after this one.
-            let is_older = |message: &Message| matches!(message, Message::DeviceRequest(old) if old.key == key);
-            self.requests.drop_where(is_older);
+            room -= 1;
+            device.told();
+            let (key, label, online) = (device.key, device.label(), device.online);
+            self.drop_words_of(key);
             self.requests.add(
                 |request| {
                     Message::DeviceRequest(DeviceRequest {
@@ -262,6 +264,19 @@ impl Coordination {
                 now,
             );
         }
+        for Order { key, name } in devices.take_orders(room) {
+            self.drop_words_of(key);
+            let order = |request| Message::DeviceOrder(DeviceOrder { request, key, name });
+            self.requests.add(order, now);
+        }
+    }
+
+    /// An older word about a device must not be repeated after a newer one.
+    fn drop_words_of(&mut self, device: DeviceKey) {
+        self.requests.drop_where(|message| {
+            matches!(message, Message::DeviceRequest(old) if old.key == device)
+                || matches!(message, Message::DeviceOrder(old) if old.key == device)
+        });
     }
 
     /// What the DC said about a registration or a device, for the log and the table.
@@ -285,6 +300,11 @@ impl Coordination {
                         output.push_back(Output::Event(Event::DeviceNamed(identity.clone())));
                     }
                     Ok(_) => {}
+                    Err(Refusal::Unknown) => {
+                        if devices.unknown(answer.key) {
+                            output.push_back(Output::Event(Event::DeviceForgotten));
+                        }
+                    }
                     Err(refusal) => output.push_back(Output::Event(Event::DeviceRefused(*refusal))),
                 }
                 Some(answer.request)
@@ -292,6 +312,7 @@ impl Coordination {
             Message::RegistrationRequest(_)
             | Message::RelayRegistration(_)
             | Message::DeviceRequest(_)
+            | Message::DeviceOrder(_)
             | Message::KeepAlive(_)
             | Message::KeepAliveResponse(_)
             | Message::DirectionRequest(_)

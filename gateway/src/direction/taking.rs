@@ -26,6 +26,7 @@ impl Gateway {
                 | Message::RelayRegistration(_)
                 | Message::RegistrationResponse(_)
                 | Message::DeviceRequest(_)
+                | Message::DeviceOrder(_)
                 | Message::DeviceResponse(_)
                 | Message::KeepAlive(_)
                 | Message::KeepAliveResponse(_)

@@ -107,7 +107,7 @@ fn an_alias_whose_tunnel_is_gone_is_asked_for_by_name() {
 fn a_device_that_renames_itself_all_the_time_is_told_of_once_in_ten_seconds() {
     let start = Instant::now();
     let mut car = gateway(1, "a.test", "car", "198.18.0.0/15", start);
-    car.devices.stale().for_each(|device| device.stale = false);
+    car.devices.stale().for_each(crate::device::Device::told);
     let mut told = Vec::new();
     for number in 0..300_u32 {
         let now = start + Duration::from_millis(100) * number;
@@ -120,8 +120,8 @@ fn a_device_that_renames_itself_all_the_time_is_told_of_once_in_ten_seconds() {
         car.devices.handle_timeout(now);
         car.devices.seen(device, now);
         for device in car.devices.stale() {
-            device.stale = false;
-            told.push((number, device.lan.hostname.clone().unwrap().to_string()));
+            device.told();
+            told.push((number, device.label().unwrap().to_string()));
         }
     }
     assert_eq!(
@@ -132,7 +132,7 @@ fn a_device_that_renames_itself_all_the_time_is_told_of_once_in_ten_seconds() {
     assert_eq!(due, start + Duration::from_secs(30));
     car.devices.handle_timeout(due);
     let last = car.devices.stale().next().unwrap();
-    assert_eq!(last.lan.hostname.as_ref().unwrap().as_str(), "n299");
+    assert_eq!(last.label().unwrap().as_str(), "n299");
     assert_eq!(car.devices.poll_timeout(), None);
 }
 

@@ -100,6 +100,7 @@ impl Peer {
             | Message::RelayRegistration(_)
             | Message::RegistrationResponse(_)
             | Message::DeviceRequest(_)
+            | Message::DeviceOrder(_)
             | Message::DeviceResponse(_)
             | Message::KeepAlive(_)
             | Message::KeepAliveResponse(_)

@@ -169,9 +169,9 @@ mod tests {
         assert!(flows.goes_on(flow(newest - LIMIT + 2), now));
         assert!(!flows.goes_on(flow(newest - LIMIT + 1), now));
         assert_eq!(flows.by_flow.len(), LIMIT);
-        assert_eq!(
-            (flows.places.capacity(), flows.by_flow.capacity()),
-            (places, known)
-        );
+        assert_eq!(flows.places.capacity(), places);
+        // A map counts a place that was left as none until it puts itself in order: where flows lie is drawn anew in each run,
+        // and with it how many those are. One that had grown would have twice as many.
+        assert!(flows.by_flow.capacity() <= known);
     }
 }

@@ -56,6 +56,7 @@ pub fn coordinator(
             Record::Gateway(record) => snapshot.gateways.push(record),
             Record::Relay(record) => snapshot.relays.push(record),
             Record::Device(record) => snapshot.devices.push(record),
+            Record::Forgotten(record) => snapshot.retired.push((record.vip4, record.vip6)),
         }
     }
     let setup = ntm_dc::Setup {

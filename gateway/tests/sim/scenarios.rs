@@ -96,7 +96,7 @@ pub(crate) fn vip(world: &World, site: usize) -> Ipv4Addr {
     let label = if site == CAR { "laptop" } else { "camera" };
     let device = world.saved.values().find_map(|record| match record {
         Record::Device(device) if device.label.as_str() == label => Some(device.vip4),
-        Record::Device(_) | Record::Gateway(_) | Record::Relay(_) => None,
+        Record::Device(_) | Record::Forgotten(_) | Record::Gateway(_) | Record::Relay(_) => None,
     });
     device.expect("a stored device")
 }

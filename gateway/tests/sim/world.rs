@@ -474,6 +474,6 @@ fn node_of(record: &Record) -> NodeId {
     match record {
         Record::Gateway(record) => record.node,
         Record::Relay(record) => record.node,
-        Record::Device(record) => record.node,
+        Record::Device(record) | Record::Forgotten(record) => record.node,
     }
 }

@@ -107,6 +107,11 @@ fn samples() -> Vec<Message> {
             label: Some(Label::parse("camera").unwrap()),
             online: true,
         }),
+        Message::DeviceOrder(DeviceOrder {
+            request,
+            key: DeviceKey([1; 16]),
+            name: Some(Label::parse("camera").unwrap()),
+        }),
         Message::DeviceResponse(DeviceResponse {
             request,
             key: DeviceKey([1; 16]),

@@ -54,7 +54,9 @@ impl World {
                 let store = &mut self.dcs[dc];
                 // What was removed meanwhile stays removed.
                 let gone = match &record {
-                    Record::Device(device) => !store.saved.contains_key(&device.gateway),
+                    Record::Device(device) | Record::Forgotten(device) => {
+                        !store.saved.contains_key(&device.gateway)
+                    }
                     Record::Gateway(gateway) => !store.saved.contains_key(&gateway.node),
                     Record::Relay(relay) => !store.saved.contains_key(&relay.node),
                 };

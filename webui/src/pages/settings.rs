@@ -1,6 +1,6 @@
 //! Everything that is in the configuration, to see and to change.
 
-use super::{View, badge, form, hidden};
+use super::{View, badge, entries, form, hidden};
 use crate::html::Html;
 use crate::settings::{Policy, Setting, Shown, Way};
 use crate::words::Word;
@@ -38,6 +38,7 @@ pub(crate) fn page(html: &mut Html, view: &View<'_>, shown: &Shown) {
         }
     }
     ways(html, view, shown);
+    entries::section(html, view, shown);
     policies(html, view, shown);
     file(html, view, shown);
     more(html, view);

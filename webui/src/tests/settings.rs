@@ -45,6 +45,23 @@ fn a_form_becomes_a_change_of_what_was_shown() {
             json!({"fingerprint": "f00", "policy_remove": 1}),
         ),
         (
+            "/settings/device",
+            "fingerprint=f00&at=&mac=02%3A00%3A00%3A00%3A00%3A01&name=tv&address=&identity=1&do=save",
+            json!({"fingerprint": "f00", "device":
+                {"mac": "02:00:00:00:00:01", "address": "", "name": "tv", "identity": "", "keep": ""}}),
+        ),
+        (
+            "/settings/device",
+            "fingerprint=f00&at=0&mac=a+b&name=&address=&keep=1&do=save",
+            json!({"fingerprint": "f00", "device":
+                {"at": 0, "mac": "a b", "address": "", "name": "", "identity": "false", "keep": "true"}}),
+        ),
+        (
+            "/settings/device",
+            "fingerprint=f00&at=3&mac=a&do=remove",
+            json!({"fingerprint": "f00", "device_remove": 3}),
+        ),
+        (
             "/settings/ways",
             "fingerprint=f00&place.0=2&name.0=eth1&enabled.0=1&place.1=1&name.1=wwan0&metered.1=1&enabled.1=1&name.2=",
             json!({"fingerprint": "f00", "ways": [

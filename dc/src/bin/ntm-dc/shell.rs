@@ -262,6 +262,7 @@ fn log(event: &Event) {
         | Event::Offline { .. }
         | Event::Moved { .. }
         | Event::Named { .. }
+        | Event::Forgotten { .. }
         | Event::Directed { .. }
         | Event::DomainLinked { .. }
         | Event::DomainForgotten { .. } => {
@@ -282,7 +283,7 @@ fn kind(event: &Event) -> &'static str {
         Event::Registered { .. } => "registered",
         Event::Offline { .. } => "offline",
         Event::Moved { .. } => "moved",
-        Event::Named { .. } => "named",
+        Event::Named { .. } | Event::Forgotten { .. } => "named",
         Event::Directed { .. } => "directed",
         Event::Refused { .. } => "refused",
         Event::DomainLinked { .. } | Event::DomainForgotten { .. } => "domain",

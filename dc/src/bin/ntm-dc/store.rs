@@ -340,6 +340,7 @@ fn save(tx: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
         Record::Gateway(gateway) => gateway::update(tx, gateway),
         Record::Relay(relay) => relay::update(tx, relay),
         Record::Device(device) => device::put(tx, device),
+        Record::Forgotten(device) => device::forget(tx, device),
     }
 }
 

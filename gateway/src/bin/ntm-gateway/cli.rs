@@ -1,5 +1,6 @@
 //! The command line: what was asked for, and the exit status.
 
+use crate::owner::Wish;
 use crate::question::Show;
 use crate::settings::{Settings, after_enrolment, network};
 use crate::{ctl, help, password, ping, start, table};
@@ -45,6 +46,12 @@ enum Task {
     /// Puts a WAN first; `None`: none of them.
     Prefer {
         name: Option<String>,
+        json: bool,
+        dir: PathBuf,
+    },
+    /// Changes what the owner wants of a device.
+    Device {
+        wish: Wish,
         json: bool,
         dir: PathBuf,
     },
@@ -102,7 +109,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
     let command = match parser.next()? {
         None => {
             return Err(anyhow!(
-                "a command is missing: enrol, run, check, status, devices, tunnels, wans, wan, handovers, policies, reload, ping or password"
+                "a command is missing: enrol, run, check, status, devices, device, tunnels, wans, wan, handovers, policies, reload, ping or password"
             ));
         }
         Some(Long("help") | Short('h')) => return Ok(Task::Text(help::MAIN)),
@@ -114,11 +121,12 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         return Ok(Task::Text(help::MAIN));
     }
     let help = help::of(&command).ok_or_else(|| {
-        anyhow!("unknown command {command:?}; there are enrol, run, check, status, devices, tunnels, wans, wan, handovers, policies, reload, ping and password")
+        anyhow!("unknown command {command:?}; there are enrol, run, check, status, devices, device, tunnels, wans, wan, handovers, policies, reload, ping and password")
     })?;
     let most_words = match command.as_str() {
         "enrol" | "ping" => 1,
         "wan" => 2,
+        "device" => 3,
         _ => 0,
     };
     let takes_json = !matches!(command.as_str(), "enrol" | "run" | "check" | "password");
@@ -158,6 +166,9 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
     if command == "wan" {
         return wan(&words, json, dir);
     }
+    if command == "device" {
+        return device(words, json, dir);
+    }
     let word = words.pop();
     let word = |what: &str| word.ok_or_else(|| anyhow!("{what}, like `ntm-gateway {command} …`"));
     Ok(match command.as_str() {
@@ -182,6 +193,30 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             dir,
         },
     })
+}
+
+fn device(words: Vec<String>, json: bool, dir: PathBuf) -> Result<Task> {
+    let mut words = words.into_iter();
+    let (device, change, to) = (words.next(), words.next(), words.next());
+    let needs = |change: &str| match change {
+        "rename" => Some(0..=1),
+        "keep" | "identity" | "merge" => Some(1..=1),
+        "forget" => Some(0..=0),
+        _ => None,
+    };
+    let given = usize::from(to.is_some());
+    let fits = change
+        .as_deref()
+        .and_then(needs)
+        .is_some_and(|it| it.contains(&given));
+    let (Some(device), Some(change), true) = (device, change, fits) else {
+        return Err(anyhow!(
+            "write `ntm-gateway device NAME rename NEW`, `… keep on`, `… identity off`, `… merge OTHER` or `… forget`"
+        ));
+    };
+    let to = to.unwrap_or_default();
+    let wish = Wish { device, change, to };
+    Ok(Task::Device { wish, json, dir })
 }
 
 fn wan(words: &[String], json: bool, dir: PathBuf) -> Result<Task> {
@@ -217,6 +252,11 @@ fn perform(task: Task) -> Result<ExitCode> {
                 None => json!({"command": "wan-auto"}),
             };
             ask(&command, Show::Wans, json, &dir)?;
+        }
+        Task::Device { wish, json, dir } => {
+            let Wish { device, change, to } = wish;
+            let command = json!({"command": "device", "name": device, "change": change, "to": to});
+            ask(&command, Show::Devices, json, &dir)?;
         }
         Task::Reload { json, dir } => {
             ask(&json!({"command": "reload"}), Show::Policies, json, &dir)?;
@@ -345,6 +385,18 @@ mod tests {
             dir: dir.clone(),
         };
         assert_eq!(parsed("policies --dir /d"), Ok(policies));
+        let [device, change, to] = ["tv", "merge", "02:00:00:00:00:01"].map(String::from);
+        let wish = Wish { device, change, to };
+        let (json, same) = (true, dir.clone());
+        let merge = Task::Device {
+            wish,
+            json,
+            dir: same,
+        };
+        assert_eq!(
+            parsed("device tv merge 02:00:00:00:00:01 --json --dir /d"),
+            Ok(merge)
+        );
         let reload = Task::Reload {
             json: true,
             dir: dir.clone(),
@@ -367,6 +419,7 @@ mod tests {
             "check",
             "status",
             "devices",
+            "device",
             "tunnels",
             "wans",
             "wan",
@@ -395,6 +448,16 @@ mod tests {
         assert!(parsed("enrol").unwrap_err().contains("code is missing"));
         assert!(parsed("ping x --count 0").unwrap_err().contains("from 1"));
         for bad in ["wan prefer", "wan auto wan0", "wan wan0", "wan prefer a b"] {
+            assert!(parsed(bad).is_err(), "{bad}");
+        }
+        for bad in [
+            "device",
+            "device tv",
+            "device tv keep",
+            "device tv forget x",
+            "device tv reboot",
+            "device tv rename a b",
+        ] {
             assert!(parsed(bad).is_err(), "{bad}");
         }
         assert!(

@@ -5,12 +5,14 @@
 
 use crate::settings::{Settings, Source};
 use ntm_enrolment::state::write_atomically;
-use ntm_gateway::config::edit::{apply, fingerprint, read, spoken};
+use ntm_gateway::config::DeviceChange;
+use ntm_gateway::config::edit::{apply, devices, fingerprint, read, spoken};
 use serde_json::{Value, json};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// What the script at the other end of the pipe writes.
@@ -20,6 +22,9 @@ const PIPE: usize = 64 << 10;
 /// How often, and how far apart, we look for an answer: a check takes a slow router a second.
 const PATIENCE: u32 = 80;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
+/// Who reads the file to change it has written what came of that before another reads it.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Where the configuration is.
 #[derive(Clone)]
@@ -74,10 +79,8 @@ impl Configure {
     /// Does what is asked, see [`spoken::changes`]; or takes a whole text, `import`. Who asked by another text than is there
     /// now is told so. With `try` nothing is written.
     pub(crate) fn change(&self, asked: &Value) -> Result<Outcome, String> {
-        let (source, before) = self.text()?;
-        if !source.is_ours && source.hand.is_none() {
-            return Err("these settings are changed by UCI, in LuCI or on the command line".into());
-        }
+        let _turn = turn();
+        let (source, before) = self.writable()?;
         if asked["fingerprint"] != fingerprint(&before) {
             return Ok(Outcome::Refused(json!({"stale": true})));
         }
@@ -99,16 +102,27 @@ impl Configure {
         if after == before || asked["try"] == true {
             return Ok(Outcome::Same);
         }
-        let Some(hand) = &source.hand else {
-            source.write(&after)?;
-            return Ok(Outcome::Written);
-        };
-        Ok(match hand_over(hand, &after)?.as_str() {
-            "taken" => Outcome::Handed,
-            "stale" => Outcome::Refused(json!({"stale": true})),
-            "refused" => return Err("refused: the router's log says why".into()),
-            other => return Err(other.to_owned()),
-        })
+        source.put(&after)
+    }
+
+    /// Does what is asked about the device with the hardware address `mac`, in the file as it is now.
+    pub(crate) fn say(&self, mac: [u8; 6], change: &DeviceChange) -> Result<Outcome, String> {
+        let _turn = turn();
+        let (source, before) = self.writable()?;
+        let after = devices::say(&source.name, &before, source.form(), mac, change);
+        let after = after.map_err(|error| error.to_string())?;
+        if after == before {
+            return Ok(Outcome::Same);
+        }
+        source.put(&after)
+    }
+
+    fn writable(&self) -> Result<(Source<'_>, String), String> {
+        let (source, text) = self.text()?;
+        if !source.is_ours && source.hand.is_none() {
+            return Err("these settings are changed by UCI, in LuCI or on the command line".into());
+        }
+        Ok((source, text))
     }
 
     fn text(&self) -> Result<(Source<'_>, String), String> {
@@ -116,6 +130,11 @@ impl Configure {
         let text = source.read().map_err(|error| format!("{error:#}"))?;
         Ok((source, text))
     }
+}
+
+fn turn() -> MutexGuard<'static, ()> {
+    // It guards a file, which is whole also if somebody panicked.
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Gives a text to the script at the other end of the pipe; its answer. See `ntm.hand.sh`.
@@ -161,6 +180,20 @@ pub(crate) fn tell(pipe: &Path, message: &str) -> Result<(), String> {
 }
 
 impl Source<'_> {
+    /// Writes it, or has it written.
+    fn put(&self, text: &str) -> Result<Outcome, String> {
+        let Some(hand) = &self.hand else {
+            self.write(text)?;
+            return Ok(Outcome::Written);
+        };
+        Ok(match hand_over(hand, text)?.as_str() {
+            "taken" => Outcome::Handed,
+            "stale" => Outcome::Refused(json!({"stale": true})),
+            "refused" => return Err("refused: the router's log says why".into()),
+            other => return Err(other.to_owned()),
+        })
+    }
+
     /// Replaces the file; its mode stays.
     pub(crate) fn write(&self, text: &str) -> Result<(), String> {
         let mode =
@@ -174,6 +207,35 @@ impl Source<'_> {
 mod tests {
     use super::*;
     use ntm_gateway::config::{EXAMPLE, FILE_NAME};
+
+    #[test]
+    fn what_is_said_of_a_device_is_written_in_the_file_as_it_is_now() {
+        let dir = std::env::temp_dir().join(format!("ntm-say-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let file = dir.join(FILE_NAME);
+        std::fs::write(&file, EXAMPLE).unwrap();
+        let configure = Configure::new(&dir, &Settings::default());
+        let say = |change| configure.say([2, 0, 0, 0, 0, 1], &change);
+        assert!(matches!(
+            say(DeviceChange::Keep(true)),
+            Ok(Outcome::Written)
+        ));
+        assert!(matches!(say(DeviceChange::Keep(true)), Ok(Outcome::Same)));
+        // Whatever somebody else does meanwhile stays.
+        let other = std::fs::read_to_string(&file).unwrap() + "# mine\n";
+        std::fs::write(&file, other).unwrap();
+        assert!(matches!(
+            say(DeviceChange::Identity(false)),
+            Ok(Outcome::Written)
+        ));
+        let written = std::fs::read_to_string(&file).unwrap();
+        for line in ["keep = true\n", "identity = false\n", "# mine\n"] {
+            assert!(written.contains(line), "{line}\n{written}");
+        }
+        std::fs::write(&file, "[lan").unwrap();
+        assert!(say(DeviceChange::Forget).is_err());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
 
     #[test]
     fn the_file_is_changed_only_by_who_has_seen_it_and_only_to_what_is_right() {

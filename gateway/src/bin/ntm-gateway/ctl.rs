@@ -8,6 +8,8 @@ mod name;
 
 pub(crate) use client::ask;
 
+use crate::configure::{Configure, Outcome};
+use crate::owner::Wish;
 use crate::question::{Preference, Question, Show};
 use anyhow::{Context, Result, bail};
 use ntm_enrolment::socket::control_socket;
@@ -43,6 +45,11 @@ struct Command {
     command: String,
     #[serde(default)]
     name: String,
+    /// What is to be different about the device `name`, and what that needs.
+    #[serde(default)]
+    change: String,
+    #[serde(default)]
+    to: String,
 }
 
 /// The listening socket. Its file goes with this value.
@@ -57,6 +64,7 @@ impl Control {
         own: Fqdn,
         domain: Fqdn,
         questions: mpsc::Sender<Question>,
+        configure: Configure,
     ) -> Result<Self> {
         let path = control_socket(dir);
         let mut tries = 0;
@@ -83,7 +91,7 @@ impl Control {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
         tokio::spawn(accept(
             listener,
-            Arc::new(Asker::new(own, domain, questions)),
+            Arc::new(Asker::new(own, domain, questions, configure)),
         ));
         Ok(Self { path })
     }
@@ -148,14 +156,21 @@ pub(crate) struct Asker {
     own: Fqdn,
     domain: Fqdn,
     questions: mpsc::Sender<Question>,
+    configure: Configure,
 }
 
 impl Asker {
-    pub(crate) fn new(own: Fqdn, domain: Fqdn, questions: mpsc::Sender<Question>) -> Self {
+    pub(crate) fn new(
+        own: Fqdn,
+        domain: Fqdn,
+        questions: mpsc::Sender<Question>,
+        configure: Configure,
+    ) -> Self {
         Self {
             own,
             domain,
             questions,
+            configure,
         }
     }
 
@@ -166,13 +181,21 @@ impl Asker {
             "ping" => return self.ping(&command.name).await,
             "wan-prefer" => return self.prefer(Some(command.name)).await,
             "wan-auto" => return self.prefer(None).await,
+            "device" => {
+                let wish = Wish {
+                    device: command.name,
+                    change: command.change,
+                    to: command.to,
+                };
+                return self.want(wish).await;
+            }
             "reload" => return self.reload().await,
             _ => {}
         }
         match Show::parse(&command.command) {
             Some(what) => self.show(what).await,
             None => Err(
-                "unknown command; there are status, devices, tunnels, wans, handovers, policies, wan-prefer, wan-auto, reload and ping"
+                "unknown command; there are status, devices, device, tunnels, wans, handovers, policies, wan-prefer, wan-auto, reload and ping"
                     .into(),
             ),
         }
@@ -185,6 +208,27 @@ impl Asker {
     pub(crate) async fn prefer(&self, name: Option<String>) -> Result<Value, String> {
         self.ask(|reply| Question::Prefer(Preference { name, reply }))
             .await?
+    }
+
+    /// Changes what the owner wants of a device: in the file first, then here.
+    pub(crate) async fn want(&self, wish: Wish) -> Result<Value, String> {
+        let wanted = self.ask(|reply| Question::Device { wish, reply }).await??;
+        let (configure, asked) = (self.configure.clone(), wanted.clone());
+        // A disk takes its time.
+        let written = tokio::task::spawn_blocking(move || configure.say(asked.mac, &asked.change));
+        let is_handed = match written.await.map_err(|error| error.to_string())?? {
+            Outcome::Written | Outcome::Same => false,
+            Outcome::Handed => true,
+            Outcome::Refused(_) => {
+                return Err("somebody else has just changed the settings; try again".into());
+            }
+        };
+        self.ask(|reply| Question::DeviceSaid {
+            wanted,
+            is_handed,
+            reply,
+        })
+        .await?
     }
 
     /// Has the configuration read once more; an error says that not all of it can be taken up as we run.

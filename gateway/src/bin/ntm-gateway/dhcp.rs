@@ -6,7 +6,7 @@ use crate::probe::Pinger;
 use anyhow::{Context, Result, bail};
 use lan_dhcp::{DhcpServer, Output, StaticLease};
 use ntm_enrolment::state::write_atomically;
-use ntm_gateway::config::{Config, Dhcp};
+use ntm_gateway::config::{Config, DeviceEntry, Dhcp};
 use ntm_gateway::{Gateway, LanDevice, Limits};
 use ntm_proto::id::Fqdn;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -32,7 +32,7 @@ pub(crate) enum Devices {
     /// By another server's.
     Followed(Box<Follow>),
     /// Those in the configuration; the neighbour table is theirs as long as this is there.
-    Listed(#[expect(dead_code, reason = "kept for its end")] Residents),
+    Listed(Residents),
 }
 
 impl Devices {
@@ -61,6 +61,27 @@ impl Devices {
         }
     }
 
+    /// The owner says something else of devices: `new`, where `old` held so far. Of the rest of both nothing differs.
+    pub(crate) fn reconfigure(
+        &mut self,
+        old: &Config,
+        new: &Config,
+        gateway: &mut Gateway,
+        now: Instant,
+    ) -> Result<()> {
+        match self {
+            Self::Served(dhcp) => dhcp.reconfigure(new, gateway, now),
+            Self::Followed(follow) => {
+                follow.reconfigure(old, new, gateway, now);
+                Ok(())
+            }
+            Self::Listed(residents) => {
+                residents.relist(old, new, gateway, now);
+                Ok(())
+            }
+        }
+    }
+
     /// Saves what could wait.
     pub(crate) fn stop(&mut self, now: Instant) {
         match self {
@@ -74,6 +95,7 @@ impl Devices {
 /// The server, its socket, its pings and its file.
 pub(crate) struct LanDhcp {
     server: DhcpServer,
+    config: lan_dhcp::Config,
     socket: UdpSocket,
     pinger: Pinger,
     file: PathBuf,
@@ -93,8 +115,8 @@ impl LanDhcp {
         residents: Residents,
         now: Instant,
     ) -> Result<Self> {
-        let mut server =
-            DhcpServer::new(server_config(config, dhcp, own, domain)).context("DHCP")?;
+        let served = server_config(config, dhcp, own, domain);
+        let mut server = DhcpServer::new(served.clone()).context("DHCP")?;
         let interface = &config.lan.interface;
         let socket = open(interface)?;
         let pinger = Pinger::open(interface)?;
@@ -119,6 +141,7 @@ impl LanDhcp {
         }
         Ok(Self {
             server,
+            config: served,
             socket,
             pinger,
             file,
@@ -161,6 +184,23 @@ impl LanDhcp {
     /// Saves what could wait.
     pub(crate) fn stop(&mut self, now: Instant) {
         self.save(now);
+    }
+
+    /// Other devices have a fixed address or name.
+    fn reconfigure(&mut self, config: &Config, gateway: &mut Gateway, now: Instant) -> Result<()> {
+        let static_leases = static_leases(config);
+        if static_leases == self.config.static_leases {
+            return Ok(());
+        }
+        let served = lan_dhcp::Config {
+            static_leases,
+            ..self.config.clone()
+        };
+        let mut server = DhcpServer::new(served.clone()).context("DHCP")?;
+        server.import(&self.server.export(now), now);
+        (self.server, self.config) = (server, served);
+        self.drain(gateway, now);
+        Ok(())
     }
 
     fn drain(&mut self, gateway: &mut Gateway, now: Instant) {
@@ -211,21 +251,28 @@ impl LanDhcp {
 
 /// The devices of a LAN whose addresses somebody else gives: those in the configuration.
 pub(crate) fn listed_devices(config: &Config) -> impl Iterator<Item = LanDevice> {
-    let device = |fixed: &ntm_gateway::config::StaticLease| LanDevice {
-        mac: fixed.mac,
-        address: fixed.address,
-        hostname: fixed.name.clone(),
+    let device = |entry: &DeviceEntry| {
+        Some(LanDevice {
+            mac: *entry.macs.last()?,
+            address: entry.address?,
+            hostname: entry.name.clone(),
+        })
     };
-    config.lan.fixed.iter().map(device)
+    config.lan.devices.iter().filter_map(device)
+}
+
+/// Those that always get the same address: by the hardware address they use now.
+fn static_leases(config: &Config) -> Vec<StaticLease> {
+    let lease = |device: LanDevice| StaticLease {
+        mac: device.mac,
+        address: device.address,
+        hostname: device.hostname,
+    };
+    listed_devices(config).map(lease).collect()
 }
 
 fn server_config(config: &Config, dhcp: Dhcp, own: &Fqdn, domain: &Fqdn) -> lan_dhcp::Config {
     let lan = &config.lan;
-    let fixed = lan.fixed.iter().map(|fixed| StaticLease {
-        mac: fixed.mac,
-        address: fixed.address,
-        hostname: fixed.name.clone(),
-    });
     lan_dhcp::Config {
         server: lan.address(),
         prefix_len: lan.net.prefix_len(),
@@ -236,7 +283,7 @@ fn server_config(config: &Config, dhcp: Dhcp, own: &Fqdn, domain: &Fqdn) -> lan_
         domain: Some(own.clone()),
         search: vec![own.clone(), domain.clone()],
         lease_time: dhcp.lease_time,
-        static_leases: fixed.collect(),
+        static_leases: static_leases(config),
         max_leases: Limits::default().devices,
     }
 }

@@ -152,6 +152,7 @@ impl Joining {
             }
             Ask::Prefer(_)
             | Ask::Ping(_)
+            | Ask::Device(_)
             | Ask::Keep(_)
             | Ask::Settings
             | Ask::Change(_)

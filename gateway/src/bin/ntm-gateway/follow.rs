@@ -4,12 +4,13 @@
 mod ask;
 mod watch;
 
+use crate::dhcp::listed_devices;
 use crate::lan::Residents;
 use anyhow::{Context, Result};
 use ask::Asker;
 use lan_dhcp::{FollowOutput, Follower};
 use ntm_enrolment::state::write_atomically;
-use ntm_gateway::config::{Config, StaticLease};
+use ntm_gateway::config::Config;
 use ntm_gateway::{Gateway, LanDevice, Limits};
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read};
@@ -37,7 +38,7 @@ const UNWATCHED: Duration = Duration::from_secs(60);
 pub(crate) struct Follow {
     follower: Follower,
     /// Devices that are in the configuration; what the files say of them does not count.
-    fixed: Vec<StaticLease>,
+    fixed: Vec<LanDevice>,
     files: Vec<PathBuf>,
     watch: Watch,
     /// When the files are read.
@@ -86,7 +87,7 @@ impl Follow {
         }
         Ok(Self {
             follower,
-            fixed: lan.fixed.clone(),
+            fixed: listed_devices(config).collect(),
             files: lan.lease_files.iter().map(PathBuf::from).collect(),
             watch: Watch::open().context("the kernel does not watch files (inotify)")?,
             due: Some(now),
@@ -143,6 +144,18 @@ impl Follow {
         if self.follower.is_unsaved() {
             self.save();
         }
+    }
+
+    /// Other devices are listed. One that no longer is comes back by the files if it is there.
+    pub(crate) fn reconfigure(
+        &mut self,
+        old: &Config,
+        new: &Config,
+        gateway: &mut Gateway,
+        now: Instant,
+    ) {
+        self.residents.relist(old, new, gateway, now);
+        self.fixed = listed_devices(new).collect();
     }
 
     fn read_all(&mut self, now: Instant) {
@@ -220,7 +233,7 @@ impl Follow {
     }
 
     fn is_fixed(&self, mac: [u8; 6], address: Option<Ipv4Addr>) -> bool {
-        let is_it = |it: &StaticLease| it.mac == mac || Some(it.address) == address;
+        let is_it = |it: &LanDevice| it.mac == mac || Some(it.address) == address;
         self.fixed.iter().any(is_it)
     }
 

@@ -8,6 +8,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
         "check" => CHECK,
         "status" => STATUS,
         "devices" => DEVICES,
+        "device" => DEVICE,
         "tunnels" => TUNNELS,
         "wans" => WANS,
         "wan" => WAN,
@@ -30,12 +31,13 @@ Usage: ntm-gateway COMMAND [OPTIONS]
   check        whether the configuration is right, and what is not
   status       the running gateway in one look
   devices      the devices on the LAN and their virtual addresses
+  device       `device NAME rename NEW`, and what else may be wanted of one
   tunnels      the tunnels to other gateways
   wans         the ways out
   wan          the same; `wan prefer NAME` puts one of them first, `wan auto` ends that
   handovers    the last moves of each tunnel from one path to another
   policies     who may begin something with whom, and how often that was decided
-  reload       takes up the policies as they are written now
+  reload       takes up policies and devices as they are written now
   ping NAME    the round trip to a device's gateway, and the path it takes
   password     sets the password of the page on the LAN
 
@@ -117,9 +119,36 @@ there are, and how many packets were refused for which reason.
 const DEVICES: &str = "\
 Usage: ntm-gateway devices [--json] [--dir DIR]
 
-Lists the devices on the LAN: full name, LAN address, virtual addresses.
+Lists the devices on the LAN: full name, LAN address, virtual addresses. ALSO are further
+hardware addresses of the same device, see `ntm-gateway device --help`. SENT and RECEIVED are its
+packets to and from virtual addresses since the gateway started, with their IP headers.
 
   --json       for programs; also the node ids
+  --dir DIR    default /etc/ntm
+";
+
+const DEVICE: &str = "\
+Usage: ntm-gateway device NAME rename [NEW] [--json] [--dir DIR]
+       ntm-gateway device NAME keep on|off
+       ntm-gateway device NAME identity on|off
+       ntm-gateway device NAME merge OTHER
+       ntm-gateway device NAME forget
+
+Changes what the owner wants of a device. NAME, and OTHER, is a name, a hardware address or a LAN
+address, as `devices` shows them. What is said stands in the configuration then, as blocks
+[[lan.static]] or, on OpenWrt, sections `device` of /etc/config/ntm, and holds at once.
+
+rename     The name by which other devices reach it, at once; the old one is free. Without NEW:
+           what the device calls itself, if it ever does.
+keep       Stays in the list while it is away, and makes no room for others.
+identity   off: it has no name and no virtual addresses, and the coordinator forgets it. Its
+           ordinary traffic goes on as ever. on: it gets new ones.
+merge      OTHER is what NAME has become: a phone that changed its hardware address. It goes on
+           with NAME's name and addresses, and so do its sessions.
+forget     It goes from the list, and the coordinator forgets it: its name is free, its addresses
+           are given to nobody again. If it comes back it is a new device. Only while it is away.
+
+  --json       for programs
   --dir DIR    default /etc/ntm
 ";
 
@@ -195,8 +224,8 @@ does not know: typing errors, perhaps.
 const RELOAD: &str = "\
 Usage: ntm-gateway reload [--json] [--dir DIR]
 
-Has the running gateway read its configuration, and take up the policies: at once, also for devices
-that talk, whose sessions go on where they may. Shows them as `policies` does. Whatever else has
+Has the running gateway read its configuration, and take up the policies and what is said of
+devices: at once, also for devices that talk, whose sessions go on where they may. Shows them as `policies` does. Whatever else has
 changed in the file takes effect at the next start; then, or if something in it is wrong, the status
 is 1 and a line says so.
 

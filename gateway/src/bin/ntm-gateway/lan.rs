@@ -5,6 +5,7 @@
 //! the neighbour table is permanent as long as the device is there. One task does both, beside the loop, always with
 //! the newest list: however fast devices come and go, one change of the firewall is under way at a time.
 
+use crate::dhcp::listed_devices;
 use crate::netlink::Netlink;
 use crate::nft;
 use ntm_gateway::config::Config;
@@ -62,6 +63,13 @@ impl Residents {
         debug!("a device left the LAN");
         self.gone(mac);
         gateway.device_gone(mac, now);
+    }
+
+    /// The devices that are listed are others now: those of `new`, where `old` held.
+    pub(crate) fn relist(&self, old: &Config, new: &Config, gateway: &mut Gateway, now: Instant) {
+        let left = listed_devices(old).filter(|it| listed_devices(new).all(|is| is.mac != it.mac));
+        left.for_each(|device| self.leave(device.mac, gateway, now));
+        listed_devices(new).for_each(|device| self.arrive(device, gateway, now));
     }
 
     /// The device with this hardware address has this address, and no other has.

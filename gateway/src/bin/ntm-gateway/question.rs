@@ -1,5 +1,6 @@
 //! What DNS and the control socket ask the one task that owns the machine, and who waits for the answer.
 
+use crate::owner::{Wanted, Wish};
 use crate::shell::Ways;
 use ntm_gateway::status::PingReport;
 use ntm_gateway::{Gateway, Unresolved};
@@ -42,6 +43,17 @@ pub(crate) enum Question {
     },
     /// Which WAN shall go first?
     Prefer(Preference),
+    /// Something is to be different about a device; the devices then, or why not.
+    Device {
+        wish: Wish,
+        reply: oneshot::Sender<Result<Wanted, String>>,
+    },
+    /// The file says this now: do it. `is_handed`: who writes it for us has us read it later. The devices as they are then.
+    DeviceSaid {
+        wanted: Wanted,
+        is_handed: bool,
+        reply: oneshot::Sender<Result<Value, String>>,
+    },
     /// What of the configuration has changed? The policies in force then, or why not all of it could be taken up.
     Reload(oneshot::Sender<Result<Value, String>>),
     /// End, and start anew.
@@ -52,6 +64,17 @@ pub(crate) enum Question {
 pub(crate) enum ForShell {
     /// Puts a WAN first.
     Prefer(Preference),
+    /// Changes what the owner wants of a device.
+    Device {
+        wish: Wish,
+        reply: oneshot::Sender<Result<Wanted, String>>,
+    },
+    /// The file says this now: do it. `is_handed`: who writes it for us has us read it later. The devices as they are then.
+    DeviceSaid {
+        wanted: Wanted,
+        is_handed: bool,
+        reply: oneshot::Sender<Result<Value, String>>,
+    },
     /// Reads the configuration once more.
     Reload(oneshot::Sender<Result<Value, String>>),
     /// Ends, to start anew.
@@ -155,6 +178,18 @@ impl Waiting {
             // Nobody listens any more: fine.
             Question::Show { what, reply } => drop(reply.send(show(gateway, ways, what, now))),
             Question::Prefer(preference) => return Some(ForShell::Prefer(preference)),
+            Question::Device { wish, reply } => return Some(ForShell::Device { wish, reply }),
+            Question::DeviceSaid {
+                wanted,
+                is_handed,
+                reply,
+            } => {
+                return Some(ForShell::DeviceSaid {
+                    wanted,
+                    is_handed,
+                    reply,
+                });
+            }
             Question::Reload(reply) => return Some(ForShell::Reload(reply)),
             Question::Restart => return Some(ForShell::Restart),
         }

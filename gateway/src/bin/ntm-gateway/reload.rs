@@ -3,7 +3,6 @@
 use crate::settings::Settings;
 use anyhow::Result;
 use ntm_gateway::config::Config;
-use ntm_gateway::policy::Policy;
 use std::path::PathBuf;
 
 /// Where the configuration is, and what of it is in force.
@@ -14,12 +13,15 @@ pub(crate) struct Reload {
 }
 
 impl Reload {
-    /// The policies of the file as it is now, and whether all else in it is as it was at the start.
-    pub(crate) fn read(&mut self) -> Result<(Vec<Policy>, bool)> {
+    /// Takes over the policies and devices of the file as it is now. What held so far, and whether all else in the file is as
+    /// it was at the start.
+    pub(crate) fn read(&mut self) -> Result<(Config, bool)> {
         let read = self.settings.read(&self.dir)?;
+        let before = self.config.clone();
         self.config.policies.clone_from(&read.policies);
+        self.config.lan.devices.clone_from(&read.lan.devices);
         let is_all = self.config == read;
-        Ok((read.policies, is_all))
+        Ok((before, is_all))
     }
 }
 
@@ -29,7 +31,7 @@ mod tests {
     use ntm_gateway::config::{EXAMPLE, FILE_NAME};
 
     #[test]
-    fn policies_are_taken_up_and_other_changes_are_told_from_them() {
+    fn policies_and_devices_are_taken_up_and_other_changes_are_told_from_them() {
         let dir = std::env::temp_dir().join(format!("ntm-reload-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let write = |more: &str| std::fs::write(dir.join(FILE_NAME), more).unwrap();
@@ -41,14 +43,19 @@ mod tests {
             settings,
             config,
         };
-        assert_eq!(reload.read().unwrap(), (Vec::new(), true));
+        assert!(reload.read().unwrap().1);
         let denies = format!("{EXAMPLE}[[policy]]\naction = \"deny\"\n");
         write(&denies);
-        let (policies, is_all) = reload.read().unwrap();
-        assert!(policies.len() == 1 && is_all);
+        let (before, is_all) = reload.read().unwrap();
+        assert!(before.policies.is_empty() && reload.config.policies.len() == 1 && is_all);
+        let device = "[[lan.static]]\nmac = \"02:00:00:00:00:01\"\nname = \"tv\"\n";
+        let named = denies.replace("[wan]", &format!("{device}[wan]"));
+        write(&named);
+        let (before, is_all) = reload.read().unwrap();
+        assert!(before.lan.devices.is_empty() && reload.config.lan.devices.len() == 1 && is_all);
         write(&denies.replace("masquerade = false", "masquerade = true"));
-        let (policies, is_all) = reload.read().unwrap();
-        assert!(policies.len() == 1 && !is_all);
+        let (_, is_all) = reload.read().unwrap();
+        assert!(reload.config.policies.len() == 1 && !is_all);
         write(&denies.replace("deny", "drop"));
         assert!(reload.read().is_err());
         std::fs::remove_dir_all(&dir).unwrap();

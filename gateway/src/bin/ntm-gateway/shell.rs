@@ -10,6 +10,8 @@ mod ways;
 pub(crate) use ways::Ways;
 
 use crate::dhcp::Devices;
+use crate::forgotten::Forgotten;
+use crate::owner::{Wanted, Wish};
 use crate::question::{ForShell, Preference, Question, Waiting};
 use crate::reload::Reload;
 use crate::start::{Ended, Signals, Word};
@@ -17,7 +19,8 @@ use crate::tun::{self, Tun};
 use crate::wan::WanInterface;
 use anyhow::{Context, Result, bail};
 use ntm_gateway::coalesce::Coalescer;
-use ntm_gateway::{Gateway, Output, Wan};
+use ntm_gateway::config::{Config, DeviceChange, changed};
+use ntm_gateway::{Event, Gateway, Output, Wan};
 use ntm_proto::id::Fqdn;
 use serde_json::{Value, json};
 use std::future::poll_fn;
@@ -47,6 +50,7 @@ pub(crate) struct Shell {
     domains: watch::Sender<Vec<Fqdn>>,
     waiting: Waiting,
     reload: Reload,
+    forgotten: Forgotten,
     /// Who had the last turn.
     last: Source,
     /// What the TUN interface brought.
@@ -97,6 +101,9 @@ impl Shell {
         domains: watch::Sender<Vec<Fqdn>>,
         reload: Reload,
     ) -> Self {
+        let mut gateway = gateway;
+        let forgotten = Forgotten::read(&reload.dir);
+        gateway.forget_again(forgotten.devices());
         Self {
             gateway,
             tun,
@@ -107,6 +114,7 @@ impl Shell {
             domains,
             waiting: Waiting::default(),
             reload,
+            forgotten,
             last: Source::Devices,
             packet: vec![0; tun::LONGEST],
             train: Train::new(),
@@ -174,6 +182,7 @@ impl Shell {
     fn look_for_devices(&mut self) {
         self.devices.work(&mut self.gateway, Instant::now());
         self.drain();
+        self.forgotten.keep(self.gateway.forgetting());
     }
 
     /// Whether it is the end.
@@ -185,6 +194,12 @@ impl Shell {
         self.drain();
         match for_us {
             Some(ForShell::Prefer(preference)) => self.prefer(preference, now),
+            Some(ForShell::Device { wish, reply }) => drop(reply.send(self.understand(&wish))),
+            Some(ForShell::DeviceSaid {
+                wanted,
+                is_handed,
+                reply,
+            }) => drop(reply.send(self.said(&wanted, is_handed, now))),
             // Nobody listens any more: fine.
             Some(ForShell::Reload(reply)) => drop(reply.send(self.reload(now))),
             Some(ForShell::Restart) => return true,
@@ -195,21 +210,63 @@ impl Shell {
 
     fn reload_by_signal(&mut self) {
         match self.reload(Instant::now()) {
-            Ok(_) => info!("the policies are read anew"),
+            Ok(_) => info!("policies and devices are read anew"),
             Err(error) => error!("{error}"),
         }
     }
 
-    /// Takes up the policies as they are written now; the answer is what they have become. What is wrong changes nothing.
+    /// Takes up policies and devices as they are written now; the answer is what the policies have become. What is wrong
+    /// changes nothing.
     fn reload(&mut self, now: Instant) -> Result<Value, String> {
         let read = self.reload.read();
-        let (policies, is_all) = read.map_err(|error| format!("{error:#}"))?;
-        self.gateway.policies_changed(&policies, now);
-        self.drain();
+        let (before, is_all) = read.map_err(|error| format!("{error:#}"))?;
+        self.take_up(&before, now)?;
         if !is_all {
-            return Err("other settings than the policies have changed: they take effect when the gateway is started anew".into());
+            return Err("other settings than policies and devices have changed: they take effect when the gateway is started anew".into());
         }
         Ok(json!(self.gateway.policies()))
+    }
+
+    /// Policies and devices are those of the configuration now.
+    fn take_up(&mut self, before: &Config, now: Instant) -> Result<(), String> {
+        let (config, gateway) = (&self.reload.config, &mut self.gateway);
+        gateway.policies_changed(&config.policies, now);
+        gateway.entries_changed(&config.lan.devices, now);
+        let devices = self.devices.reconfigure(before, config, gateway, now);
+        self.drain();
+        devices.map_err(|error| format!("{error:#}"))
+    }
+
+    /// Which device is meant, and whether what is wanted of it can be.
+    fn understand(&self, wish: &Wish) -> Result<Wanted, String> {
+        let wanted = wish.read(&self.gateway.devices())?;
+        if wanted.change == DeviceChange::Forget {
+            let may = self.gateway.may_forget(wanted.mac);
+            may.map_err(|error| error.to_string())?;
+        }
+        Ok(wanted)
+    }
+
+    /// Does what the file says of a device now. Where somebody else writes it, we read it a moment later, by his word.
+    fn said(&mut self, wanted: &Wanted, is_handed: bool, now: Instant) -> Result<Value, String> {
+        let Wanted { mac, change } = wanted;
+        let mut forgotten = Ok(());
+        if *change == DeviceChange::Forget {
+            forgotten = self.gateway.forget_device(*mac, now);
+            self.forgotten.keep(self.gateway.forgetting());
+        }
+        if is_handed {
+            let before = self.reload.config.clone();
+            let devices = changed(&before.lan.devices, *mac, change);
+            self.reload.config.lan.devices = devices.map_err(|error| error.to_string())?;
+            self.take_up(&before, now)?;
+        } else if let Err(error) = self.reload(now) {
+            // What else waits in the file for the next start is not this one's business.
+            info!("{error}");
+        }
+        self.drain();
+        forgotten.map_err(|error| error.to_string())?;
+        Ok(json!(self.gateway.devices()))
     }
 
     /// A planned switch. The answer says that the machine knows.
@@ -267,7 +324,12 @@ impl Shell {
                     event::log_domains(&domains);
                     self.domains.send_replace(domains);
                 }
-                Output::Event(event) => event::log(&event),
+                Output::Event(event) => {
+                    event::log(&event);
+                    if matches!(event, Event::DeviceForgotten) {
+                        self.forgotten.keep(self.gateway.forgetting());
+                    }
+                }
             }
         }
     }

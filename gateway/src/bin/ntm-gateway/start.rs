@@ -1,5 +1,6 @@
 //! `ntm-gateway run`: reads what is configured, makes what the machine needs around it, and takes it back at the end.
 
+use crate::configure::Configure;
 use crate::ctl::Control;
 use crate::dhcp::{Devices, LanDhcp, listed_devices};
 use crate::dns::DnsServer;
@@ -171,6 +172,7 @@ async fn serve(
         node.name.clone(),
         node.domain.clone(),
         questions.clone(),
+        Configure::new(dir, &reload.settings),
     )
     .await?;
     let mut gateway = Gateway::new(
@@ -179,6 +181,7 @@ async fn serve(
         Instant::now(),
     );
     gateway.policies_changed(&config.policies, Instant::now());
+    gateway.entries_changed(&config.lan.devices, Instant::now());
     let (netlink, changes) = Netlink::open()?;
     let mut firewall = Firewall::apply(config, node.prefixes)?;
     let tun = Tun::open(&config.tunnel, vip4, &netlink).await?;

@@ -5,14 +5,18 @@ use serde_json::{Value, json};
 /// A column: its heading and the member it shows.
 type Column = (&'static str, &'static str);
 
-const DEVICES: [Column; 6] = [
+const DEVICES: [Column; 8] = [
     ("NAME", "name"),
     ("ONLINE", "online"),
     ("LAN ADDRESS", "lan_address"),
     ("VIRTUAL IPV4", "vip4"),
     ("VIRTUAL IPV6", "vip6"),
     ("MAC", "mac"),
+    ("SENT", "sent"),
+    ("RECEIVED", "received"),
 ];
+/// Only shown where there are any.
+const ALSO: Column = ("ALSO", "also");
 const TUNNELS: [Column; 10] = [
     ("PEER", "peer"),
     ("STATE", "state"),
@@ -65,9 +69,25 @@ const WANS: [Column; 7] = [
 
 /// The answer to `devices`.
 pub(crate) fn devices(value: &Value) -> String {
+    let mut value = value.clone();
+    let mut columns = DEVICES.to_vec();
+    for device in value.as_array_mut().into_iter().flatten() {
+        let others: Vec<Value> = device["macs"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .skip(1)
+            .cloned()
+            .collect();
+        if !others.is_empty() {
+            device["also"] = others.into();
+            columns.truncate(DEVICES.len());
+            columns.push(ALSO);
+        }
+    }
     table(
-        value,
-        &DEVICES,
+        &value,
+        &columns,
         "no devices yet: they appear when they ask for an address by DHCP\n",
     )
 }

@@ -6,6 +6,7 @@
 use crate::configure::{Configure, Outcome};
 use crate::ctl::Asker;
 use crate::first::Joining;
+use crate::owner::Wish;
 use crate::question::{Question, Show};
 use crate::reload::Reload;
 use crate::{diagnose, log, password};
@@ -13,7 +14,7 @@ use anyhow::{Context, Result};
 use ntm_enrolment::state::Node;
 use ntm_webui::password::Cost;
 use ntm_webui::server::{Asked, Daemon, Server};
-use ntm_webui::{Ask, Place, Setup};
+use ntm_webui::{Ask, DeviceChange, Place, Setup};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -54,7 +55,9 @@ pub(crate) fn start(
             Behind::new(configure, &reload.dir, None),
         )
     })?;
-    let asker = Asker::new(node.name.clone(), node.domain.clone(), questions);
+    let configure = Configure::new(&reload.dir, &reload.settings);
+    let (own, domain) = (node.name.clone(), node.domain.clone());
+    let asker = Asker::new(own, domain, questions, configure);
     // Nobody else tells it.
     let _ = page.behind.own.set(node.name.to_string());
     let _ = page.behind.asker.set(Arc::new(asker));
@@ -147,6 +150,10 @@ impl Daemon for Behind {
                 Ask::Show => everything(&asker).await,
                 Ask::Prefer(name) => asker.prefer(name).await,
                 Ask::Ping(name) => asker.ping(&name).await,
+                Ask::Device(change) => {
+                    let DeviceChange { device, change, to } = change;
+                    asker.want(Wish { device, change, to }).await
+                }
                 Ask::Settings => configure.show(),
                 Ask::Export => configure.export(),
                 Ask::Change(asked) => change(&configure, &asker, asked).await,
@@ -274,6 +281,14 @@ mod tests {
             vip4: text(),
             vip6: text(),
             online: true,
+            macs: vec![],
+            hostname: None,
+            identity: true,
+            keep: false,
+            sent: 0,
+            received: 0,
+            sent_packets: 0,
+            received_packets: 0,
         };
         same(&described, "Device", &json!(device), &[]);
         let tunnel = TunnelStatus {

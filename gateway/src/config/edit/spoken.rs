@@ -1,6 +1,6 @@
 //! What is written and what shall change, as the page and its API say it: JSON.
 
-use super::super::keys::{KEYS, Key, Kind, find};
+use super::super::keys::{DEVICE_KEYS, KEYS, Key, Kind, find};
 use super::super::reader::ConfigError;
 use super::{Block, Change, Form, List, Value, Way, Which, Written, fingerprint};
 use serde_json::{Value as Json, json};
@@ -11,6 +11,7 @@ pub fn described(file: &str, text: &str, form: Form<'_>) -> Result<Json, ConfigE
     let is_uci = matches!(form, Form::Uci(_));
     let keys = KEYS.iter().filter(|key| !is_uci || !key.option.is_empty());
     let settings: Vec<Json> = keys.map(|key| setting(key, &written, is_uci)).collect();
+    let devices = written.blocks(List::Device).iter().map(device);
     let policies = written.blocks(List::Policy).iter().map(policy);
     let ways = written.ways.iter().map(|way| {
         json!({"name": way.name, "network": way.is_network, "metered": way.metered, "enabled": way.enabled})
@@ -20,6 +21,7 @@ pub fn described(file: &str, text: &str, form: Form<'_>) -> Result<Json, ConfigE
         "form": if is_uci { "uci" } else { "toml" },
         "fingerprint": fingerprint(text),
         "settings": settings,
+        "devices": devices.collect::<Vec<Json>>(),
         "policies": policies.collect::<Vec<Json>>(),
         "ways": ways.collect::<Vec<Json>>(),
     }))
@@ -40,18 +42,31 @@ fn setting(key: &Key, written: &Written, is_uci: bool) -> Json {
         ("dhcp", true) => "follow",
         _ => key.usual,
     };
-    let value = written
-        .get(key)
-        .map(|value| match (key.kind, value.entered()) {
-            (Kind::Switch, text) => match text.as_str() {
-                "1" | "on" | "yes" | "true" | "enabled" => "true".to_owned(),
-                "0" | "off" | "no" | "false" | "disabled" => "false".to_owned(),
-                _ => text,
-            },
-            (_, text) => text,
-        });
+    let value = written.get(key).map(|value| entered(key, value));
     let name = format!("{}.{}", key.section, key.key);
     json!({"name": name, "kind": kind, "choices": choices, "usual": usual, "value": value})
+}
+
+/// As a person would enter it, whichever word for a switch the file has.
+fn entered(key: &Key, value: &Value) -> String {
+    match (key.kind, value.entered()) {
+        (Kind::Switch, text) => match text.as_str() {
+            "1" | "on" | "yes" | "true" | "enabled" => "true".to_owned(),
+            "0" | "off" | "no" | "false" | "disabled" => "false".to_owned(),
+            _ => text,
+        },
+        (_, text) => text,
+    }
+}
+
+fn device(block: &Block) -> Json {
+    let members = DEVICE_KEYS.iter().map(|key| {
+        // Of a value that is there twice the later counts.
+        let written = block.iter().rev().find(|(known, _)| known == key.key);
+        let value = written.map(|(_, value)| entered(key, value));
+        (key.key.to_owned(), value.unwrap_or_default().into())
+    });
+    Json::Object(members.collect())
 }
 
 fn policy(block: &Block) -> Json {
@@ -70,6 +85,8 @@ fn policy(block: &Block) -> Json {
 ///
 /// ```text
 /// set             {"tunnel.mtu": "1400"}; an empty text: what is usual
+/// device          {"at": 0, "mac": "02:00:5e:00:00:01", "name": "tv", "keep": "true"}; without a place: a new one
+/// device_remove   0
 /// policy_add      {"from": "", "to": "nas", "action": "deny"}
 /// policy_remove   0
 /// policy_move     [0, 1]
@@ -85,6 +102,23 @@ pub fn changes(asked: &Json) -> Result<Vec<Change>, String> {
         let entered = value.as_str().ok_or_else(|| format!("{name}: send text"))?;
         changes.push(key.change(entered));
     }
+    let place = |value: &Json| {
+        let place = value.as_u64().and_then(|place| usize::try_from(place).ok());
+        place.ok_or_else(|| "a place is a whole number from 0".to_owned())
+    };
+    if let Some(said) = asked.get("device") {
+        let which = match said.get("at") {
+            Some(at) => Which::At(place(at)?),
+            None => Which::New,
+        };
+        changes.push(put_device(which, said)?);
+    }
+    if let Some(removed) = asked.get("device_remove") {
+        changes.push(Change::Remove {
+            list: List::Device,
+            which: Which::At(place(removed)?),
+        });
+    }
     let list = List::Policy;
     if let Some(added) = asked.get("policy_add") {
         let values = ["from", "to", "action"].map(|key| {
@@ -98,10 +132,6 @@ pub fn changes(asked: &Json) -> Result<Vec<Change>, String> {
             values: values.into(),
         });
     }
-    let place = |value: &Json| {
-        let place = value.as_u64().and_then(|place| usize::try_from(place).ok());
-        place.ok_or_else(|| "a place is a whole number from 0".to_owned())
-    };
     if let Some(removed) = asked.get("policy_remove") {
         let which = Which::At(place(removed)?);
         changes.push(Change::Remove { list, which });
@@ -116,6 +146,30 @@ pub fn changes(asked: &Json) -> Result<Vec<Change>, String> {
         changes.push(Change::Ways(ways?));
     }
     Ok(changes)
+}
+
+/// What is not mentioned stays; an empty text takes it away.
+fn put_device(which: Which, said: &Json) -> Result<Change, String> {
+    let mut values = Vec::new();
+    for key in &DEVICE_KEYS {
+        let Some(value) = said.get(key.key) else {
+            continue;
+        };
+        let entered = value
+            .as_str()
+            .ok_or_else(|| format!("device: {}: send text", key.key))?;
+        let value = match key.value(entered) {
+            // One is written as one.
+            Some(Value::List(mut words)) if words.len() == 1 => words.pop().map(Value::Text),
+            value => value,
+        };
+        values.push((key.key.to_owned(), value));
+    }
+    Ok(Change::Put {
+        list: List::Device,
+        which,
+        values,
+    })
 }
 
 fn way(asked: &Json) -> Result<Way, String> {
@@ -191,6 +245,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_a_device_is_shown_and_changed() {
+        let mut text = EXAMPLE.to_owned();
+        for (asked, shown) in [
+            (
+                json!({"device": {"mac": "02:00:00:00:00:01 02:00:00:00:00:02", "name": "phone", "identity": ""}}),
+                json!([{"mac": "02:00:00:00:00:01 02:00:00:00:00:02", "address": "", "name": "phone", "identity": "", "keep": ""}]),
+            ),
+            (
+                json!({"device": {"at": 0, "mac": "02:00:00:00:00:01", "name": "", "identity": "false", "keep": "true"}}),
+                json!([{"mac": "02:00:00:00:00:01", "address": "", "name": "", "identity": "false", "keep": "true"}]),
+            ),
+            (json!({"device_remove": 0}), json!([])),
+        ] {
+            text = apply("f", &text, Form::Toml, &changes(&asked).unwrap()).unwrap();
+            assert_eq!(
+                described("f", &text, Form::Toml).unwrap()["devices"],
+                shown,
+                "{text}"
+            );
+        }
+        assert_eq!(text.trim_end(), EXAMPLE.trim_end());
+        for wrong in [
+            json!({"device": {"name": "tv"}}),
+            json!({"device": {"mac": "tv"}}),
+        ] {
+            let fault = apply("f", EXAMPLE, Form::Toml, &changes(&wrong).unwrap()).unwrap_err();
+            assert!(fault.message.contains("lan.static.mac"), "{fault}");
+        }
+    }
+
+    #[test]
     fn what_makes_no_sense_is_no_change() {
         for odd in [
             json!({"set": {"lan": "x"}}),
@@ -199,6 +284,9 @@ mod tests {
             json!({"policy_remove": -1}),
             json!({"policy_move": [0]}),
             json!({"ways": "eth1"}),
+            json!({"device": {"at": "first"}}),
+            json!({"device": {"mac": 5}}),
+            json!({"device_remove": -1}),
             json!({"ways": [{}]}),
         ] {
             assert!(changes(&odd).is_err(), "{odd}");

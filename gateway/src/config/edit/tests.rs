@@ -251,12 +251,12 @@ fn a_device_is_known_by_its_hardware_address() {
         };
         let one = changed(form, before, &[device("02:00:5e:00:00:01", text("camera"))]);
         let other = changed(form, &one, &[device("02-00-5E-00-00-01", text("eye"))]);
-        let fixed = read("file", &other, form).unwrap().lan.fixed;
-        assert_eq!(fixed.len(), 1);
-        assert_eq!(fixed[0].name.as_ref().unwrap().as_str(), "eye");
+        let devices = read("file", &other, form).unwrap().lan.devices;
+        assert_eq!(devices.len(), 1);
+        assert_eq!(devices[0].name.as_ref().unwrap().as_str(), "eye");
         let nameless = changed(form, &other, &[device("02:00:5e:00:00:01", None)]);
         assert_eq!(
-            read("file", &nameless, form).unwrap().lan.fixed[0].name,
+            read("file", &nameless, form).unwrap().lan.devices[0].name,
             None
         );
         let gone = Change::Remove {

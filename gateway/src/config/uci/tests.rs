@@ -73,7 +73,7 @@ fn everything_can_be_set() {
     assert_eq!(config.log, LogLevel::Debug);
     assert_eq!(config.web.port, Some(8080));
     assert_eq!(
-        config.lan.fixed[0].name.as_ref().unwrap().as_str(),
+        config.lan.devices[0].name.as_ref().unwrap().as_str(),
         "camera"
     );
 }
@@ -192,7 +192,7 @@ fn the_file_that_is_shipped_is_right_and_so_is_what_it_has_in_comments() {
     // Some are for where the gateway serves the LAN itself, some for where it does not.
     let all = all.replace("option dhcp 'follow'", "option dhcp 'server'");
     let told = parse(&all.replace("option dns_port '5354'", "")).unwrap();
-    assert_eq!((told.lan.fixed.len(), told.wan.interfaces.len()), (1, 1));
+    assert_eq!((told.lan.devices.len(), told.wan.interfaces.len()), (1, 1));
     assert_eq!(told.tunnel.limits, shipped.tunnel.limits);
 }
 
@@ -215,7 +215,7 @@ fn the_file_that_is_shipped_explains_every_option() {
     let gateway = ours.map(|key| key.option).chain(OWN);
     let gateway = gateway.map(|key| ("gateway", key));
     let wan = WAN.iter().map(|key| ("wan", *key));
-    let device = DEVICE.iter().map(|key| ("device", *key));
+    let device = device::KEYS.iter().map(|key| ("device", *key));
     for option in gateway.chain(wan).chain(device) {
         assert!(explained.contains(&option), "{option:?}");
     }

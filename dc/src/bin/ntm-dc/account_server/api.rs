@@ -154,7 +154,7 @@ impl Api {
                 Some((gateway.vip4, gateway.vip6)),
             ),
             Record::Relay(relay) => (relay.node, &relay.name, None),
-            Record::Device(device) => {
+            Record::Device(device) | Record::Forgotten(device) => {
                 (device.node, &device.label, Some((device.vip4, device.vip6)))
             }
         };

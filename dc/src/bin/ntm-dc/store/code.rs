@@ -216,7 +216,7 @@ fn name(record: &Record) -> &Label {
     match record {
         Record::Gateway(gateway) => &gateway.name,
         Record::Relay(relay) => &relay.name,
-        Record::Device(device) => &device.label,
+        Record::Device(device) | Record::Forgotten(device) => &device.label,
     }
 }
 

@@ -38,6 +38,13 @@ pub(super) fn put(tx: &Transaction<'_>, device: &DeviceRecord) -> rusqlite::Resu
     tx.execute(sql, values).map(drop)
 }
 
+/// Removes a device; nobody gets its addresses again.
+pub(super) fn forget(tx: &Transaction<'_>, device: &DeviceRecord) -> rusqlite::Result<()> {
+    super::retired::add(tx, device.vip4, device.vip6)?;
+    let sql = "DELETE FROM device WHERE node = ?1";
+    tx.execute(sql, [device.node.to_string()]).map(drop)
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<DeviceRecord> {
     Ok(DeviceRecord {
         node: column::node(row, 0)?,

@@ -16,6 +16,13 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<(Ipv4Addr, Ip
     query.query_map((), read)?.collect()
 }
 
+/// Keeps the addresses of a device.
+pub(super) fn add(tx: &Transaction<'_>, vip4: Ipv4Addr, vip6: Ipv6Addr) -> rusqlite::Result<()> {
+    let sql = "INSERT OR IGNORE INTO retired (vip4, vip6) VALUES (?1, ?2)";
+    tx.execute(sql, [vip4.to_string(), vip6.to_string()])
+        .map(drop)
+}
+
 /// Keeps the addresses of the gateway of this name and of its devices, which are about to be removed.
 pub(super) fn keep(tx: &Transaction<'_>, gateway: &Label) -> rusqlite::Result<()> {
     let sql = "INSERT OR IGNORE INTO retired (vip4, vip6)

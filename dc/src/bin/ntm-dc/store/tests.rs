@@ -203,6 +203,21 @@ fn a_removed_node_stays_away() {
 }
 
 #[test]
+fn a_forgotten_device_leaves_its_addresses_to_nobody() {
+    let (_dir, mut store) = fresh();
+    add_code(&mut store, 1, "home");
+    let home = gateway(enrol(&mut store, 1, 9).unwrap());
+    let laptop = device(&home);
+    let forgotten = Record::Forgotten(laptop.clone());
+    assert_eq!(store.save(&[Record::Device(laptop.clone())]), [true]);
+    assert_eq!(store.save(std::slice::from_ref(&forgotten)), [true]);
+    assert_eq!(store.save(&[forgotten]), [true], "once more is no harm");
+    let left = store.snapshot().unwrap();
+    assert!(left.devices.is_empty());
+    assert_eq!(left.retired, [(laptop.vip4, laptop.vip6)]);
+}
+
+#[test]
 fn one_bad_record_does_not_spoil_the_others() {
     let (_dir, mut store) = fresh();
     add_code(&mut store, 1, "home");

@@ -18,6 +18,7 @@ pub(super) fn log(event: &Event) {
             info!(name = %identity.name, vip4 = %identity.vip4, "a device has its identity");
             debug!(name = %identity.name, node = %identity.node, "");
         }
+        Event::DeviceForgotten => info!("the coordinator has forgotten a device"),
         Event::DeviceRefused(refusal) => warn!("the coordinator refused a device: {refusal}"),
         Event::TunnelUp { peer, path, why } => info!(%peer, path, why, "a tunnel is up"),
         Event::PathChanged { peer, path } => info!(%peer, path, "a tunnel moved"),

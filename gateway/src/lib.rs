@@ -44,6 +44,7 @@ mod ping;
 mod segment;
 mod translate;
 mod unreachable;
+pub mod usage;
 mod wishes;
 
 pub use device::{LanDevice, Unforgettable};

@@ -290,6 +290,7 @@ impl Peer {
     /// The way in use, for people: how, to where, why, how long it takes.
     pub(crate) fn status(&self, now: Instant) -> TunnelStatus {
         let way = self.paths.active();
+        let (expected, missing) = self.keys.missing();
         let state = match (self.is_up(now), &self.outgoing) {
             (true, _) => "up",
             (false, Some(_)) => "handshake",
@@ -313,6 +314,8 @@ impl Peer {
             heard_s: self.watch.heard.map(|at| now.duration_since(at).as_secs()),
             sent: self.traffic.sent,
             received: self.traffic.received,
+            expected,
+            missing,
             key: self.key.to_string(),
             devices: self
                 .remotes

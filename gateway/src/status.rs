@@ -128,6 +128,12 @@ pub struct TunnelStatus {
     pub sent: u64,
     /// Bytes of inner packets received.
     pub received: u64,
+    /// Datagrams that the other end has sealed with the keys in use, as far as is known.
+    #[serde(default)]
+    pub expected: u64,
+    /// Those of them that have not come: lost, or on their way yet.
+    #[serde(default)]
+    pub missing: u64,
     /// The other gateway's public key.
     pub key: String,
     /// Names of the devices behind it that ours may talk to.

@@ -13,7 +13,7 @@ router plain
 settings "	option enabled '1'" "	option dns_port '15354'"
 gateway start
 echo '{"domains": ["b.test"]}' >"$R/tmp/status.json"
-on timeout 1 /usr/lib/ntm/names watch 15354 2>/dev/null || true
+look_at_names 15354
 snippets=$R/tmp/dnsmasq.cfg01100e.d
 checks=$((checks + 1))
 dnsmasq --test -C /dev/null --conf-dir="$snippets" 2>/dev/null || fail "dnsmasq refuses $(cat "$snippets/ntm.conf")"
@@ -27,6 +27,12 @@ first=$!
 dnsmasq $alone -p 15353 --stop-dns-rebind --server=127.0.0.1#15354 --conf-dir="$1" 2>/dev/null &
 second=$!
 trap 'kill $first $second' EXIT
+for port in 15354 15353; do
+    for _ in $(seq 100); do
+        ! dig +short +tries=1 +time=1 -p "$port" @127.0.0.1 up.b.test >/dev/null 2>&1 || break
+        sleep 0.1
+    done
+done
 for name in camera.home.ntm.example deep.b.test elsewhere.example; do
     echo "$name $(dig +short +tries=10 +time=1 -p 15353 @127.0.0.1 "$name")"
 done

@@ -23,7 +23,7 @@ has tmp/calls 'dnsmasq: restart'
 # --- domains that are trusted, when the gateway says so; kept when it does not answer
 watch() {
     : >"$R/tmp/calls"
-    on timeout 1 /usr/lib/ntm/names watch 5400 2>/dev/null || true
+    look_at_names 5400
 }
 watch
 has_not tmp/calls 'dnsmasq'

@@ -65,6 +65,8 @@ pub struct Session {
     /// What seals its traffic.
     pub cipher: Cipher,
     sent: u64,
+    /// Datagrams of the other end's that were opened.
+    opened: u64,
     window: ReplayWindow,
 }
 
@@ -80,6 +82,7 @@ impl Session {
             born: now,
             life: (REKEY_AFTER, REJECT_AFTER),
             sent: 0,
+            opened: 0,
             window: ReplayWindow::new(),
         }
     }
@@ -182,7 +185,14 @@ impl Session {
             .open(counter, header, text)
             .ok_or(SessionError::Forged)?;
         self.window.mark(counter);
+        self.opened += 1;
         Ok(HEADER_LEN..HEADER_LEN + length)
+    }
+
+    /// How many datagrams the other end has sealed as far as is known, and how many of them have not come: lost, or on
+    /// their way yet.
+    pub fn missing(&self) -> (u64, u64) {
+        (self.window.next, self.window.next - self.opened)
     }
 
     /// Whether it is time for the next handshake.

@@ -17,10 +17,14 @@ const KEPT: usize = 60;
 pub(crate) struct Gauge {
     sent: u64,
     received: u64,
+    expected: u64,
+    missing: u64,
     /// Bits per second, out and in.
     pub(crate) rate: Option<(f64, f64)>,
     /// Round trips in milliseconds, the last at the end.
     pub(crate) rtts: Vec<f64>,
+    /// Which part of what the other end sent did not come, each from 0 to 1, the last at the end.
+    pub(crate) losses: Vec<f64>,
 }
 
 /// All tunnels, by the other gateway's name.
@@ -45,6 +49,8 @@ impl Meter {
             let mut gauge = Gauge {
                 sent: tunnel.sent,
                 received: tunnel.received,
+                expected: tunnel.expected,
+                missing: tunnel.missing,
                 ..Gauge::default()
             };
             if let (Some(known), Some(passed)) = (known, passed) {
@@ -55,10 +61,20 @@ impl Meter {
                 gauge.rate =
                     rate(known.sent, tunnel.sent).zip(rate(known.received, tunnel.received));
                 gauge.rtts = known.rtts;
+                gauge.losses = known.losses;
+                let loss = part(
+                    known.expected,
+                    tunnel.expected,
+                    known.missing,
+                    tunnel.missing,
+                );
+                gauge.losses.extend(loss);
             }
             gauge.rtts.extend(tunnel.rtt_ms);
-            let over = gauge.rtts.len().saturating_sub(KEPT);
-            gauge.rtts.drain(..over);
+            for kept in [&mut gauge.rtts, &mut gauge.losses] {
+                let over = kept.len().saturating_sub(KEPT);
+                kept.drain(..over);
+            }
             self.gauges.insert(tunnel.peer.clone(), gauge);
         }
     }
@@ -73,6 +89,15 @@ impl Meter {
         let rates = self.gauges.values().filter_map(|gauge| gauge.rate);
         rates.reduce(|(out, into), (more_out, more_in)| (out + more_out, into + more_in))
     }
+}
+
+/// Which part of what was sealed since did not come. `None`: nothing was, or new keys count from the beginning. What was
+/// only late comes to less than nothing, and counts as none.
+fn part(sealed: u64, sealed_now: u64, missing: u64, missing_now: u64) -> Option<f64> {
+    let sealed = sealed_now
+        .checked_sub(sealed)
+        .filter(|sealed| *sealed > 0)?;
+    Some((missing_now.saturating_sub(missing) as f64 / sealed as f64).min(1.0))
 }
 
 #[cfg(test)]
@@ -98,6 +123,26 @@ mod tests {
         assert_eq!(meter.total(), None, "a tunnel that began anew");
         meter.read(&snapshot(5000, 0), start + Duration::from_secs(30));
         assert_eq!(meter.total(), None, "too long ago");
+    }
+
+    #[test]
+    fn what_does_not_come_is_lost_until_the_keys_are_new() {
+        let (mut meter, start) = (Meter::default(), Instant::now());
+        let looks = [
+            (0, 0),
+            (100, 0),
+            (200, 25),
+            (300, 20),
+            (300, 20),
+            (10, 5),
+            (20, 10),
+        ];
+        for (second, (expected, missing)) in (0..).zip(looks) {
+            let tunnel = json!({"peer": "home", "expected": expected, "missing": missing});
+            let snapshot = Snapshot::read(&json!({"tunnels": [tunnel]}));
+            meter.read(&snapshot, start + Duration::from_secs(second));
+        }
+        assert_eq!(meter.of("home").losses, [0.0, 0.25, 0.0, 0.5]);
     }
 
     #[test]

@@ -56,6 +56,9 @@ pub(crate) struct Tunnel {
     pub(crate) heard_s: Option<u64>,
     pub(crate) sent: u64,
     pub(crate) received: u64,
+    /// Datagrams of the other end's under the keys in use, and those of them that have not come.
+    pub(crate) expected: u64,
+    pub(crate) missing: u64,
     pub(crate) key: String,
     pub(crate) devices: Vec<String>,
 }
@@ -80,6 +83,18 @@ pub(crate) struct Wan {
     pub(crate) active: bool,
     pub(crate) metered: bool,
     pub(crate) preferred: bool,
+    pub(crate) data: Data,
+}
+
+/// What went by a WAN, in bytes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Data {
+    /// Like `2026-11-22`; empty while the clock is not set.
+    pub(crate) today: String,
+    pub(crate) since_start: u64,
+    /// By day, the last at the end: those on which anything went.
+    pub(crate) days: Vec<(String, u64)>,
+    pub(crate) months: Vec<(String, u64)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -143,6 +158,13 @@ impl Snapshot {
     }
 
     /// Whether a tunnel leaves by this WAN.
+    /// The quickest round trip of the tunnels that go by the WAN, in milliseconds.
+    pub(crate) fn quickest_by(&self, wan: &Wan) -> Option<f64> {
+        let by = |tunnel: &&Tunnel| tunnel.is_up() && tunnel.wan == wan.name;
+        let trips = self.tunnels.iter().filter(by).filter_map(|it| it.rtt_ms);
+        trips.min_by(f64::total_cmp)
+    }
+
     pub(crate) fn carries(&self, wan: &Wan) -> bool {
         let mut tunnels = self.tunnels.iter();
         tunnels.any(|tunnel| tunnel.is_up() && tunnel.wan == wan.name)
@@ -185,6 +207,8 @@ fn tunnel(value: &Value) -> Tunnel {
         heard_s: value["heard_s"].as_u64(),
         sent: number(&value["sent"]),
         received: number(&value["received"]),
+        expected: number(&value["expected"]),
+        missing: number(&value["missing"]),
         key: text(&value["key"]),
         devices: all(&value["devices"], text),
     }
@@ -200,6 +224,18 @@ fn wan(value: &Value) -> Wan {
         active: value["active"] == true,
         metered: value["metered"] == true,
         preferred: value["preferred"] == true,
+        data: data(&value["data"]),
+    }
+}
+
+fn data(value: &Value) -> Data {
+    let sum = |value: &Value| number(&value["sent"]).saturating_add(number(&value["received"]));
+    let during = |value: &Value| (text(&value["when"]), sum(value));
+    Data {
+        today: text(&value["today"]),
+        since_start: sum(&value["start"]),
+        days: all(&value["days"], during),
+        months: all(&value["months"], during),
     }
 }
 

@@ -147,6 +147,11 @@ impl SessionKeys {
         born.map_or(0, |born| now.duration_since(born).as_secs())
     }
 
+    /// Of the keys in use: how many datagrams the peer has sealed as far as is known, and how many of them have not come.
+    pub(crate) fn missing(&self) -> (u64, u64) {
+        self.current.as_ref().map_or((0, 0), Session::missing)
+    }
+
     /// What seals the traffic now.
     pub(crate) fn cipher(&self) -> Option<Cipher> {
         self.current.as_ref().map(|session| session.cipher)

@@ -50,6 +50,27 @@ fn what_one_seals_the_other_opens_once() {
 }
 
 #[test]
+fn what_does_not_come_is_missing_until_it_comes_late() {
+    let now = Instant::now();
+    let (mut left, mut right) = pair(now);
+    let mut plain = Vec::new();
+    let mut sealed = || {
+        let mut datagram = Vec::new();
+        left.seal(Kind::Data, PathId(7), b"x", &mut datagram, now)
+            .unwrap();
+        datagram
+    };
+    let datagrams: Vec<_> = (0..10).map(|_| sealed()).collect();
+    assert_eq!(right.missing(), (0, 0));
+    for (number, expected) in [(0, (1, 0)), (4, (5, 3)), (9, (10, 7)), (2, (10, 6))] {
+        right.open(&datagrams[number], &mut plain, now).unwrap();
+        assert_eq!(right.missing(), expected);
+    }
+    assert!(right.open(&datagrams[2], &mut plain, now).is_err());
+    assert_eq!(right.missing(), (10, 6), "a copy is none of those");
+}
+
+#[test]
 fn what_lies_in_a_buffer_is_sealed_and_opened_there() {
     let now = Instant::now();
     for cipher in [Cipher::ChaCha20Poly1305, Cipher::Aes256Gcm] {

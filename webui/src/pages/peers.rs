@@ -36,7 +36,26 @@ fn card(html: &mut Html, tunnel: &Tunnel, view: &View<'_>) {
             path(&tunnel.path, view.lang),
         );
     });
-    spark(html, &gauge.rtts, view);
+    let trip = gauge.rtts.last().copied().map(ms).unwrap_or_default();
+    spark(
+        html,
+        "spark",
+        &gauge.rtts,
+        1.0,
+        view.say(Word::RoundTrip),
+        &trip,
+    );
+    let loss = lost(&gauge.losses);
+    if gauge.losses.iter().any(|loss| *loss > 0.0) {
+        spark(
+            html,
+            "spark bad",
+            &gauge.losses,
+            0.01,
+            view.say(Word::Loss),
+            &loss,
+        );
+    }
     html.el("dl", &[], |html| {
         fact(html, view.say(Word::Why), &tunnel.why);
         fact(
@@ -49,6 +68,7 @@ fn card(html: &mut Html, tunnel: &Tunnel, view: &View<'_>) {
             _ => Word::Ago.with(view.lang, &[("t", &span(seconds, view.lang))]),
         });
         fact(html, view.say(Word::Heard), &heard.unwrap_or_default());
+        fact(html, view.say(Word::Loss), &loss);
         let traffic = format!("{} / {}", bytes(tunnel.sent), bytes(tunnel.received));
         fact(html, view.say(Word::Traffic), &traffic);
         let speed = gauge
@@ -81,25 +101,31 @@ pub(super) fn path(path: &str, lang: Lang) -> &'static str {
     .say(lang)
 }
 
-/// The last round trips as a line: 240 wide, 40 high, from zero up to the longest.
-fn spark(html: &mut Html, rtts: &[f64], view: &View<'_>) {
-    if rtts.len() < 2 {
+/// Of all that is remembered, for people; empty if that is nothing.
+fn lost(losses: &[f64]) -> String {
+    let count = losses.len();
+    if count == 0 {
+        return String::new();
+    }
+    let percent = losses.iter().sum::<f64>() / count as f64 * 100.0;
+    format!("{percent:.1} %")
+}
+
+/// The last values as a line: 240 wide, 40 high, from zero up to the highest, or up to `least` where none is higher.
+fn spark(html: &mut Html, class: &str, values: &[f64], least: f64, what: &str, last: &str) {
+    if values.len() < 2 {
         return;
     }
-    let most = rtts.iter().copied().fold(1.0, f64::max);
-    let step = 240.0 / (rtts.len() - 1) as f64;
-    let points = rtts.iter().enumerate().map(|(at, rtt)| {
-        let (x, y) = (at as f64 * step, 38.0 - rtt / most * 34.0);
+    let most = values.iter().copied().fold(least, f64::max);
+    let step = 240.0 / (values.len() - 1) as f64;
+    let points = values.iter().enumerate().map(|(at, value)| {
+        let (x, y) = (at as f64 * step, 38.0 - value / most * 34.0);
         format!("{x:.1},{y:.1}")
     });
     let points: Vec<String> = points.collect();
-    let label = format!(
-        "{}: {}",
-        view.say(Word::RoundTrip),
-        ms(rtts[rtts.len() - 1])
-    );
+    let label = format!("{what}: {last}");
     let attrs = [
-        ("class", "spark"),
+        ("class", class),
         ("viewBox", "0 0 240 40"),
         ("role", "img"),
         ("aria-label", label.as_str()),

@@ -1,9 +1,12 @@
 //! The ways out, and which of them goes first.
 
-use super::{View, badge, fact, form, hidden};
+use super::{View, badge, bytes, fact, form, hidden, ms};
 use crate::html::Html;
-use crate::snapshot::Wan;
+use crate::snapshot::{Data, Wan};
 use crate::words::{Lang, Word};
+
+/// The most days that are drawn.
+const DAYS: usize = 31;
 
 pub(super) fn page(html: &mut Html, view: &View<'_>) {
     let wans = &view.snapshot.wans;
@@ -49,7 +52,11 @@ fn card(html: &mut Html, wan: &Wan, view: &View<'_>) {
         fact(html, view.say(Word::Addresses), &wan.addresses.join(", "));
         fact(html, view.say(Word::SeenAs), &wan.observed.join(", "));
         fact(html, view.say(Word::Nat), nat(wan, view.lang));
+        let trip = view.snapshot.quickest_by(wan).map(ms).unwrap_or_default();
+        fact(html, view.say(Word::RoundTrip), &trip);
+        used(html, &wan.data, view.lang);
     });
+    days(html, &wan.data, view.lang);
     if !wan.preferred && view.snapshot.wans.len() > 1 {
         form(html, "/wans", view.token, |html| {
             hidden(html, "wan", &wan.name);
@@ -58,6 +65,83 @@ fn card(html: &mut Html, wan: &Wan, view: &View<'_>) {
             html.leaf("button", &attrs, view.say(Word::Prefer));
         });
     }
+}
+
+/// What a person who pays for it asks first.
+fn used(html: &mut Html, data: &Data, lang: Lang) {
+    let of = |list: &[(String, u64)], when: &str| {
+        let found = list.iter().find(|(other, _)| other == when);
+        bytes(found.map_or(0, |(_, count)| *count))
+    };
+    match data.today.rsplit_once('-') {
+        Some((month, _)) => {
+            fact(
+                html,
+                Word::UsedToday.say(lang),
+                &of(&data.days, &data.today),
+            );
+            fact(
+                html,
+                Word::UsedThisMonth.say(lang),
+                &of(&data.months, month),
+            );
+            let before = data
+                .months
+                .iter()
+                .rev()
+                .find(|(other, _)| other.as_str() < month);
+            if let Some((when, count)) = before {
+                fact(html, when, &bytes(*count));
+            }
+        }
+        None => fact(
+            html,
+            Word::UsedSinceStart.say(lang),
+            &bytes(data.since_start),
+        ),
+    }
+}
+
+/// A bar for each of the last days on which anything went.
+fn days(html: &mut Html, data: &Data, lang: Lang) {
+    let last = &data.days[data.days.len().saturating_sub(DAYS)..];
+    let most = last.iter().map(|(_, count)| *count).max().unwrap_or(0);
+    if most == 0 {
+        return;
+    }
+    let each = last
+        .iter()
+        .map(|(day, count)| format!("{day}: {}", bytes(*count)));
+    let label = each.collect::<Vec<_>>().join(", ");
+    html.leaf("p", &[("class", "hint used")], Word::UsedByDay.say(lang));
+    let attrs = [
+        ("class", "days"),
+        ("viewBox", "0 0 310 48"),
+        ("preserveAspectRatio", "none"),
+        ("role", "img"),
+        ("aria-label", label.as_str()),
+    ];
+    html.el("svg", &attrs, |html| {
+        let first = DAYS - last.len();
+        for (at, (day, count)) in last.iter().enumerate() {
+            // Also what is little beside the others shall be seen.
+            let height = (*count as f64 / most as f64 * 48.0).max(1.0);
+            let (x, y) = (
+                ((first + at) * 10 + 1).to_string(),
+                format!("{:.1}", 48.0 - height),
+            );
+            let height = format!("{height:.1}");
+            let attrs = [
+                ("x", x.as_str()),
+                ("y", y.as_str()),
+                ("width", "8"),
+                ("height", height.as_str()),
+            ];
+            html.el("rect", &attrs, |html| {
+                html.leaf("title", &[], &format!("{day}: {}", bytes(*count)));
+            });
+        }
+    });
 }
 
 /// What stands in front of a WAN.

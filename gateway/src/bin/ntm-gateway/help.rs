@@ -156,7 +156,7 @@ const TUNNELS: &str = "\
 Usage: ntm-gateway tunnels [--json] [--dir DIR]
 
 Lists the tunnels to other gateways: whether direct or by a relay and why, where datagrams go,
-the round trip, bytes sent and received. Devices of other domains are shown with the address
+the round trip, what was lost on the way here under the keys in use, bytes sent and received. Devices of other domains are shown with the address
 that they have on this LAN.
 
   --json       for programs; also the peers' keys and devices, and what seals the traffic
@@ -170,9 +170,10 @@ Lists the ways out, best first: our addresses on each, how the coordinator sees 
 NAT is in between, whether traffic costs money, and which one is in use. A WAN is an interface
 outside the LAN that is up, with an address and a default route. The order is that of
 `interfaces` under [wan] in ntm-gateway.toml; without that list the metrics of the default
-routes decide, and those that `metered` names come last.
+routes decide, and those that `metered` names come last. TODAY and THIS MONTH (UTC) are all that the
+interface sent and received while the gateway ran, also past the tunnels.
 
-  --json       for programs
+  --json       for programs; also the data of the last 31 days and 12 months
   --dir DIR    default /etc/ntm
 ";
 

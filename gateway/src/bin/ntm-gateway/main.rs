@@ -18,6 +18,7 @@ mod forgotten;
 mod help;
 mod lan;
 mod log;
+mod meter;
 mod netlink;
 mod nft;
 mod owner;

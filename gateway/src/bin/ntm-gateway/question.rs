@@ -152,7 +152,7 @@ impl Waiting {
         &mut self,
         question: Question,
         gateway: &mut Gateway,
-        ways: &Ways,
+        ways: &mut Ways,
         now: Instant,
     ) -> Option<ForShell> {
         match question {
@@ -226,12 +226,12 @@ impl Waiting {
     }
 }
 
-fn show(gateway: &Gateway, ways: &Ways, what: Show, now: Instant) -> Value {
+fn show(gateway: &Gateway, ways: &mut Ways, what: Show, now: Instant) -> Value {
     match what {
         Show::Status => json!(gateway.status(now)),
         Show::Devices => json!(gateway.devices()),
         Show::Tunnels => json!(gateway.tunnels(now)),
-        Show::Wans => ways.report(gateway),
+        Show::Wans => ways.report(gateway, now),
         Show::Handovers => json!(gateway.handovers(now)),
         Show::Policies => json!(gateway.policies()),
     }

@@ -165,7 +165,9 @@ impl Shell {
                 busy = None;
             }
         };
-        self.devices.stop(Instant::now());
+        let now = Instant::now();
+        self.devices.stop(now);
+        self.ways.stop(now);
         Ok(ended)
     }
 
@@ -190,7 +192,7 @@ impl Shell {
         let now = Instant::now();
         let for_us = self
             .waiting
-            .ask(question, &mut self.gateway, &self.ways, now);
+            .ask(question, &mut self.gateway, &mut self.ways, now);
         self.drain();
         match for_us {
             Some(ForShell::Prefer(preference)) => self.prefer(preference, now),
@@ -274,7 +276,7 @@ impl Shell {
         let result = self.ways.prefer(preference.name.as_deref(), now);
         let result = result.map(|wans| {
             self.tell_wans(wans, now);
-            self.ways.report(&self.gateway)
+            self.ways.report(&self.gateway, now)
         });
         // Nobody listens any more: fine.
         drop(preference.reply.send(result));
@@ -299,6 +301,7 @@ impl Shell {
         if let Some(wans) = self.ways.handle_timeout(now) {
             self.tell_wans(wans, now);
         }
+        self.ways.count_by_the_way(now);
         self.look_for_devices();
     }
 

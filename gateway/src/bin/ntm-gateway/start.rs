@@ -8,6 +8,7 @@ use crate::first;
 use crate::follow::Follow;
 use crate::lan::Residents;
 use crate::log;
+use crate::meter::Meter;
 use crate::netlink::Netlink;
 use crate::nft::Firewall;
 use crate::processor;
@@ -237,7 +238,8 @@ async fn serve(
         offload: config.tunnel.offload,
         mark: config.tunnel.steering.mark(),
     };
-    let ways = Ways::new(Sockets::new(config.wan.port, lan, options, hint));
+    let sockets = Sockets::new(config.wan.port, lan, options, hint);
+    let ways = Ways::new(sockets, Meter::new(dir, now));
     let ended = Shell::new(gateway, tun, ways, devices, asked, wans, domains, reload)
         .run(&mut signals)
         .await;

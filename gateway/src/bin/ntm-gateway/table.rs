@@ -17,11 +17,12 @@ const DEVICES: [Column; 8] = [
 ];
 /// Only shown where there are any.
 const ALSO: Column = ("ALSO", "also");
-const TUNNELS: [Column; 10] = [
+const TUNNELS: [Column; 11] = [
     ("PEER", "peer"),
     ("STATE", "state"),
     ("PATH", "path"),
     ("RTT MS", "rtt_ms"),
+    ("LOST", "loss"),
     ("WAN", "wan"),
     ("REMOTE", "remote"),
     ("AGE S", "age_s"),
@@ -57,7 +58,7 @@ const POLICIES: [Column; 6] = [
 ];
 /// Only shown where there are any.
 const UNKNOWN: Column = ("NOT KNOWN HERE", "unknown");
-const WANS: [Column; 7] = [
+const WANS: [Column; 9] = [
     ("NO", "number"),
     ("INTERFACE", "name"),
     ("STATE", "state"),
@@ -65,6 +66,8 @@ const WANS: [Column; 7] = [
     ("ADDRESSES", "addresses"),
     ("SEEN AS", "observed"),
     ("NAT", "nat"),
+    ("TODAY", "today"),
+    ("THIS MONTH", "month"),
 ];
 
 /// The answer to `devices`.
@@ -103,11 +106,28 @@ pub(crate) fn tunnels(value: &Value) -> String {
     if value.as_array().is_some_and(|all| all.iter().any(lends)) {
         columns.push(ALIASES);
     }
+    let mut value = value.clone();
+    for tunnel in value.as_array_mut().into_iter().flatten() {
+        let count = |name: &str| tunnel[name].as_f64().unwrap_or(0.0);
+        if count("expected") > 0.0 {
+            let percent = count("missing") / count("expected") * 100.0;
+            tunnel["loss"] = json!(format!("{percent:.1} %"));
+        }
+    }
     table(
-        value,
+        &value,
         &columns,
         "no tunnels: they are built when a device looks up another's name\n",
     )
+}
+
+/// What went in the time that is called so.
+fn used(list: &Value, when: &str) -> String {
+    let mut entries = list.as_array().into_iter().flatten();
+    let found = entries.find(|entry| entry["when"] == when);
+    let count = |name| found.and_then(|it| it[name].as_u64()).unwrap_or(0);
+    let megabytes = (count("sent") as f64 + count("received") as f64) / 1e6;
+    format!("{megabytes:.1} MB")
 }
 
 /// The answer to `wans`.
@@ -120,6 +140,12 @@ pub(crate) fn wans(value: &Value) -> String {
         // How it maps is worth knowing only where there is one.
         if wan["nat"] == true && wan["mapping"].is_string() {
             wan["nat"] = json!(format!("yes, {}", cell(&wan["mapping"])));
+        }
+        let data = &wan["data"];
+        let today = data["today"].as_str().map(str::to_owned);
+        if let Some((day, month)) = today.as_deref().and_then(|day| Some((day, day.get(..7)?))) {
+            let (day, month) = (used(&data["days"], day), used(&data["months"], month));
+            (wan["today"], wan["month"]) = (json!(day), json!(month));
         }
     }
     table(
@@ -273,14 +299,16 @@ mod tests {
     fn columns_are_aligned_and_gaps_marked() {
         let text = wans(&json!([
             {"number": 0, "name": "wan0", "state": "ready", "metered": true, "preferred": true, "addresses": ["10.0.0.2:4750", "[2001:db8::2]:4750"],
-             "observed": [], "nat": true, "mapping": "same port for all"},
+             "observed": [], "nat": true, "mapping": "same port for all",
+             "data": {"today": "2026-11-23", "days": [{"when": "2026-11-22", "sent": 9, "received": 9}],
+                "months": [{"when": "2026-11", "sent": 1_000_000, "received": 540_000}]}},
             {"number": 12, "name": "a-longer-name", "state": "active", "metered": false, "addresses": [], "observed": ["x"], "nat": null, "mapping": "unknown"},
         ]));
         assert_eq!(
             text,
-            "NO  INTERFACE      STATE             METERED  ADDRESSES                         SEEN AS  NAT\n\
-             0   wan0           ready, preferred  yes      10.0.0.2:4750 [2001:db8::2]:4750  -        yes, same port for all\n\
-             12  a-longer-name  active            no       -                                 x        -\n"
+            "NO  INTERFACE      STATE             METERED  ADDRESSES                         SEEN AS  NAT                     TODAY   THIS MONTH\n\
+             0   wan0           ready, preferred  yes      10.0.0.2:4750 [2001:db8::2]:4750  -        yes, same port for all  0.0 MB  1.5 MB\n\
+             12  a-longer-name  active            no       -                                 x        -                       -       -\n"
         );
     }
 

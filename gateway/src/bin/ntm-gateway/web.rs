@@ -305,6 +305,8 @@ mod tests {
             heard_s: None,
             sent: 0,
             received: 0,
+            expected: 100,
+            missing: 1,
             key: text(),
             devices: vec![],
             aliases: BTreeMap::new(),
@@ -318,7 +320,7 @@ mod tests {
             mapping: None,
             active: false,
         };
-        let beside = ["number", "metered", "preferred", "state"];
+        let beside = ["number", "metered", "preferred", "state", "data"];
         same(&described, "Wan", &json!(wan), &beside);
         let hop = HopStatus {
             path: text(),

@@ -1,11 +1,13 @@
-//! The WANs as the shell has them: the list, what a person prefers of it, and the sockets that belong to it.
+//! The WANs as the shell has them: the list, what a person prefers of it, the sockets that belong to it, and what they have
+//! carried.
 
+use crate::meter::Meter;
 use crate::udp::Sockets;
 use crate::wan::WanInterface;
 use crate::wan::choice::Choice;
 use crate::wan::pace::Backoff;
 use ntm_gateway::{Gateway, Wan};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tracing::info;
 
@@ -17,6 +19,7 @@ const REBUILD: (Duration, Duration) = (Duration::from_millis(50), Duration::from
 pub(crate) struct Ways {
     pub(super) sockets: Sockets,
     choice: Choice,
+    meter: Meter,
     /// What the machine was told last.
     told: Vec<Wan>,
     /// When to try again, as some WAN has no socket.
@@ -26,10 +29,11 @@ pub(crate) struct Ways {
 
 impl Ways {
     /// No WAN yet.
-    pub(crate) fn new(sockets: Sockets) -> Self {
+    pub(crate) fn new(sockets: Sockets, meter: Meter) -> Self {
         Self {
             sockets,
             choice: Choice::default(),
+            meter,
             told: Vec::new(),
             rebuild: None,
             backoff: Backoff::new(REBUILD.0, REBUILD.1),
@@ -38,9 +42,12 @@ impl Ways {
 
     /// These are the WANs now. Returns what to tell the machine.
     pub(super) fn changed(&mut self, list: Vec<WanInterface>, now: Instant) -> Vec<Wan> {
+        // Of those that go this is the last.
+        self.count(now);
         if let Some(name) = self.choice.replace(list) {
             info!(name, "the preferred WAN is gone; back to the usual order");
         }
+        self.count(now);
         self.backoff.reset();
         self.build(now)
     }
@@ -67,8 +74,33 @@ impl Ways {
     }
 
     /// What is known of each WAN, best first.
-    pub(crate) fn report(&self, gateway: &Gateway) -> Value {
-        self.choice.report(&self.told, &gateway.wans())
+    pub(crate) fn report(&mut self, gateway: &Gateway, now: Instant) -> Value {
+        self.count(now);
+        let mut report = self.choice.report(&self.told, &gateway.wans());
+        let today = Meter::today().map(|day| day.to_string());
+        for entry in report.as_array_mut().into_iter().flatten() {
+            let carried = self
+                .meter
+                .carried(entry["name"].as_str().unwrap_or_default());
+            entry["data"] = json!(carried);
+            entry["data"]["today"] = json!(today);
+        }
+        report
+    }
+
+    /// Looks at what the WANs have carried, if it is time.
+    pub(super) fn count_by_the_way(&mut self, now: Instant) {
+        self.meter.look(self.choice.names(), now);
+    }
+
+    /// It is the end: what they have carried is written.
+    pub(super) fn stop(&mut self, now: Instant) {
+        self.count(now);
+        self.meter.write(true, now);
+    }
+
+    fn count(&mut self, now: Instant) {
+        self.meter.read_counters(self.choice.names(), now);
     }
 
     fn build(&mut self, now: Instant) -> Vec<Wan> {
@@ -91,12 +123,9 @@ mod tests {
             interface: "lo".into(),
             net: "192.168.1.0/24".parse().unwrap(),
         };
-        Ways::new(Sockets::new(
-            0,
-            lan,
-            SocketOptions::default(),
-            mpsc::channel(1).0,
-        ))
+        let sockets = Sockets::new(0, lan, SocketOptions::default(), mpsc::channel(1).0);
+        let dir = std::env::temp_dir().join("ntm-ways-without-a-file");
+        Ways::new(sockets, Meter::new(&dir, Instant::now()))
     }
 
     fn wan(index: u32, address: [u8; 4]) -> WanInterface {

@@ -21,12 +21,17 @@ impl Choice {
             .take_if(|name| !list.iter().any(|wan| wan.name == *name))
     }
 
+    /// What they are called.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|wan| wan.name.as_str())
+    }
+
     /// Puts one first until [`Self::auto`], or until it is gone.
     ///
     /// # Errors
     /// No WAN has that name now; says which there are.
     pub(crate) fn prefer(&mut self, name: &str) -> Result<(), String> {
-        let names: Vec<&str> = self.list.iter().map(|wan| wan.name.as_str()).collect();
+        let names: Vec<&str> = self.names().collect();
         if !names.contains(&name) {
             return Err(match names.as_slice() {
                 [] => format!("{name:?} is no WAN now, and there is none at all"),

@@ -1,0 +1,144 @@
+//! The WANs' interfaces' counters, and the file that keeps what they come to.
+//!
+//! They are read when the gateway is awake anyway, once a minute at most, and when somebody asks. So an idle gateway is not
+//! woken by it, and what a modem counted in the last minute before it was pulled may be missing.
+
+use ntm_enrolment::state::write_atomically;
+use ntm_gateway::usage::{Bytes, Carried, Day, Usage};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tracing::warn;
+
+/// The file's name inside the state directory.
+const FILE_NAME: &str = "usage";
+/// Most bytes of it that are read; we write fewer.
+const MOST: u64 = 64 << 10;
+const BETWEEN: Duration = Duration::from_secs(60);
+
+pub(crate) struct Meter {
+    usage: Usage,
+    file: PathBuf,
+    /// When the counters were last read.
+    looked: Option<Instant>,
+}
+
+impl Meter {
+    pub(crate) fn new(dir: &Path, now: Instant) -> Self {
+        let file = dir.join(FILE_NAME);
+        let text = read(&file).unwrap_or_else(|error| {
+            if error.kind() != ErrorKind::NotFound {
+                warn!(
+                    "cannot read {}: {error}; data are counted from zero",
+                    file.display()
+                );
+            }
+            String::new()
+        });
+        let usage = Usage::new(&text, now);
+        Self {
+            usage,
+            file,
+            looked: None,
+        }
+    }
+
+    /// Reads the counters of these interfaces, if that is not long enough ago.
+    pub(crate) fn look<'a>(&mut self, wans: impl Iterator<Item = &'a str>, now: Instant) {
+        if self.looked.is_some_and(|looked| now < looked + BETWEEN) {
+            return;
+        }
+        self.read_counters(wans, now);
+        self.write(false, now);
+    }
+
+    /// Reads the counters of these interfaces.
+    pub(crate) fn read_counters<'a>(&mut self, wans: impl Iterator<Item = &'a str>, now: Instant) {
+        self.looked = Some(now);
+        let today = Self::today();
+        for wan in wans {
+            if let Some(counters) = counters(wan) {
+                self.usage.read(wan, counters, today, now);
+            }
+        }
+    }
+
+    /// `None`: nobody has set the clock.
+    pub(crate) fn today() -> Option<Day> {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+        unix.ok().and_then(|unix| Day::of(unix.as_secs()))
+    }
+
+    /// What the WAN of this name has carried.
+    pub(crate) fn carried(&self, wan: &str) -> Carried {
+        self.usage.carried(wan)
+    }
+
+    /// Writes what is new, if it is time or the end.
+    pub(crate) fn write(&mut self, is_end: bool, now: Instant) {
+        let Some(text) = self.usage.due(is_end, now) else {
+            return;
+        };
+        if let Err(error) = write_atomically(&self.file, text.as_bytes(), 0o600) {
+            warn!(
+                "cannot write {}: {error}; what the WANs have carried is forgotten at a restart",
+                self.file.display()
+            );
+        }
+    }
+}
+
+fn read(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(file)?.take(MOST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// `None`: there is no such interface any more.
+fn counters(interface: &str) -> Option<Bytes> {
+    let count = |name| {
+        let file = format!("/sys/class/net/{interface}/statistics/{name}");
+        std::fs::read_to_string(file).ok()?.trim().parse().ok()
+    };
+    Some(Bytes {
+        sent: count("tx_bytes")?,
+        received: count("rx_bytes")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_has_counters_and_what_is_none_has_not() {
+        assert!(counters("lo").is_some());
+        assert_eq!(counters("no-such-interface"), None);
+    }
+
+    #[test]
+    fn what_was_counted_is_in_the_file_at_the_end_and_read_at_the_next_start() {
+        let dir = std::env::temp_dir().join(format!("ntm-meter-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let now = Instant::now();
+        std::fs::write(dir.join(FILE_NAME), "2001-01 5 6 lo\n").unwrap();
+        let mut meter = Meter::new(&dir, now);
+        meter.look(["lo"].into_iter(), now);
+        let asked = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        asked
+            .send_to(&[0; 100], asked.local_addr().unwrap())
+            .unwrap();
+        meter.look(["lo"].into_iter(), now);
+        assert_eq!(meter.carried("lo").start, Bytes::default(), "too soon");
+        meter.read_counters(["lo"].into_iter(), now);
+        assert!(meter.carried("lo").start.sent >= 100);
+        meter.write(true, now);
+        let again = Meter::new(&dir, now).carried("lo");
+        assert_eq!(again.months[0].bytes.sent, 5);
+        // On a machine whose clock nobody has set there is no day to keep it by.
+        let kept = again.days.iter().map(|it| it.bytes.sent).sum::<u64>();
+        assert!(kept >= 100 || Meter::today().is_none());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}

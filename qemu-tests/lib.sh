@@ -55,9 +55,11 @@ fail() {
 # figure KEY JSON_VALUE: one more member of the JSON line.
 figure() { printf '%s\t%s\n' "$1" "$2" >>"$REPORT/figures"; }
 
-# wait_until SECONDS WHAT COMMAND...: polls ten times a second.
+# wait_until SECONDS WHAT COMMAND...: polls ten times a second. PATIENCE times as long: a machine that is shared may get half
+# of what it should, and a router that is emulated far less.
+PATIENCE=${PATIENCE:-2}
 wait_until() {
-    local end=$(($(now_ms) + $1 * 1000)) what=$2
+    local end=$(($(now_ms) + $1 * PATIENCE * 1000)) what=$2
     shift 2
     until "$@" >/dev/null 2>&1; do
         [ "$(now_ms)" -lt "$end" ] || fail "waited in vain: $what"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# run.sh [--beside NAME] NAME...: plays these scenarios one after the other; the last lines say how long each took, what
+# run.sh [--beside 'NAME...'] NAME... [-- NAME...]: plays these scenarios one after the other; the last lines say how long each took, what
 # failed, and count.
 #
-# --beside plays one more during the first of them, which should wait more than they work; what it says comes when it has ended.
+# --beside plays these at the same time as those before --; what they say comes when they have ended.
 #
 # One that failed is played once more, and both are told: these are real daemons under a real clock, and a machine that is
 # shared may stand still for longer than any of them should. What is wrong fails twice.
@@ -39,11 +39,22 @@ play() { # NAME ATTEMPT
 
 if [ -n "$beside" ]; then
     mkdir -p out
-    ./run.sh "$beside" >out/beside.log 2>&1 &
+    # shellcheck disable=SC2086 # words
+    ./run.sh $beside >out/beside.log 2>&1 &
     lane=$!
 fi
+# Those that were played beside have ended.
+alone() {
+    [ -n "$lane" ] || return 0
+    wait "$lane" || failed+=('of those beside')
+    lane=
+    cat out/beside.log
+}
+
 for name in "$@"; do
-    if play "$name" 1; then
+    if [ "$name" = -- ]; then
+        alone
+    elif play "$name" 1; then
         passed=$((passed + 1))
     elif play "$name" 2; then
         passed=$((passed + 1)) late=$((late + 1))
@@ -51,10 +62,7 @@ for name in "$@"; do
         failed+=("$name")
     fi
 done
-if [ -n "$lane" ]; then
-    if wait "$lane"; then passed=$((passed + 1)); else failed+=("$beside"); fi
-    cat out/beside.log
-fi
+alone
 # shellcheck disable=SC2086,SC2048 # words
 printf '%5d s  %s\n' ${took[*]}
 [ ${#said[@]} -eq 0 ] || printf 'failed: %s\n' "${said[@]}"

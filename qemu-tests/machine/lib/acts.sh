@@ -12,7 +12,10 @@ boots() {
         # OpenWrt's begins with the newest file's time.
         [ "$year" = 1970 ] || [ -n "${OWRT_ROOT:-}" ] || fail "${GATEWAY[$s]}'s clock says $year, not 1970"
     done
-    figure both_booted_s $((($(now_ms) - t) / 1000))
+    t=$((($(now_ms) - t) / 1000))
+    figure both_booted_s "$t"
+    # It boots in 10 where nothing else runs; all else takes longer in the same way.
+    PATIENCE=$((PATIENCE + t / 10))
     for s in a b; do
         jail_or_none "$s"
         router_network "$s"

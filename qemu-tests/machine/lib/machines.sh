@@ -210,7 +210,7 @@ traces() {
 DIFFERENCE=
 # shellcheck disable=SC2034 # for the acts
 traces_are() {
-    local end=$(($(now_ms) + 15000))
+    local end=$(($(now_ms) + 15000 * PATIENCE))
     while :; do
         DIFFERENCE=$(diff <(echo "$2") <(traces "$1") | grep '^[<>]' | grep -v "${3:-^$}") || return 0
         [ "$(now_ms)" -lt "$end" ] || return 1

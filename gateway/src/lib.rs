@@ -33,6 +33,7 @@ mod datagram;
 mod direction;
 mod early;
 mod handover;
+mod known_keys;
 mod limits;
 mod outside;
 mod packet;
@@ -48,6 +49,7 @@ pub mod usage;
 mod wishes;
 
 pub use device::{LanDevice, Unforgettable};
+pub use known_keys::KnownKeys;
 pub use limits::Limits;
 pub use packet::Handled;
 pub use segment::Offload;
@@ -230,7 +232,7 @@ pub enum Event {
         /// The other gateway's name.
         peer: Fqdn,
     },
-    /// A peer we knew came back with another key.
+    /// A gateway that we have met has another key now; see [`Gateway::accept_key`].
     KeyChanged {
         /// The other gateway's name.
         peer: Fqdn,
@@ -329,6 +331,7 @@ pub struct Gateway {
     peers: Peers,
     pairs: Pairs,
     aliases: Aliases,
+    known_keys: KnownKeys,
     policies: Policies,
     /// The other domains that ours trusts, and the number of the message that said so.
     domains: (Option<u32>, Vec<Fqdn>),
@@ -366,6 +369,7 @@ impl Gateway {
             early: Early::new(&hold),
             pairs: Pairs::default(),
             aliases: Aliases::new(setup.prefixes, setup.limits.aliases),
+            known_keys: KnownKeys::default(),
             policies: Policies::default(),
             domains: (None, Vec::new()),
             pings: Pings::default(),

@@ -28,7 +28,7 @@ use crate::handover::{Handover, Hop};
 use crate::path::Paths;
 use crate::peers::Env;
 use crate::status::TunnelStatus;
-use crate::{Event, Output, Reject, Setup};
+use crate::{Output, Reject, Setup};
 use binding::{RelayEnd, Step};
 use direct::Trial;
 use handshake::{Answered, Outgoing};
@@ -145,7 +145,7 @@ impl Peer {
             self.remotes
                 .insert(direction.remote.vip4, direction.remote.clone());
         }
-        let restarted = self.notice_restart(direction, env);
+        let restarted = self.notice_restart(direction);
         self.name = direction.peer_name.clone();
         self.peer_path = direction.peer_path;
         self.initiator = direction.initiator;
@@ -176,13 +176,8 @@ impl Peer {
     }
 
     /// Whether the peer holds none of our keys any more: it restarted, and we have not shaken hands since.
-    fn notice_restart(&mut self, direction: &RouteDirection, env: &mut Env<'_>) -> bool {
+    fn notice_restart(&mut self, direction: &RouteDirection) -> bool {
         let new_key = self.key != direction.peer_key;
-        if new_key {
-            let (peer, key) = (self.name.clone(), direction.peer_key);
-            let event = Event::KeyChanged { peer, key };
-            env.output.push_back(Output::Event(event));
-        }
         let new_epoch = self.epoch != direction.peer_epoch;
         let shaken = self
             .newest_offer
@@ -317,6 +312,7 @@ impl Peer {
             expected,
             missing,
             key: self.key.to_string(),
+            key_before: None,
             devices: self
                 .remotes
                 .values()

@@ -136,6 +136,9 @@ pub struct TunnelStatus {
     pub missing: u64,
     /// The other gateway's public key.
     pub key: String,
+    /// The one it had when the owner knew of it, if that is another one.
+    #[serde(default)]
+    pub key_before: Option<String>,
     /// Names of the devices behind it that ours may talk to.
     pub devices: Vec<String>,
     /// The addresses here of those of them that are another domain's, by name.
@@ -314,6 +317,10 @@ impl Gateway {
             let wan = self.wans.iter().find(leaves_by);
             TunnelStatus {
                 wan: wan.map(|wan| wan.name.clone()),
+                key_before: self
+                    .known_keys()
+                    .before(&peer.name)
+                    .map(|key| key.to_string()),
                 aliases: foreign
                     .map(|remote| (remote.name.to_string(), remote.vip4.to_string()))
                     .collect(),

@@ -3,7 +3,7 @@
 #![cfg(test)]
 #![expect(clippy::disallowed_methods, reason = "a test's clock starts somewhere")]
 
-use ntm_gateway::{Gateway, LanDevice, Limits, Output, Setup, Unresolved, Wan};
+use ntm_gateway::{Event, Gateway, KnownKeys, LanDevice, Limits, Output, Setup, Unresolved, Wan};
 use ntm_proto::Path;
 use ntm_proto::handshake::{Context, Purpose, Request};
 use ntm_proto::id::{Fqdn, Identity, NodeId, PathId, TunnelId, VirtualPrefixes};
@@ -42,6 +42,8 @@ struct World {
     heard: Vec<Message>,
     answers: Vec<(u64, Result<Identity, Unresolved>)>,
     domains: Vec<Vec<Fqdn>>,
+    /// Keys that are not those from before.
+    other_keys: Vec<(Fqdn, PublicKey)>,
     now: Instant,
 }
 
@@ -76,6 +78,7 @@ impl World {
             heard: Vec::new(),
             answers: Vec::new(),
             domains: Vec::new(),
+            other_keys: Vec::new(),
             now,
         };
         let wan = Wan {
@@ -106,6 +109,7 @@ impl World {
                 }
                 Output::Answer { query, result } => self.answers.push((query, result)),
                 Output::Domains(domains) => self.domains.push(domains),
+                Output::Event(Event::KeyChanged { peer, key }) => self.other_keys.push((peer, key)),
                 Output::Deliver(_) | Output::Pong { .. } | Output::Event(_) => {}
             }
         }
@@ -292,6 +296,34 @@ fn a_direction_that_cannot_be_taken_is_refused_in_its_acknowledgement() {
     ];
     assert_eq!(world.acks(), refused);
     assert_eq!(world.gateway.tunnels(world.now).len(), 1);
+}
+
+#[test]
+fn a_gateway_with_another_key_is_told_of_until_the_owner_knows() {
+    let mut world = World::registered();
+    world.direct(camera(5));
+    let shown = |world: &World| world.gateway.tunnels(world.now)[0].key_before.clone();
+    assert_eq!((shown(&world), world.other_keys.len()), (None, 0));
+    let kept = world.gateway.known_keys().text();
+
+    // After a restart, the same name: by another tunnel, of another node, as it was enrolled anew.
+    let mut world = World::registered();
+    world.gateway.remember_keys(KnownKeys::read(&kept));
+    let mut anew = camera(6);
+    anew.peer = node(12);
+    anew.peer_key = PublicKey([4; 32]);
+    world.direct(anew.clone());
+    world.direct(RouteDirection {
+        sequence: 7,
+        ..anew
+    });
+    assert_eq!(world.acks(), [(6, None), (7, None)], "it is used");
+    let home = name("home.b.test");
+    assert_eq!(world.other_keys, [(home.clone(), PublicKey([4; 32]))]);
+    assert_eq!(shown(&world), Some(PublicKey([3; 32]).to_string()));
+    assert!(!world.gateway.accept_key(&name("office.b.test")));
+    assert!(world.gateway.accept_key(&home) && !world.gateway.accept_key(&home));
+    assert_eq!(shown(&world), None);
 }
 
 #[test]

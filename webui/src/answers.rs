@@ -23,6 +23,7 @@ pub enum After {
     /// What was asked for, to be said on the page it was asked on.
     Pinged(String),
     Preferred,
+    Accepted,
     /// The page about the device with this hardware address.
     Device(String),
     DeviceChanged,
@@ -101,6 +102,13 @@ impl Site {
                 }
                 return ask(Ask::Ping(name.clone()), After::Pinged(name));
             }
+            What::Accept => {
+                let name = fields().get("peer").to_owned();
+                if name.is_empty() || name.len() > MAX_NAME {
+                    return Step::Answer(Response::see("/peers"));
+                }
+                return ask(Ask::Accept(name), After::Accepted);
+            }
             What::Device => {
                 let mac = request.query().get("mac").to_owned();
                 return ask(Ask::Show, After::Device(mac));
@@ -111,6 +119,13 @@ impl Site {
             },
             What::ApiDevice => match change::sent(request) {
                 Ok(change) => return ask(Ask::Device(change), After::ApiResult),
+                Err(response) => response,
+            },
+            What::ApiAccept => match api::word(request, "peer") {
+                Ok(name) if !name.is_empty() && name.len() <= MAX_NAME => {
+                    return ask(Ask::Accept(name), After::ApiResult);
+                }
+                Ok(_) => api::wrong("peer: the name of a gateway is missing"),
                 Err(response) => response,
             },
             What::ApiSession => Response::json(
@@ -189,6 +204,12 @@ impl Site {
                     self.say(asker, Page::Wans, error, now);
                 }
                 Response::see("/wans")
+            }
+            After::Accepted => {
+                if let Err(error) = result {
+                    self.say(asker, Page::Peers, error, now);
+                }
+                Response::see("/peers")
             }
             After::Device(mac) => change::page(&result, &mac, asker),
             After::DeviceChanged => {

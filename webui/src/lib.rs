@@ -90,6 +90,8 @@ pub enum Ask {
     Prefer(Option<String>),
     /// How far is it to the device of this name?
     Ping(String),
+    /// The owner knows why the gateway of this name has another key.
+    Accept(String),
     /// Keep the password's hash, in PHC's form.
     Keep(String),
     /// The configuration, key by key, and the text it was read from by its `fingerprint`.

@@ -40,6 +40,7 @@ pub enum What {
     Live,
     Prefer,
     Ping,
+    Accept,
     Device,
     ChangeDevice,
     ApiDevice,
@@ -48,6 +49,7 @@ pub enum What {
     ApiShow(Part),
     ApiPrefer,
     ApiPing,
+    ApiAccept,
     // Settings, and the first run.
     Begin,
     SetSettings,
@@ -179,6 +181,7 @@ pub const ROUTES: &[Route] = &[
     post("/device", Guard::Owner, What::ChangeDevice),
     get("/peers", Guard::Owner, What::Page(Page::Peers)),
     post("/peers", Guard::Owner, What::Ping),
+    post("/peers/accept", Guard::Owner, What::Accept),
     get("/moves", Guard::Owner, What::Page(Page::Moves)),
     get("/moves.csv", Guard::Owner, What::MovesCsv),
     get("/wans", Guard::Owner, What::Page(Page::Wans)),
@@ -213,6 +216,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/device", Guard::Owner, What::ApiDevice),
     post("/api/v1/wan", Guard::Owner, What::ApiPrefer),
     post("/api/v1/ping", Guard::Owner, What::ApiPing),
+    post("/api/v1/accept", Guard::Owner, What::ApiAccept),
     // Settings, and the first run.
     post("/setup", Guard::Owner, What::Begin),
     get("/settings", Guard::Owner, What::Page(Page::Settings)),

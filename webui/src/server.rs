@@ -12,6 +12,8 @@
 mod connection;
 mod download;
 mod live;
+#[cfg(test)]
+mod tests;
 
 use crate::{Gateway, Kind, Pending, Place, Request, Response, Setup, Site, Step, Watch};
 use serde_json::Value;

@@ -60,6 +60,8 @@ pub(crate) struct Tunnel {
     pub(crate) expected: u64,
     pub(crate) missing: u64,
     pub(crate) key: String,
+    /// The one that the owner knows, if it has another one now.
+    pub(crate) key_before: String,
     pub(crate) devices: Vec<String>,
 }
 
@@ -210,6 +212,7 @@ fn tunnel(value: &Value) -> Tunnel {
         expected: number(&value["expected"]),
         missing: number(&value["missing"]),
         key: text(&value["key"]),
+        key_before: text(&value["key_before"]),
         devices: all(&value["devices"], text),
     }
 }

@@ -69,7 +69,7 @@ pub(crate) fn shown(evil: &str) -> Value {
             "macs": [evil, evil], "hostname": evil, "identity": false, "keep": true, "sent": 1000, "received": 2000},
             {"name": "", "mac": evil, "online": false}],
         "tunnels": [{"peer": evil, "state": "up", "path": "relay", "why": evil, "wan": evil, "remote": evil, "rtt_ms": 10.0, "age_s": 5, "expected": 10, "missing": 1,
-            "mtu": 1400, "cipher": evil, "heard_s": 1, "sent": 1000, "received": 2000, "key": evil, "devices": [evil], "aliases": {evil: evil}}],
+            "mtu": 1400, "cipher": evil, "heard_s": 1, "sent": 1000, "received": 2000, "key": evil, "key_before": evil, "devices": [evil], "aliases": {evil: evil}}],
         "wans": [{"name": evil, "addresses": [evil], "observed": [evil], "nat": true, "mapping": evil, "active": true, "metered": true, "preferred": false,
             "data": {"today": evil, "start": {"sent": 1, "received": 2}, "undated": {"sent": 0, "received": 0},
                 "days": [{"when": evil, "sent": 1, "received": 2}], "months": [{"when": evil, "sent": 1, "received": 2}]}},
@@ -137,7 +137,7 @@ impl World {
                         self.kept.push(phc.clone());
                         Value::Null
                     }
-                    Ask::Prefer(_) => json!([]),
+                    Ask::Prefer(_) | Ask::Accept(_) => json!([]),
                     Ask::Device(_) => json!([]),
                     Ask::Settings => said("home"),
                     Ask::Change(asked) if asked["set"]["tunnel.mtu"] == "12" => {
@@ -243,6 +243,7 @@ const EXPECTED: &[Row] = &[
     ("POST", "/device", [303, 403, 403, 303]),
     ("GET", "/peers", [303, 200, 403, 200]),
     ("POST", "/peers", [303, 403, 403, 303]),
+    ("POST", "/peers/accept", [303, 403, 403, 303]),
     ("GET", "/moves", [303, 200, 403, 200]),
     ("GET", "/moves.csv", [303, 200, 403, 200]),
     ("GET", "/wans", [303, 200, 403, 200]),
@@ -264,6 +265,7 @@ const EXPECTED: &[Row] = &[
     ("POST", "/api/v1/device", [401, 403, 403, 415]),
     ("POST", "/api/v1/wan", [401, 403, 403, 415]),
     ("POST", "/api/v1/ping", [401, 403, 403, 415]),
+    ("POST", "/api/v1/accept", [401, 403, 403, 415]),
     // Settings, and the first run.
     ("POST", "/setup", [303, 403, 403, 303]),
     ("GET", "/settings", [303, 200, 403, 200]),

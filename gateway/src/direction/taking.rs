@@ -141,6 +141,7 @@ impl Gateway {
         let slot = self
             .with_peers(|peers, env| peers.directed(&seen, env, now))
             .ok_or(Reject::QueueFull)?;
+        self.note_key(&direction.peer_name, direction.peer_key);
         self.pairs.insert(pair, slot, real, verdict);
         self.directions.refused.remove(&pair);
         if verdict.is_closed() {

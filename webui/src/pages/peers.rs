@@ -1,6 +1,6 @@
 //! The tunnels to other gateways.
 
-use super::{View, badge, bytes, fact, form, ms, rate, span};
+use super::{View, badge, bytes, fact, form, hidden, ms, rate, span};
 use crate::html::{Html, short};
 use crate::snapshot::Tunnel;
 use crate::words::{Lang, Word};
@@ -36,6 +36,9 @@ fn card(html: &mut Html, tunnel: &Tunnel, view: &View<'_>) {
             path(&tunnel.path, view.lang),
         );
     });
+    if !tunnel.key_before.is_empty() {
+        other_key(html, tunnel, view);
+    }
     let trip = gauge.rtts.last().copied().map(ms).unwrap_or_default();
     spark(
         html,
@@ -89,6 +92,27 @@ fn card(html: &mut Html, tunnel: &Tunnel, view: &View<'_>) {
         );
         fact(html, view.say(Word::KeyOf), &tunnel.key);
     });
+}
+
+/// What only somebody knows who knows what was done to the other gateway.
+fn other_key(html: &mut Html, tunnel: &Tunnel, view: &View<'_>) {
+    html.el(
+        "div",
+        &[("class", "notice bad"), ("role", "alert")],
+        |html| {
+            html.leaf("p", &[], view.say(Word::OtherKey));
+            html.el("dl", &[], |html| {
+                fact(html, view.say(Word::KeyBefore), &tunnel.key_before);
+                fact(html, view.say(Word::KeyOf), &tunnel.key);
+            });
+            form(html, "/peers/accept", view.token, |html| {
+                hidden(html, "peer", &tunnel.peer);
+                let label = format!("{}: {}", view.say(Word::AcceptKey), tunnel.peer);
+                let attrs = [("class", "second"), ("aria-label", label.as_str())];
+                html.leaf("button", &attrs, view.say(Word::AcceptKey));
+            });
+        },
+    );
 }
 
 /// `direct`, `relay` or `none`.

@@ -20,9 +20,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// How long the header of a request may take, and how long a connection may be silent before the next.
-const HEADER: Duration = Duration::from_secs(10);
+pub(super) const HEADER: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 /// How long its body may take.
-const BODY: Duration = Duration::from_secs(10);
+pub(super) const BODY: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 /// The longest life of a connection; browsers make a new one.
 const LIFE: Duration = Duration::from_secs(15 * 60);
 /// The longest header, in bytes (hyper's least), and the most fields.

@@ -181,6 +181,7 @@ impl Asker {
             "ping" => return self.ping(&command.name).await,
             "wan-prefer" => return self.prefer(Some(command.name)).await,
             "wan-auto" => return self.prefer(None).await,
+            "accept" => return self.accept(command.name).await,
             "device" => {
                 let wish = Wish {
                     device: command.name,
@@ -195,7 +196,7 @@ impl Asker {
         match Show::parse(&command.command) {
             Some(what) => self.show(what).await,
             None => Err(
-                "unknown command; there are status, devices, device, tunnels, wans, handovers, policies, wan-prefer, wan-auto, reload and ping"
+                "unknown command; there are status, devices, device, tunnels, wans, handovers, policies, wan-prefer, wan-auto, accept, reload and ping"
                     .into(),
             ),
         }
@@ -208,6 +209,11 @@ impl Asker {
     pub(crate) async fn prefer(&self, name: Option<String>) -> Result<Value, String> {
         self.ask(|reply| Question::Prefer(Preference { name, reply }))
             .await?
+    }
+
+    /// The owner knows why the gateway of this name has another key.
+    pub(crate) async fn accept(&self, name: String) -> Result<Value, String> {
+        self.ask(|reply| Question::Accept { name, reply }).await?
     }
 
     /// Changes what the owner wants of a device: in the file first, then here.

@@ -152,6 +152,7 @@ impl Joining {
             }
             Ask::Prefer(_)
             | Ask::Ping(_)
+            | Ask::Accept(_)
             | Ask::Device(_)
             | Ask::Keep(_)
             | Ask::Settings

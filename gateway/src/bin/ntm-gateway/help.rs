@@ -10,6 +10,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
         "devices" => DEVICES,
         "device" => DEVICE,
         "tunnels" => TUNNELS,
+        "accept" => ACCEPT,
         "wans" => WANS,
         "wan" => WAN,
         "handovers" => HANDOVERS,
@@ -33,6 +34,7 @@ Usage: ntm-gateway COMMAND [OPTIONS]
   devices      the devices on the LAN and their virtual addresses
   device       `device NAME rename NEW`, and what else may be wanted of one
   tunnels      the tunnels to other gateways
+  accept NAME  you know why the gateway NAME has another key than before
   wans         the ways out
   wan          the same; `wan prefer NAME` puts one of them first, `wan auto` ends that
   handovers    the last moves of each tunnel from one path to another
@@ -160,6 +162,17 @@ the round trip, what was lost on the way here under the keys in use, bytes sent 
 that they have on this LAN.
 
   --json       for programs; also the peers' keys and devices, and what seals the traffic
+  --dir DIR    default /etc/ntm
+";
+
+const ACCEPT: &str = "\
+Usage: ntm-gateway accept NAME [--json] [--dir DIR]
+
+A gateway has another key than when it was met first if it was installed anew; or if somebody has
+got hold of the coordinator and wants to read what you say. `tunnels` and the page warn of it.
+When you know why, NAME (home.example.net) is taken for known with the key it has now.
+
+  --json       for programs
   --dir DIR    default /etc/ntm
 ";
 

@@ -43,6 +43,11 @@ pub(crate) enum Question {
     },
     /// Which WAN shall go first?
     Prefer(Preference),
+    /// The owner knows why the gateway of this name has another key; the tunnels then, or why not.
+    Accept {
+        name: String,
+        reply: oneshot::Sender<Result<Value, String>>,
+    },
     /// Something is to be different about a device; the devices then, or why not.
     Device {
         wish: Wish,
@@ -64,6 +69,11 @@ pub(crate) enum Question {
 pub(crate) enum ForShell {
     /// Puts a WAN first.
     Prefer(Preference),
+    /// Takes a gateway's other key for known.
+    Accept {
+        name: String,
+        reply: oneshot::Sender<Result<Value, String>>,
+    },
     /// Changes what the owner wants of a device.
     Device {
         wish: Wish,
@@ -178,6 +188,7 @@ impl Waiting {
             // Nobody listens any more: fine.
             Question::Show { what, reply } => drop(reply.send(show(gateway, ways, what, now))),
             Question::Prefer(preference) => return Some(ForShell::Prefer(preference)),
+            Question::Accept { name, reply } => return Some(ForShell::Accept { name, reply }),
             Question::Device { wish, reply } => return Some(ForShell::Device { wish, reply }),
             Question::DeviceSaid {
                 wanted,

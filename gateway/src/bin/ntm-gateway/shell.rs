@@ -11,6 +11,7 @@ pub(crate) use ways::Ways;
 
 use crate::dhcp::Devices;
 use crate::forgotten::Forgotten;
+use crate::keys_met::KeysMet;
 use crate::owner::{Wanted, Wish};
 use crate::question::{ForShell, Preference, Question, Waiting};
 use crate::reload::Reload;
@@ -51,6 +52,7 @@ pub(crate) struct Shell {
     waiting: Waiting,
     reload: Reload,
     forgotten: Forgotten,
+    keys_met: KeysMet,
     /// Who had the last turn.
     last: Source,
     /// What the TUN interface brought.
@@ -104,6 +106,8 @@ impl Shell {
         let mut gateway = gateway;
         let forgotten = Forgotten::read(&reload.dir);
         gateway.forget_again(forgotten.devices());
+        let keys_met = KeysMet::read(&reload.dir);
+        gateway.remember_keys(keys_met.keys());
         Self {
             gateway,
             tun,
@@ -115,6 +119,7 @@ impl Shell {
             waiting: Waiting::default(),
             reload,
             forgotten,
+            keys_met,
             last: Source::Devices,
             packet: vec![0; tun::LONGEST],
             train: Train::new(),
@@ -168,6 +173,9 @@ impl Shell {
         let now = Instant::now();
         self.devices.stop(now);
         self.ways.stop(now);
+        if let Err(error) = self.keys_met.write(self.gateway.known_keys(), now) {
+            error!("{error}");
+        }
         Ok(ended)
     }
 
@@ -196,6 +204,7 @@ impl Shell {
         self.drain();
         match for_us {
             Some(ForShell::Prefer(preference)) => self.prefer(preference, now),
+            Some(ForShell::Accept { name, reply }) => drop(reply.send(self.accept(&name, now))),
             Some(ForShell::Device { wish, reply }) => drop(reply.send(self.understand(&wish))),
             Some(ForShell::DeviceSaid {
                 wanted,
@@ -271,6 +280,18 @@ impl Shell {
         Ok(json!(self.gateway.devices()))
     }
 
+    /// The owner knows why a gateway has another key.
+    fn accept(&mut self, name: &str, now: Instant) -> Result<Value, String> {
+        let peer = Fqdn::parse(name).map_err(|error| format!("{name:?} is no name: {error}"))?;
+        if !self.gateway.accept_key(&peer) {
+            return Err(format!(
+                "{peer} has the key that it had; `ntm-gateway tunnels` lists those that have another one"
+            ));
+        }
+        self.keys_met.write(self.gateway.known_keys(), now)?;
+        Ok(json!(self.gateway.tunnels(now)))
+    }
+
     /// A planned switch. The answer says that the machine knows.
     fn prefer(&mut self, preference: Preference, now: Instant) {
         let result = self.ways.prefer(preference.name.as_deref(), now);
@@ -331,6 +352,10 @@ impl Shell {
                     event::log(&event);
                     if matches!(event, Event::DeviceForgotten) {
                         self.forgotten.keep(self.gateway.forgetting());
+                    }
+                    if matches!(event, Event::TunnelUp { .. } | Event::KeyChanged { .. }) {
+                        let keys = self.gateway.known_keys();
+                        self.keys_met.keep(keys, Instant::now());
                     }
                 }
             }

@@ -31,6 +31,8 @@ const TUNNELS: [Column; 11] = [
     ("WHY", "why"),
 ];
 /// Only shown where there are any.
+const KEY_BEFORE: Column = ("KEY CHANGED, WAS", "key_before");
+/// Only shown where there are any.
 const ALIASES: Column = ("OTHER DOMAINS' DEVICES", "aliases");
 const HANDOVERS: [Column; 14] = [
     ("AGO S", "ago_s"),
@@ -105,6 +107,13 @@ pub(crate) fn tunnels(value: &Value) -> String {
     let mut columns = TUNNELS.to_vec();
     if value.as_array().is_some_and(|all| all.iter().any(lends)) {
         columns.push(ALIASES);
+    }
+    let has_changed = |tunnel: &Value| tunnel["key_before"].is_string();
+    if value
+        .as_array()
+        .is_some_and(|all| all.iter().any(has_changed))
+    {
+        columns.insert(1, KEY_BEFORE);
     }
     let mut value = value.clone();
     for tunnel in value.as_array_mut().into_iter().flatten() {

@@ -150,6 +150,7 @@ impl Daemon for Behind {
                 Ask::Show => everything(&asker).await,
                 Ask::Prefer(name) => asker.prefer(name).await,
                 Ask::Ping(name) => asker.ping(&name).await,
+                Ask::Accept(name) => asker.accept(name).await,
                 Ask::Device(change) => {
                     let DeviceChange { device, change, to } = change;
                     asker.want(Wish { device, change, to }).await
@@ -308,6 +309,7 @@ mod tests {
             expected: 100,
             missing: 1,
             key: text(),
+            key_before: None,
             devices: vec![],
             aliases: BTreeMap::new(),
         };

@@ -25,7 +25,7 @@ pub(super) fn log(event: &Event) {
         Event::PathLost { peer } => info!(%peer, "nothing comes back on the tunnel's path"),
         Event::TunnelClosed { peer } => info!(%peer, "a tunnel is closed"),
         Event::KeyChanged { peer, key } => {
-            warn!(%peer, %key, "this gateway has another key than before: was it installed anew?");
+            warn!(%peer, %key, "this gateway has another key than before: was it installed anew? If you know why, `ntm-gateway accept {peer}`");
         }
     }
 }

@@ -46,10 +46,10 @@ impl Meter {
 
     /// Reads the counters of these interfaces, if that is not long enough ago.
     pub(crate) fn look<'a>(&mut self, wans: impl Iterator<Item = &'a str>, now: Instant) {
-        if self.looked.is_some_and(|looked| now < looked + BETWEEN) {
-            return;
+        if self.looked.is_none_or(|looked| now >= looked + BETWEEN) {
+            self.read_counters(wans, now);
         }
-        self.read_counters(wans, now);
+        // Also while somebody asks all the time.
         self.write(false, now);
     }
 

@@ -59,7 +59,7 @@ def account(b):
     b.wait(5, "a reason", lambda: "letters, digits" in b.text(".notice"))
 
 
-def code(b, name="car"):
+def code(b, name=os.environ.get("NEW_GATEWAY", "car")):
     b.go(BASE + "/codes")
     b.write("form[action='/codes'] input[name=name]", name)
     b.write("form[action='/codes'] input[name=account]", "family")

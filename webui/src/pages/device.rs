@@ -51,7 +51,9 @@ pub(crate) fn page(snapshot: &Snapshot, mac: &str, lang: Lang, token: &str) -> O
             Word::Forget,
         );
     }
-    html.leaf("a", &[("href", "/devices")], Word::AllDevices.say(lang));
+    html.el("p", &[("class", "more")], |html| {
+        html.leaf("a", &[("href", "/devices")], Word::AllDevices.say(lang));
+    });
     Some(below(Page::Devices, &html.into_string(), lang, token))
 }
 

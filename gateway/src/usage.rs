@@ -17,8 +17,10 @@ const MONTHS: usize = 12;
 const WANS: usize = 4;
 /// How long after the start the date may come for all before to be of that day.
 const SOON: Duration = Duration::from_secs(3600);
-/// A change is written so often at most: three times a day, some 7 KiB at most each.
-const BETWEEN: Duration = Duration::from_secs(8 * 3600);
+/// How long after the start what is new is written, and after how much longer again: twice as long each time, up to the second
+/// value. A router in a car has its power cut after every drive, and shall know of most of it; one that runs for days writes
+/// three times in each, some 7 KiB at most.
+const BETWEEN: (Duration, Duration) = (Duration::from_secs(900), Duration::from_secs(8 * 3600));
 /// Less than so much, in bytes, is not worth a write: what keeps an idle gateway known is less in a day.
 const LITTLE: u64 = 8_000_000;
 /// 2026 began so many seconds after 1970 (UTC). A clock that says less has not been set.
@@ -121,8 +123,9 @@ pub struct Usage {
     /// The WANs as they were last heard of, the latest at the end.
     heard: Vec<String>,
     started: Instant,
-    /// When it was last written; `None`: not in this run.
-    written: Option<Instant>,
+    /// When it was last written, in this run, and how long to wait from then.
+    written: Instant,
+    pause: Duration,
     /// Bytes that a power cut would make us forget.
     unwritten: u64,
 }
@@ -134,7 +137,8 @@ impl Usage {
             wans: BTreeMap::new(),
             heard: Vec::new(),
             started: now,
-            written: None,
+            written: now,
+            pause: BETWEEN.0,
             unwritten: 0,
         };
         for line in text.lines().take(WANS * (DAYS + MONTHS)) {
@@ -176,13 +180,13 @@ impl Usage {
 
     /// The text to write, if it is time and worth it; at the end it is if anything is new.
     pub fn due(&mut self, is_end: bool, now: Instant) -> Option<String> {
-        let last = self.written.unwrap_or(self.started);
-        let is_time = is_end || now.saturating_duration_since(last) >= BETWEEN;
+        let is_time = is_end || now.saturating_duration_since(self.written) >= self.pause;
         let worth = if is_end { 1 } else { LITTLE };
         if !is_time || self.unwritten < worth {
             return None;
         }
-        (self.written, self.unwritten) = (Some(now), 0);
+        (self.written, self.unwritten) = (now, 0);
+        self.pause = BETWEEN.1.min(self.pause * 2);
         Some(self.text())
     }
 

@@ -2,22 +2,20 @@
 //!
 //! Written before the owner is answered, and again when the coordinator has answered: mostly there is none.
 
+use crate::kept;
 use ntm_enrolment::state::write_atomically;
 use ntm_proto::id::DeviceKey;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use tracing::warn;
 
 /// The list's name inside the state directory.
 const FILE_NAME: &str = "forgotten";
-/// Most bytes of it that are read; the machine takes far fewer.
-const MOST: u64 = 64 << 10;
 
 /// What the file says.
 pub(crate) struct Forgotten {
     file: PathBuf,
+    /// Or could not be written: a full flash is not asked for the same again with each packet.
     written: BTreeSet<DeviceKey>,
 }
 
@@ -25,12 +23,7 @@ impl Forgotten {
     /// What is no key there is none.
     pub(crate) fn read(dir: &Path) -> Self {
         let file = dir.join(FILE_NAME);
-        let text = read_file(&file).unwrap_or_else(|error| {
-            if error.kind() != ErrorKind::NotFound {
-                warn!("cannot read {}: {error}", file.display());
-            }
-            String::new()
-        });
+        let text = kept::read(&file, "the coordinator is not told what it says");
         let written = text.lines().filter_map(parse).collect();
         Self { file, written }
     }
@@ -47,20 +40,14 @@ impl Forgotten {
         }
         let lines = devices.iter().map(|key| line(*key));
         let text: String = lines.collect();
-        match write_atomically(&self.file, text.as_bytes(), 0o600) {
-            Ok(()) => self.written.clone_from(devices),
-            Err(error) => warn!(
+        self.written.clone_from(devices);
+        if let Err(error) = write_atomically(&self.file, text.as_bytes(), 0o600) {
+            warn!(
                 "cannot write {}: {error}; what the coordinator has not forgotten at the next start it will not be told to",
                 self.file.display()
-            ),
+            );
         }
     }
-}
-
-fn read_file(file: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(file)?.take(MOST).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 fn line(key: DeviceKey) -> String {

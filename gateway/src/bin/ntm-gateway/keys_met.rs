@@ -3,18 +3,15 @@
 //! A new acquaintance is written after a while, and once an hour at most: strangers shall not wear out the flash. What the owner
 //! has said is written before he is answered.
 
+use crate::kept;
 use ntm_enrolment::state::write_atomically;
 use ntm_gateway::KnownKeys;
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tracing::warn;
 
 /// The file's name inside the state directory.
 const FILE_NAME: &str = "known-keys";
-/// Most bytes of it that are read; we write fewer.
-const MOST: u64 = 128 << 10;
 const BETWEEN: Duration = Duration::from_secs(3600);
 
 pub(crate) struct KeysMet {
@@ -27,15 +24,7 @@ pub(crate) struct KeysMet {
 impl KeysMet {
     pub(crate) fn read(dir: &Path) -> Self {
         let file = dir.join(FILE_NAME);
-        let text = read(&file).unwrap_or_else(|error| {
-            if error.kind() != ErrorKind::NotFound {
-                warn!(
-                    "cannot read {}: {error}; changed keys of other gateways are not noticed",
-                    file.display()
-                );
-            }
-            String::new()
-        });
+        let text = kept::read(&file, "changed keys of other gateways are not noticed");
         Self {
             file,
             written: KnownKeys::read(&text),
@@ -70,12 +59,6 @@ impl KeysMet {
         self.written.clone_from(keys);
         Ok(())
     }
-}
-
-fn read(file: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(file)?.take(MOST).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod first;
 mod follow;
 mod forgotten;
 mod help;
+mod kept;
 mod keys_met;
 mod lan;
 mod log;

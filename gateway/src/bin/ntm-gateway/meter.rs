@@ -3,18 +3,15 @@
 //! They are read when the gateway is awake anyway, once a minute at most, and when somebody asks. So an idle gateway is not
 //! woken by it, and what a modem counted in the last minute before it was pulled may be missing.
 
+use crate::kept;
 use ntm_enrolment::state::write_atomically;
 use ntm_gateway::usage::{Bytes, Carried, Day, Usage};
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tracing::warn;
 
 /// The file's name inside the state directory.
 const FILE_NAME: &str = "usage";
-/// Most bytes of it that are read; we write fewer.
-const MOST: u64 = 64 << 10;
 const BETWEEN: Duration = Duration::from_secs(60);
 
 pub(crate) struct Meter {
@@ -27,15 +24,7 @@ pub(crate) struct Meter {
 impl Meter {
     pub(crate) fn new(dir: &Path, now: Instant) -> Self {
         let file = dir.join(FILE_NAME);
-        let text = read(&file).unwrap_or_else(|error| {
-            if error.kind() != ErrorKind::NotFound {
-                warn!(
-                    "cannot read {}: {error}; data are counted from zero",
-                    file.display()
-                );
-            }
-            String::new()
-        });
+        let text = kept::read(&file, "data are counted from zero");
         let usage = Usage::new(&text, now);
         Self {
             usage,
@@ -87,12 +76,6 @@ impl Meter {
             );
         }
     }
-}
-
-fn read(file: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(file)?.take(MOST).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 /// `None`: there is no such interface any more.

@@ -1,7 +1,7 @@
 //! What the configuration says of devices: a row for each, and one for a new one. Most of it is easier said on a device's own
 //! page; here is also what is said of one that has never been on the LAN.
 
-use super::settings::tick;
+use super::settings::{step, tick};
 use super::{View, form, hidden};
 use crate::html::Html;
 use crate::settings::{Entry, Shown};
@@ -57,22 +57,16 @@ fn row(html: &mut Html, view: &View<'_>, shown: &Shown, at: Option<usize>, entry
         tick(html, "identity", view.say(Word::Identity), entry.identity);
         tick(html, "keep", view.say(Word::Kept), entry.keep);
         if shown.editable {
-            button(html, view, Word::Save, ("save", &number));
+            step(html, "save", view.say(Word::Save), &format!(" {number}"));
             if at.is_some() {
-                button(html, view, Word::Remove, ("remove", &number));
+                step(
+                    html,
+                    "remove",
+                    view.say(Word::Remove),
+                    &format!(" {number}"),
+                );
             }
         }
         html.close("div");
     });
-}
-
-fn button(html: &mut Html, view: &View<'_>, word: Word, (what, number): (&str, &str)) {
-    let label = format!("{} {number}", view.say(word));
-    let attrs = [
-        ("class", "second"),
-        ("name", "do"),
-        ("value", what),
-        ("aria-label", label.as_str()),
-    ];
-    html.leaf("button", &attrs, view.say(word));
 }

@@ -277,16 +277,21 @@ fn rule(html: &mut Html, view: &View<'_>, shown: &Shown, at: usize, policy: &Pol
         form(html, "/settings/policy", view.token, |html| {
             hidden(html, "fingerprint", &shown.fingerprint);
             hidden(html, "at", &at.to_string());
-            let label = format!("{}: {title}", view.say(word));
-            let attrs = [
-                ("class", "second"),
-                ("name", "do"),
-                ("value", what),
-                ("aria-label", label.as_str()),
-            ];
-            html.leaf("button", &attrs, view.say(word));
+            step(html, what, view.say(word), &format!(": {title}"));
         });
     }
+}
+
+/// A button of a row; `whose` tells those who only hear it which row that is.
+pub(super) fn step(html: &mut Html, what: &str, text: &str, whose: &str) {
+    let label = format!("{text}{whose}");
+    let attrs = [
+        ("class", "second"),
+        ("name", "do"),
+        ("value", what),
+        ("aria-label", label.as_str()),
+    ];
+    html.leaf("button", &attrs, text);
 }
 
 fn file(html: &mut Html, view: &View<'_>, shown: &Shown) {

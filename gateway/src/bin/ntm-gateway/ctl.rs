@@ -10,7 +10,7 @@ pub(crate) use client::ask;
 
 use crate::configure::{Configure, Outcome};
 use crate::owner::Wish;
-use crate::question::{Preference, Question, Show};
+use crate::question::{ForShell, Preference, Question, Show};
 use anyhow::{Context, Result, bail};
 use ntm_enrolment::socket::control_socket;
 use ntm_proto::id::Fqdn;
@@ -207,18 +207,20 @@ impl Asker {
     }
 
     pub(crate) async fn prefer(&self, name: Option<String>) -> Result<Value, String> {
-        self.ask(|reply| Question::Prefer(Preference { name, reply }))
-            .await?
+        self.tell_shell(|reply| ForShell::Prefer(Preference { name, reply }))
+            .await
     }
 
     /// The owner knows why the gateway of this name has another key.
     pub(crate) async fn accept(&self, name: String) -> Result<Value, String> {
-        self.ask(|reply| Question::Accept { name, reply }).await?
+        self.tell_shell(|reply| ForShell::Accept { name, reply })
+            .await
     }
 
     /// Changes what the owner wants of a device: in the file first, then here.
     pub(crate) async fn want(&self, wish: Wish) -> Result<Value, String> {
-        let wanted = self.ask(|reply| Question::Device { wish, reply }).await??;
+        let device = |reply| ForShell::Device { wish, reply };
+        let wanted = self.tell_shell(device).await?;
         let (configure, asked) = (self.configure.clone(), wanted.clone());
         // A disk takes its time.
         let written = tokio::task::spawn_blocking(move || configure.say(asked.mac, &asked.change));
@@ -229,23 +231,26 @@ impl Asker {
                 return Err("somebody else has just changed the settings; try again".into());
             }
         };
-        self.ask(|reply| Question::DeviceSaid {
+        self.tell_shell(|reply| ForShell::DeviceSaid {
             wanted,
             is_handed,
             reply,
         })
-        .await?
+        .await
     }
 
     /// Has the configuration read once more; an error says that not all of it can be taken up as we run.
     pub(crate) async fn reload(&self) -> Result<Value, String> {
-        self.ask(Question::Reload).await?
+        self.tell_shell(ForShell::Reload).await
     }
 
     /// Has the gateway end and start anew.
     pub(crate) async fn restart(&self) {
         // It is stopping already: fine.
-        let _ = self.questions.send(Question::Restart).await;
+        let _ = self
+            .questions
+            .send(Question::Shell(ForShell::Restart))
+            .await;
     }
 
     pub(crate) async fn ping(&self, text: &str) -> Result<Value, String> {
@@ -264,6 +269,13 @@ impl Asker {
         result
             .map(|report| json!(report))
             .map_err(|error| format!("{name}: {error}"))
+    }
+
+    async fn tell_shell<T>(
+        &self,
+        word: impl FnOnce(oneshot::Sender<Result<T, String>>) -> ForShell,
+    ) -> Result<T, String> {
+        self.ask(|reply| Question::Shell(word(reply))).await?
     }
 
     async fn ask<T>(

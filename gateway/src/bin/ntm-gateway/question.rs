@@ -41,6 +41,12 @@ pub(crate) enum Question {
         what: Show,
         reply: oneshot::Sender<Value>,
     },
+    /// What concerns more than the machine.
+    Shell(ForShell),
+}
+
+/// What is for the shell to do.
+pub(crate) enum ForShell {
     /// Which WAN shall go first?
     Prefer(Preference),
     /// The owner knows why the gateway of this name has another key; the tunnels then, or why not.
@@ -48,7 +54,7 @@ pub(crate) enum Question {
         name: String,
         reply: oneshot::Sender<Result<Value, String>>,
     },
-    /// Something is to be different about a device; the devices then, or why not.
+    /// Something is to be different about a device; which, or why not.
     Device {
         wish: Wish,
         reply: oneshot::Sender<Result<Wanted, String>>,
@@ -62,32 +68,6 @@ pub(crate) enum Question {
     /// What of the configuration has changed? The policies in force then, or why not all of it could be taken up.
     Reload(oneshot::Sender<Result<Value, String>>),
     /// End, and start anew.
-    Restart,
-}
-
-/// What is for the shell to do.
-pub(crate) enum ForShell {
-    /// Puts a WAN first.
-    Prefer(Preference),
-    /// Takes a gateway's other key for known.
-    Accept {
-        name: String,
-        reply: oneshot::Sender<Result<Value, String>>,
-    },
-    /// Changes what the owner wants of a device.
-    Device {
-        wish: Wish,
-        reply: oneshot::Sender<Result<Wanted, String>>,
-    },
-    /// The file says this now: do it. `is_handed`: who writes it for us has us read it later. The devices as they are then.
-    DeviceSaid {
-        wanted: Wanted,
-        is_handed: bool,
-        reply: oneshot::Sender<Result<Value, String>>,
-    },
-    /// Reads the configuration once more.
-    Reload(oneshot::Sender<Result<Value, String>>),
-    /// Ends, to start anew.
     Restart,
 }
 
@@ -187,22 +167,7 @@ impl Waiting {
             }
             // Nobody listens any more: fine.
             Question::Show { what, reply } => drop(reply.send(show(gateway, ways, what, now))),
-            Question::Prefer(preference) => return Some(ForShell::Prefer(preference)),
-            Question::Accept { name, reply } => return Some(ForShell::Accept { name, reply }),
-            Question::Device { wish, reply } => return Some(ForShell::Device { wish, reply }),
-            Question::DeviceSaid {
-                wanted,
-                is_handed,
-                reply,
-            } => {
-                return Some(ForShell::DeviceSaid {
-                    wanted,
-                    is_handed,
-                    reply,
-                });
-            }
-            Question::Reload(reply) => return Some(ForShell::Reload(reply)),
-            Question::Restart => return Some(ForShell::Restart),
+            Question::Shell(for_shell) => return Some(for_shell),
         }
         None
     }

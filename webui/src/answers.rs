@@ -1,25 +1,23 @@
 //! What each route does, once who asks has been let in.
 
+use crate::api::Call;
 use crate::kind::{Asker, Gateway, Kind};
 use crate::logins::password_page;
 use crate::pages::{self, Filter, View};
 use crate::request::{Fields, Request, Response};
-use crate::routes::{Page, Part, What};
+use crate::routes::{Page, What};
 use crate::snapshot::Snapshot;
 use crate::words::{Lang, Word};
 use crate::{Ask, LANGUAGE, Pending, Site, Step, Watch, YEAR_S, api, change, settings};
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// The longest name that is asked for.
-const MAX_NAME: usize = 253;
-
 /// What is done with the result of a question.
 #[derive(Debug)]
 pub enum After {
     Page(Page),
     MovesCsv,
-    ApiShow(Part),
+    Api(Call),
     /// What was asked for, to be said on the page it was asked on.
     Pinged(String),
     Preferred,
@@ -27,12 +25,10 @@ pub enum After {
     /// The page about the device with this hardware address.
     Device(String),
     DeviceChanged,
-    ApiResult,
     Settings,
     Log(Filter),
     /// What was asked for, to be shown again where it is refused.
     Changed(Value),
-    ApiChanged,
     Exported,
     Diagnosed,
     Restarted,
@@ -82,7 +78,10 @@ impl Site {
             }
             What::Page(page) => return ask(Ask::Show, After::Page(page)),
             What::MovesCsv => return ask(Ask::Show, After::MovesCsv),
-            What::ApiShow(part) => return ask(Ask::Show, After::ApiShow(part)),
+            What::Api(call) => match call.ask(request) {
+                Ok(asked) => return ask(asked, After::Api(call)),
+                Err(response) => response,
+            },
             What::Live => return watch(request, &asker),
             What::Welcome => self.welcome(&asker),
             What::SetPassword => return self.set_first(&fields(), &asker),
@@ -97,14 +96,14 @@ impl Site {
             }
             What::Ping => {
                 let name = fields().get("name").trim().to_owned();
-                if name.is_empty() || name.len() > MAX_NAME {
+                if name.is_empty() || name.len() > api::MAX_NAME {
                     return Step::Answer(Response::see("/peers"));
                 }
                 return ask(Ask::Ping(name.clone()), After::Pinged(name));
             }
             What::Accept => {
                 let name = fields().get("peer").to_owned();
-                if name.is_empty() || name.len() > MAX_NAME {
+                if name.is_empty() || name.len() > api::MAX_NAME {
                     return Step::Answer(Response::see("/peers"));
                 }
                 return ask(Ask::Accept(name), After::Accepted);
@@ -117,34 +116,12 @@ impl Site {
                 Some(change) => return ask(Ask::Device(change), After::DeviceChanged),
                 None => Response::see("/devices"),
             },
-            What::ApiDevice => match change::sent(request) {
-                Ok(change) => return ask(Ask::Device(change), After::ApiResult),
-                Err(response) => response,
-            },
-            What::ApiAccept => match api::word(request, "peer") {
-                Ok(name) if !name.is_empty() && name.len() <= MAX_NAME => {
-                    return ask(Ask::Accept(name), After::ApiResult);
-                }
-                Ok(_) => api::wrong("peer: the name of a gateway is missing"),
-                Err(response) => response,
-            },
             What::ApiSession => Response::json(
                 200,
                 &json!({"owner": asker.session.is_some(), "password": self.password.is_some(), "token": asker.token}),
             ),
             What::ApiLogIn => match api::word(request, "password") {
                 Ok(password) => self.api_log_in(&password, request, now),
-                Err(response) => response,
-            },
-            What::ApiPing => match api::word(request, "name") {
-                Ok(name) if !name.is_empty() && name.len() <= MAX_NAME => {
-                    return ask(Ask::Ping(name), After::ApiResult);
-                }
-                Ok(_) => api::wrong("name: the name of a device is missing"),
-                Err(response) => response,
-            },
-            What::ApiPrefer => match api::word(request, "prefer") {
-                Ok(name) => return ask(Ask::Prefer(some(name)), After::ApiResult),
                 Err(response) => response,
             },
             What::Begin => {
@@ -159,16 +136,6 @@ impl Site {
             What::Export => return ask(Ask::Export, After::Exported),
             What::Restart => return ask(Ask::Restart, After::Restarted),
             What::Diagnostics => return ask(Ask::Diagnose, After::Diagnosed),
-            What::ApiSettings => return ask(Ask::Settings, After::ApiResult),
-            What::ApiSetSettings => match api::object(request) {
-                Ok(asked) => return ask(Ask::Change(asked), After::ApiChanged),
-                Err(response) => response,
-            },
-            What::ApiLog => return ask(Ask::Log, After::ApiResult),
-            What::ApiRestart => match api::object(request) {
-                Ok(_) => return ask(Ask::Restart, After::ApiResult),
-                Err(response) => response,
-            },
         })
     }
 
@@ -192,8 +159,7 @@ impl Site {
                 ),
                 Err(_) => Response::text(503, "The gateway does not answer."),
             },
-            After::ApiShow(part) => api::result(result.map(|mut all| all[part.member()].take())),
-            After::ApiResult => api::result(result),
+            After::Api(call) => call.answer(result),
             After::Pinged(name) => {
                 let text = pages::pinged(&name, &result, asker.lang);
                 self.say(asker, Page::Peers, text, now);
@@ -233,7 +199,6 @@ impl Site {
                 Response::html(200, page)
             }
             After::Changed(asked) => self.changed(&asked, result, asker, now),
-            After::ApiChanged => api::changed(result),
             After::Exported => match result {
                 Ok(value) => {
                     let [name, text] =

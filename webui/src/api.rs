@@ -1,9 +1,83 @@
-//! `/api/v1`: what programs ask. `assets/openapi.json` describes it.
+//! `/api/v1`: what programs ask, by the page's address or by the socket of the router's own user. `assets/openapi.json`
+//! describes it.
 
 use crate::logins::seconds;
 use crate::request::{Request, Response};
+use crate::routes::{Found, Part, ROUTES, What, find};
+use crate::{Ask, change};
 use serde_json::{Value, json};
 use std::time::Duration;
+
+/// The longest name that is asked for.
+pub(crate) const MAX_NAME: usize = 253;
+
+/// What can be asked without a browser's session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    Show(Part),
+    Device,
+    Prefer,
+    Ping,
+    Accept,
+    Settings,
+    SetSettings,
+    Reload,
+    Log,
+    Restart,
+}
+
+impl Call {
+    /// What a program may ask here that needs no session, having come by a socket that is its owner's alone.
+    pub(crate) fn of(request: &Request) -> Result<Self, Response> {
+        let error = |status, why| Err(Response::json(status, &json!({"error": why})));
+        match find(ROUTES, request.method, &request.path) {
+            Found::Route(route) => {
+                let What::Api(call) = route.what else {
+                    return error(404, "that is for browsers, at the page's own address");
+                };
+                Ok(call)
+            }
+            Found::OtherMethod => error(405, "not by this method"),
+            Found::Nothing => error(404, "there is nothing here"),
+        }
+    }
+
+    /// The question for the daemon, or what is wrong with the request.
+    pub(crate) fn ask(self, request: &Request) -> Result<Ask, Response> {
+        Ok(match self {
+            Self::Show(part) => Ask::Part(part),
+            Self::Device => Ask::Device(change::sent(request)?),
+            Self::Prefer => Ask::Prefer(Some(word(request, "prefer")?).filter(|it| !it.is_empty())),
+            Self::Ping => Ask::Ping(name(request, "name")?),
+            Self::Accept => Ask::Accept(name(request, "peer")?),
+            Self::Settings => Ask::Settings,
+            Self::SetSettings => Ask::Change(object(request)?),
+            Self::Reload => object(request).map(|_| Ask::Reload)?,
+            Self::Log => Ask::Log,
+            Self::Restart => object(request).map(|_| Ask::Restart)?,
+        })
+    }
+
+    /// What the daemon said to it.
+    pub(crate) fn answer(self, said: Result<Value, String>) -> Response {
+        if self == Self::SetSettings {
+            return changed(said);
+        }
+        match said {
+            Ok(value) => Response::json(200, &value),
+            Err(error) => Response::json(503, &json!({"error": error})),
+        }
+    }
+}
+
+/// The member `member` of the body: somebody's name.
+fn name(request: &Request, member: &str) -> Result<String, Response> {
+    let name = word(request, member)?;
+    if name.is_empty() || name.len() > MAX_NAME {
+        return Err(wrong(&format!("{member}: a name is missing, or too long")));
+    }
+    Ok(name)
+}
 
 /// The text member `name` of the body, which is a JSON object; empty where it is `null`.
 pub(crate) fn word(request: &Request, name: &str) -> Result<String, Response> {
@@ -22,7 +96,7 @@ pub(crate) fn word(request: &Request, name: &str) -> Result<String, Response> {
 }
 
 /// The body, which is a JSON object.
-pub(crate) fn object(request: &Request) -> Result<Value, Response> {
+fn object(request: &Request) -> Result<Value, Response> {
     if !request.is_json() {
         return Err(Response::json(
             415,
@@ -38,7 +112,7 @@ pub(crate) fn object(request: &Request) -> Result<Value, Response> {
 }
 
 /// What came of a change of the settings.
-pub(crate) fn changed(result: Result<Value, String>) -> Response {
+fn changed(result: Result<Value, String>) -> Response {
     match result {
         Ok(value) if value["stale"] == true => Response::json(409, &value),
         Ok(value) if value["done"].is_null() => Response::json(422, &value),
@@ -60,12 +134,4 @@ pub(crate) fn wait(left: Duration) -> Response {
     let mut response = Response::json(429, &json!({"error": error}));
     response.headers.push(("Retry-After", left.to_string()));
     response
-}
-
-/// What the daemon said.
-pub(crate) fn result(result: Result<Value, String>) -> Response {
-    match result {
-        Ok(value) => Response::json(200, &value),
-        Err(error) => Response::json(503, &json!({"error": error})),
-    }
 }

@@ -48,7 +48,7 @@ pub use change::DeviceChange;
 pub use guard::{Door, Place};
 pub use kind::{Gateway, Kind};
 pub use request::{MAX_BODY, Method, Request, Response};
-pub use routes::{Guard, ROUTES, Route};
+pub use routes::{Guard, Part, ROUTES, Route};
 
 use answers::Done;
 use attempts::Attempts;
@@ -86,6 +86,8 @@ pub struct Setup<P = Place> {
 pub enum Ask {
     /// Everything there is to see: an object with the members `status`, `devices`, `tunnels`, `wans`, `handovers`.
     Show,
+    /// One of these alone, or who may begin something with whom.
+    Part(Part),
     /// Put this WAN first; `None`: none.
     Prefer(Option<String>),
     /// How far is it to the device of this name?
@@ -96,6 +98,8 @@ pub enum Ask {
     Keep(String),
     /// The configuration, key by key, and the text it was read from by its `fingerprint`.
     Settings,
+    /// Read it once more; the policies in force then.
+    Reload,
     /// Change it: the answer says what was done, or has `refused` or `stale`, and the `settings` as they are.
     Change(Value),
     /// The configuration's file: `name` and `text`.

@@ -1,5 +1,6 @@
 //! Every address of the page, who may use it, and what is there. There are no others.
 
+use crate::api::Call;
 use crate::assets::Asset;
 use crate::request::Method;
 
@@ -43,13 +44,9 @@ pub enum What {
     Accept,
     Device,
     ChangeDevice,
-    ApiDevice,
     ApiSession,
     ApiLogIn,
-    ApiShow(Part),
-    ApiPrefer,
-    ApiPing,
-    ApiAccept,
+    Api(Call),
     // Settings, and the first run.
     Begin,
     SetSettings,
@@ -60,10 +57,6 @@ pub enum What {
     Export,
     Restart,
     Diagnostics,
-    ApiSettings,
-    ApiSetSettings,
-    ApiLog,
-    ApiRestart,
 }
 
 /// A page of the menu.
@@ -115,25 +108,49 @@ impl Page {
     }
 }
 
-/// A member of the snapshot.
+/// What the gateway can show, each by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
+    /// The gateway in one look.
     Status,
+    /// LAN devices.
     Devices,
+    /// Tunnels.
     Tunnels,
+    /// WANs.
     Wans,
+    /// The last handovers.
     Handovers,
+    /// Who may begin something with whom.
+    Policies,
 }
 
 impl Part {
-    pub(crate) fn member(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Status,
+        Self::Devices,
+        Self::Tunnels,
+        Self::Wans,
+        Self::Handovers,
+        Self::Policies,
+    ];
+
+    /// Its name: a member of the snapshot, the end of its path, and a command.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Status => "status",
             Self::Devices => "devices",
             Self::Tunnels => "tunnels",
             Self::Wans => "wans",
             Self::Handovers => "handovers",
+            Self::Policies => "policies",
         }
+    }
+
+    /// By its name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.name() == name)
     }
 }
 
@@ -155,13 +172,17 @@ pub(crate) const fn post<W: Copy>(path: &'static str, guard: Guard, what: W) -> 
     }
 }
 
-const fn put(path: &'static str, guard: Guard, what: What) -> Route {
+const fn call(method: Method, path: &'static str, call: Call) -> Route {
     Route {
-        method: Method::Put,
+        method,
         path,
-        guard,
-        what,
+        guard: Guard::Owner,
+        what: What::Api(call),
     }
+}
+
+const fn show(path: &'static str, part: Part) -> Route {
+    call(Method::Get, path, Call::Show(part))
 }
 
 /// All of them.
@@ -196,27 +217,21 @@ pub const ROUTES: &[Route] = &[
     ),
     get("/api/v1/session", Guard::Anyone, What::ApiSession),
     post("/api/v1/session", Guard::Anyone, What::ApiLogIn),
-    get("/api/v1/status", Guard::Owner, What::ApiShow(Part::Status)),
-    get(
-        "/api/v1/devices",
-        Guard::Owner,
-        What::ApiShow(Part::Devices),
-    ),
-    get(
-        "/api/v1/tunnels",
-        Guard::Owner,
-        What::ApiShow(Part::Tunnels),
-    ),
-    get("/api/v1/wans", Guard::Owner, What::ApiShow(Part::Wans)),
-    get(
-        "/api/v1/handovers",
-        Guard::Owner,
-        What::ApiShow(Part::Handovers),
-    ),
-    post("/api/v1/device", Guard::Owner, What::ApiDevice),
-    post("/api/v1/wan", Guard::Owner, What::ApiPrefer),
-    post("/api/v1/ping", Guard::Owner, What::ApiPing),
-    post("/api/v1/accept", Guard::Owner, What::ApiAccept),
+    show("/api/v1/status", Part::Status),
+    show("/api/v1/devices", Part::Devices),
+    show("/api/v1/tunnels", Part::Tunnels),
+    show("/api/v1/wans", Part::Wans),
+    show("/api/v1/handovers", Part::Handovers),
+    show("/api/v1/policies", Part::Policies),
+    call(Method::Post, "/api/v1/device", Call::Device),
+    call(Method::Post, "/api/v1/wan", Call::Prefer),
+    call(Method::Post, "/api/v1/ping", Call::Ping),
+    call(Method::Post, "/api/v1/accept", Call::Accept),
+    call(Method::Get, "/api/v1/settings", Call::Settings),
+    call(Method::Put, "/api/v1/settings", Call::SetSettings),
+    call(Method::Post, "/api/v1/reload", Call::Reload),
+    call(Method::Get, "/api/v1/log", Call::Log),
+    call(Method::Post, "/api/v1/restart", Call::Restart),
     // Settings, and the first run.
     post("/setup", Guard::Owner, What::Begin),
     get("/settings", Guard::Owner, What::Page(Page::Settings)),
@@ -229,10 +244,6 @@ pub const ROUTES: &[Route] = &[
     post("/restart", Guard::Owner, What::Restart),
     get("/log", Guard::Owner, What::Page(Page::Log)),
     get("/diagnostics.json", Guard::Owner, What::Diagnostics),
-    get("/api/v1/settings", Guard::Owner, What::ApiSettings),
-    put("/api/v1/settings", Guard::Owner, What::ApiSetSettings),
-    get("/api/v1/log", Guard::Owner, What::ApiLog),
-    post("/api/v1/restart", Guard::Owner, What::ApiRestart),
 ];
 
 /// What a look into the table gives.

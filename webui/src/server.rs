@@ -12,6 +12,7 @@
 mod connection;
 mod download;
 mod live;
+pub mod local;
 #[cfg(test)]
 mod tests;
 

@@ -76,6 +76,7 @@ pub(crate) fn shown(evil: &str) -> Value {
             {"name": "wwan0", "addresses": ["100.64.0.9:4750"], "observed": [], "nat": null, "active": false, "metered": false, "preferred": true}],
         "handovers": [{"peer": evil, "cause": evil, "from": hop, "to": hop, "ago_s": 3, "done": true, "detect_ms": 100.0, "tunnel_ms": 40.0,
             "gap_ms": 160.0, "again": 2, "lost": 0}],
+        "policies": [{"number": 1, "from": evil, "to": evil, "action": "deny", "pairs": 1, "decided": 2, "unknown": [evil]}],
     })
 }
 
@@ -133,11 +134,12 @@ impl World {
             Step::Ask(ask, pending) => {
                 let result = match &ask {
                     Ask::Show => shown("home"),
+                    Ask::Part(part) => shown("home")[part.name()].take(),
                     Ask::Keep(phc) => {
                         self.kept.push(phc.clone());
                         Value::Null
                     }
-                    Ask::Prefer(_) | Ask::Accept(_) => json!([]),
+                    Ask::Prefer(_) | Ask::Accept(_) | Ask::Reload => json!([]),
                     Ask::Device(_) => json!([]),
                     Ask::Settings => said("home"),
                     Ask::Change(asked) if asked["set"]["tunnel.mtu"] == "12" => {
@@ -262,10 +264,16 @@ const EXPECTED: &[Row] = &[
     ("GET", "/api/v1/tunnels", [401, 200, 403, 200]),
     ("GET", "/api/v1/wans", [401, 200, 403, 200]),
     ("GET", "/api/v1/handovers", [401, 200, 403, 200]),
+    ("GET", "/api/v1/policies", [401, 200, 403, 200]),
     ("POST", "/api/v1/device", [401, 403, 403, 415]),
     ("POST", "/api/v1/wan", [401, 403, 403, 415]),
     ("POST", "/api/v1/ping", [401, 403, 403, 415]),
     ("POST", "/api/v1/accept", [401, 403, 403, 415]),
+    ("GET", "/api/v1/settings", [401, 200, 403, 200]),
+    ("PUT", "/api/v1/settings", [401, 403, 403, 415]),
+    ("POST", "/api/v1/reload", [401, 403, 403, 415]),
+    ("GET", "/api/v1/log", [401, 200, 403, 200]),
+    ("POST", "/api/v1/restart", [401, 403, 403, 415]),
     // Settings, and the first run.
     ("POST", "/setup", [303, 403, 403, 303]),
     ("GET", "/settings", [303, 200, 403, 200]),
@@ -278,10 +286,6 @@ const EXPECTED: &[Row] = &[
     ("POST", "/restart", [303, 403, 403, 303]),
     ("GET", "/log", [303, 200, 403, 200]),
     ("GET", "/diagnostics.json", [303, 200, 403, 200]),
-    ("GET", "/api/v1/settings", [401, 200, 403, 200]),
-    ("PUT", "/api/v1/settings", [401, 403, 403, 415]),
-    ("GET", "/api/v1/log", [401, 200, 403, 200]),
-    ("POST", "/api/v1/restart", [401, 403, 403, 415]),
 ];
 
 #[test]

@@ -16,6 +16,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -56,6 +57,16 @@ pub(super) async fn serve<K: Kind>(stream: TcpStream, peer: SocketAddr, hall: &A
         let hall = hall.clone();
         async move { answer(&hall, request, peer, own).await }
     });
+    speak(Box::new(stream), router).await;
+}
+
+/// A connection of whatever kind: by one type, HTTP is in the program once.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// HTTP/1 on a connection, to its end.
+pub(super) async fn speak(stream: Box<dyn Stream>, router: Router) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER)
@@ -63,7 +74,7 @@ pub(super) async fn serve<K: Kind>(stream: TcpStream, peer: SocketAddr, hall: &A
         .max_headers(MAX_FIELDS)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     if let Ok(Err(error)) = timeout(LIFE, connection).await {
-        tracing::debug!(%error, "a connection to the page broke");
+        tracing::debug!(%error, "a connection broke");
     }
 }
 
@@ -117,7 +128,7 @@ async fn answer<K: Kind>(
     finish(response, is_head)
 }
 
-async fn read(
+pub(super) async fn read(
     request: HttpRequest,
     peer: SocketAddr,
     own: SocketAddr,
@@ -174,7 +185,7 @@ fn one(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(first.to_str().unwrap_or_default().to_owned())
 }
 
-fn finish(response: Response, is_head: bool) -> HttpResponse {
+pub(super) fn finish(response: Response, is_head: bool) -> HttpResponse {
     let body = match response.body {
         _ if is_head => Body::empty(),
         Cow::Borrowed(bytes) => Body::from(Bytes::from_static(bytes)),

@@ -1,6 +1,8 @@
 //! The API, and its description.
 
 use super::*;
+use crate::Part;
+use crate::api::Call;
 
 #[test]
 fn a_program_logs_in_and_asks() {
@@ -106,4 +108,31 @@ fn the_description_of_the_api_is_of_this_api() {
     paths.sort();
     ours.sort();
     assert_eq!(paths, ours);
+}
+
+#[test]
+fn by_the_routers_own_socket_there_is_the_api_and_no_page() {
+    for route in ROUTES {
+        let mut request = get(route.path);
+        request.method = route.method;
+        request.content_type = Some("application/json".into());
+        request.body = b"{}".to_vec();
+        let asked = Call::of(&request).map(|call| call.ask(&request));
+        let is_open = route.path.starts_with("/api/") && route.guard == Guard::Owner;
+        assert_eq!(asked.is_ok(), is_open, "{}", route.path);
+        if let Err(response) = asked {
+            assert_eq!(response.status, 404, "{}", route.path);
+        }
+    }
+    let mut wrong = get("/api/v1/status");
+    wrong.method = Method::Put;
+    assert_eq!(Call::of(&wrong).unwrap_err().status, 405);
+    let status = get("/api/v1/status");
+    let call = Call::of(&status).unwrap();
+    assert_eq!(call.ask(&status), Ok(Ask::Part(Part::Status)));
+    let failed = call.answer(Err("it is stopping".into()));
+    assert_eq!(
+        (failed.status, text(&failed).as_str()),
+        (503, r#"{"error":"it is stopping"}"#)
+    );
 }

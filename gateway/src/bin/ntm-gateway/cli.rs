@@ -1,13 +1,13 @@
 //! The command line: what was asked for, and the exit status.
 
 use crate::owner::Wish;
-use crate::question::Show;
 use crate::settings::{Settings, after_enrolment, network};
 use crate::{ctl, help, password, ping, start, table};
 use anyhow::{Context, Result, anyhow};
 use lexopt::prelude::{Long, Short, Value};
 use ntm_enrolment::client;
 use ntm_proto::enrol::{EnrolmentCode, Role};
+use ntm_webui::Part;
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ enum Task {
         settings: Settings,
     },
     Show {
-        what: Show,
+        what: Part,
         json: bool,
         dir: PathBuf,
     },
@@ -199,7 +199,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         "check" => Task::Check { dir, settings },
         "password" => Task::Password { dir },
         _ => Task::Show {
-            what: Show::parse(&command).context("a command with help is one")?,
+            what: Part::parse(&command).context("a command with help is one")?,
             json,
             dir,
         },
@@ -234,7 +234,7 @@ fn wan(words: &[String], json: bool, dir: PathBuf) -> Result<Task> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let name = match words.as_slice() {
         [] => {
-            let what = Show::Wans;
+            let what = Part::Wans;
             return Ok(Task::Show { what, json, dir });
         }
         ["auto"] => None,
@@ -256,25 +256,22 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Run { dir, settings } => start::run(&dir, &settings)?,
         Task::Check { dir, settings } => start::check(&dir, &settings)?,
         Task::Password { dir } => password::set(&dir)?,
-        Task::Show { what, json, dir } => show(what, json, &dir)?,
+        Task::Show { what, json, dir } => tell(ctl::get(&dir, what.name())?, what, json)?,
         Task::Prefer { name, json, dir } => {
-            let command = match name {
-                Some(name) => json!({"command": "wan-prefer", "name": name}),
-                None => json!({"command": "wan-auto"}),
-            };
-            ask(&command, Show::Wans, json, &dir)?;
+            let answer = ctl::post(&dir, "wan", &json!({"prefer": name}))?;
+            tell(answer, Part::Wans, json)?;
         }
         Task::Accept { name, json, dir } => {
-            let command = json!({"command": "accept", "name": name});
-            ask(&command, Show::Tunnels, json, &dir)?;
+            let answer = ctl::post(&dir, "accept", &json!({"peer": name}))?;
+            tell(answer, Part::Tunnels, json)?;
         }
         Task::Device { wish, json, dir } => {
             let Wish { device, change, to } = wish;
-            let command = json!({"command": "device", "name": device, "change": change, "to": to});
-            ask(&command, Show::Devices, json, &dir)?;
+            let body = json!({"device": device, "change": change, "to": to});
+            tell(ctl::post(&dir, "device", &body)?, Part::Devices, json)?;
         }
         Task::Reload { json, dir } => {
-            ask(&json!({"command": "reload"}), Show::Policies, json, &dir)?;
+            tell(ctl::post(&dir, "reload", &json!({}))?, Part::Policies, json)?;
         }
         Task::Ping {
             name,
@@ -299,23 +296,19 @@ fn enrol(code: &str, dir: &Path, uci: bool) -> Result<()> {
     print(&format!("{joined}Next: {next}"))
 }
 
-fn show(what: Show, json: bool, dir: &Path) -> Result<()> {
-    ask(&json!({"command": what.name()}), what, json, dir)
-}
-
-/// Prints the answer to `command`, which has the form of `what`.
-fn ask(command: &serde_json::Value, what: Show, json: bool, dir: &Path) -> Result<()> {
-    let answer = ctl::ask(dir, command)?.map_err(|error| anyhow!(error))?;
+/// Prints an answer that has the form of `what`.
+fn tell(answer: Result<serde_json::Value, String>, what: Part, json: bool) -> Result<()> {
+    let answer = answer.map_err(|error| anyhow!(error))?;
     if json {
         return print(&format!("{}\n", serde_json::to_string_pretty(&answer)?));
     }
     print(&match what {
-        Show::Status => table::status(&answer),
-        Show::Devices => table::devices(&answer),
-        Show::Tunnels => table::tunnels(&answer),
-        Show::Wans => table::wans(&answer),
-        Show::Handovers => table::handovers(&answer),
-        Show::Policies => table::policies(&answer),
+        Part::Status => table::status(&answer),
+        Part::Devices => table::devices(&answer),
+        Part::Tunnels => table::tunnels(&answer),
+        Part::Wans => table::wans(&answer),
+        Part::Handovers => table::handovers(&answer),
+        Part::Policies => table::policies(&answer),
     })
 }
 

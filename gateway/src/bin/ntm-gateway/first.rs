@@ -5,13 +5,14 @@
 //! interface of `--lan`, or each one with a private address (RFC 1918) that no default route leads over. Of several the one
 //! the visitor comes by is as good as any other.
 
+use crate::behind::Behind;
 use crate::configure::{Configure, tell};
 use crate::log;
 use crate::netlink::Netlink;
 use crate::settings::{Settings, hand};
 use crate::start::{Signals, Word};
 use crate::wan::Snapshot;
-use crate::web::{self, Behind, Page};
+use crate::web::{self, Page};
 use anyhow::{Context, Result, bail, ensure};
 use ntm_enrolment::client;
 use ntm_enrolment::state::{NODE_FILE, write_atomically};
@@ -150,7 +151,9 @@ impl Joining {
                     .await
                     .map_err(|error| format!("{error:#}"))
             }
-            Ask::Prefer(_)
+            Ask::Part(_)
+            | Ask::Reload
+            | Ask::Prefer(_)
             | Ask::Ping(_)
             | Ask::Accept(_)
             | Ask::Device(_)

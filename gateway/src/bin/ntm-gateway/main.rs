@@ -6,6 +6,8 @@
     reason = "the shell owns clock and sockets"
 )]
 
+mod asker;
+mod behind;
 mod cli;
 mod configure;
 mod ctl;

@@ -1,6 +1,6 @@
 //! What the owner wants of a device, as a person says it: which device is meant, and what is to change.
 //!
-//! [`crate::ctl::Asker`] has the machine say which device that is, has the file changed, and then has it taken up, so that
+//! [`crate::asker::Asker`] has the machine say which device that is, has the file changed, and then has it taken up, so that
 //! what is acknowledged is on the disk, and the disk keeps no packet waiting.
 
 use ntm_gateway::config::{DeviceChange, parse_mac};

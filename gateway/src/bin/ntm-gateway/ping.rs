@@ -19,7 +19,7 @@ pub(crate) fn ping(name: &str, count: u32, json: bool, dir: &Path) -> Result<Exi
     for _ in 0..count {
         sleep(next.saturating_duration_since(Instant::now()));
         next = Instant::now() + INTERVAL;
-        let answer = ctl::ask(dir, &json!({"command": "ping", "name": name}))?;
+        let answer = ctl::post(dir, "ping", &json!({"name": name}))?;
         let answer = answer
             .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
         if !json {

@@ -1,10 +1,11 @@
-//! What DNS and the control socket ask the one task that owns the machine, and who waits for the answer.
+//! What DNS, the pages and the command line ask the one task that owns the machine, and who waits for the answer.
 
 use crate::owner::{Wanted, Wish};
 use crate::shell::Ways;
 use ntm_gateway::status::PingReport;
 use ntm_gateway::{Gateway, Unresolved};
 use ntm_proto::id::{Fqdn, Identity};
+use ntm_webui::Part;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -38,7 +39,7 @@ pub(crate) enum Question {
     },
     /// What does the gateway know?
     Show {
-        what: Show,
+        what: Part,
         reply: oneshot::Sender<Value>,
     },
     /// What concerns more than the machine.
@@ -77,50 +78,6 @@ pub(crate) struct Preference {
     pub(crate) name: Option<String>,
     /// The WANs as they are then, or why not.
     pub(crate) reply: oneshot::Sender<Result<Value, String>>,
-}
-
-/// What can be shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Show {
-    /// The gateway in one look.
-    Status,
-    /// LAN devices.
-    Devices,
-    /// Tunnels.
-    Tunnels,
-    /// WANs.
-    Wans,
-    /// The last handovers.
-    Handovers,
-    /// Who may begin something with whom.
-    Policies,
-}
-
-impl Show {
-    /// By the name of its command.
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "status" => Self::Status,
-            "devices" => Self::Devices,
-            "tunnels" => Self::Tunnels,
-            "wans" => Self::Wans,
-            "handovers" => Self::Handovers,
-            "policies" => Self::Policies,
-            _ => return None,
-        })
-    }
-
-    /// The name of its command.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Status => "status",
-            Self::Devices => "devices",
-            Self::Tunnels => "tunnels",
-            Self::Wans => "wans",
-            Self::Handovers => "handovers",
-            Self::Policies => "policies",
-        }
-    }
 }
 
 enum Waiter {
@@ -202,13 +159,13 @@ impl Waiting {
     }
 }
 
-fn show(gateway: &Gateway, ways: &mut Ways, what: Show, now: Instant) -> Value {
+fn show(gateway: &Gateway, ways: &mut Ways, what: Part, now: Instant) -> Value {
     match what {
-        Show::Status => json!(gateway.status(now)),
-        Show::Devices => json!(gateway.devices()),
-        Show::Tunnels => json!(gateway.tunnels(now)),
-        Show::Wans => ways.report(gateway, now),
-        Show::Handovers => json!(gateway.handovers(now)),
-        Show::Policies => json!(gateway.policies()),
+        Part::Status => json!(gateway.status(now)),
+        Part::Devices => json!(gateway.devices()),
+        Part::Tunnels => json!(gateway.tunnels(now)),
+        Part::Wans => ways.report(gateway, now),
+        Part::Handovers => json!(gateway.handovers(now)),
+        Part::Policies => json!(gateway.policies()),
     }
 }

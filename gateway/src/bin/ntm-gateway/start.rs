@@ -1,5 +1,7 @@
 //! `ntm-gateway run`: reads what is configured, makes what the machine needs around it, and takes it back at the end.
 
+use crate::asker::Asker;
+use crate::behind::Behind;
 use crate::configure::Configure;
 use crate::ctl::Control;
 use crate::dhcp::{Devices, LanDhcp, listed_devices};
@@ -31,6 +33,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -167,15 +170,17 @@ async fn serve(
     let (dir, config) = (dir.as_path(), &config);
     let mut signals = Signals::new()?;
     let (questions, asked) = mpsc::channel(CHANNEL);
-    // First of all: it tells whether another gateway runs here.
-    let control = Control::start(
-        dir,
+    let configure = Configure::new(dir, &reload.settings);
+    let asker = Arc::new(Asker::new(
         node.name.clone(),
         node.domain.clone(),
         questions.clone(),
-        Configure::new(dir, &reload.settings),
-    )
-    .await?;
+        configure.clone(),
+    ));
+    let behind = Behind::new(configure, dir, None);
+    behind.enrolled(asker.clone());
+    // First of all: it tells whether another gateway runs here.
+    let control = Control::start(dir, Arc::new(behind)).await?;
     let mut gateway = Gateway::new(
         setup(node, vip4, vip6, &config.tunnel)?,
         random()?,
@@ -219,7 +224,7 @@ async fn serve(
         prefixes: node.prefixes,
     };
     let (domains, trusted) = watch::channel(Vec::new());
-    let page = web::start(&reload, node, questions.clone(), pages);
+    let page = web::start(&reload, &asker, pages);
     let dns = DnsServer::start(config, zone, questions, trusted)?;
     let (lists, wans) = mpsc::channel(4);
     let (hint, hints) = mpsc::channel(1);

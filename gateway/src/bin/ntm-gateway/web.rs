@@ -1,30 +1,17 @@
-//! The page on the LAN: what it asks goes to the machine's owner as from the command line, and runs on a thread of its own.
-//!
-//! It may be there before the gateway: as long as that is not enrolled, nobody is behind it, and what it shows is how to
-//! begin ([`crate::first`]).
+//! The page on the LAN, with a thread of its own.
 
-use crate::configure::{Configure, Outcome};
-use crate::ctl::Asker;
-use crate::first::Joining;
-use crate::owner::Wish;
-use crate::question::{Question, Show};
+use crate::asker::Asker;
+use crate::behind::Behind;
+use crate::configure::Configure;
+use crate::password;
 use crate::reload::Reload;
-use crate::{diagnose, log, password};
 use anyhow::{Context, Result};
-use ntm_enrolment::state::Node;
 use ntm_webui::password::Cost;
-use ntm_webui::server::{Asked, Daemon, Server};
-use ntm_webui::{Ask, DeviceChange, Place, Setup};
-use serde_json::{Value, json};
+use ntm_webui::server::Server;
+use ntm_webui::{Place, Setup};
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
-use tokio::sync::mpsc;
+use std::sync::Arc;
 use tracing::{info, warn};
-
-/// The answer is on its way before the restart begins.
-const BEFORE_RESTART: Duration = Duration::from_millis(500);
 
 /// A page that is served; it ends with this value.
 pub(crate) struct Page {
@@ -36,12 +23,7 @@ pub(crate) struct Page {
 
 /// Starts it, if it is wanted, or goes on with one of those that were there before the gateway. Without the page everything
 /// else runs as ever, so that what keeps it away is only said.
-pub(crate) fn start(
-    reload: &Reload,
-    node: &Node,
-    questions: mpsc::Sender<Question>,
-    before: Vec<Page>,
-) -> Option<Page> {
+pub(crate) fn start(reload: &Reload, asker: &Arc<Asker>, before: Vec<Page>) -> Option<Page> {
     let lan = &reload.config.lan;
     let port = reload.config.web.port?;
     let mut before = before.into_iter();
@@ -55,12 +37,7 @@ pub(crate) fn start(
             Behind::new(configure, &reload.dir, None),
         )
     })?;
-    let configure = Configure::new(&reload.dir, &reload.settings);
-    let (own, domain) = (node.name.clone(), node.domain.clone());
-    let asker = Asker::new(own, domain, questions, configure);
-    // Nobody else tells it.
-    let _ = page.behind.own.set(node.name.to_string());
-    let _ = page.behind.asker.set(Arc::new(asker));
+    page.behind.enrolled(asker.clone());
     if password::kept(&reload.dir).is_none() {
         info!(
             "the page at http://{}:{port} has no password yet: its first visitor sets one",
@@ -102,261 +79,4 @@ fn serve(place: Place, behind: Arc<Behind>) -> Result<Server> {
         cost: Cost::ROUTER,
     };
     Server::start(setup, behind).context("cannot listen; does another program hold the port?")
-}
-
-/// The gateway behind the page.
-pub(crate) struct Behind {
-    /// As soon as there is one.
-    asker: OnceLock<Arc<Asker>>,
-    /// Its name.
-    own: OnceLock<String>,
-    dir: PathBuf,
-    configure: Configure,
-    /// How it comes to be one.
-    joining: Option<Arc<Joining>>,
-}
-
-impl Behind {
-    pub(crate) fn new(configure: Configure, dir: &Path, joining: Option<Arc<Joining>>) -> Self {
-        Self {
-            asker: OnceLock::new(),
-            own: OnceLock::new(),
-            dir: dir.to_owned(),
-            configure,
-            joining,
-        }
-    }
-}
-
-impl Daemon for Behind {
-    fn ask(&self, ask: Ask) -> Asked {
-        let (asker, joining) = (self.asker.get().cloned(), self.joining.clone());
-        let (dir, configure) = (self.dir.clone(), self.configure.clone());
-        Box::pin(async move {
-            if let Ask::Keep(phc) = &ask {
-                let kept = password::keep(&dir, phc);
-                return kept
-                    .map(|()| Value::Null)
-                    .map_err(|error| error.to_string());
-            }
-            if let Ask::Log = &ask {
-                return Ok(json!(log::last()));
-            }
-            let Some(asker) = asker else {
-                let joining = joining.ok_or("the gateway is starting")?;
-                return joining.answer(ask).await;
-            };
-            match ask {
-                Ask::Show => everything(&asker).await,
-                Ask::Prefer(name) => asker.prefer(name).await,
-                Ask::Ping(name) => asker.ping(&name).await,
-                Ask::Accept(name) => asker.accept(name).await,
-                Ask::Device(change) => {
-                    let DeviceChange { device, change, to } = change;
-                    asker.want(Wish { device, change, to }).await
-                }
-                Ask::Settings => configure.show(),
-                Ask::Export => configure.export(),
-                Ask::Change(asked) => change(&configure, &asker, asked).await,
-                Ask::Diagnose => {
-                    let mut live = everything(&asker).await?;
-                    live["policies"] = asker.show(Show::Policies).await?;
-                    let made = move || diagnose::bundle(&dir, &configure, live);
-                    let made = tokio::task::spawn_blocking(made).await;
-                    made.map_err(|error| error.to_string())
-                }
-                Ask::Restart => {
-                    restart_soon(asker);
-                    Ok(Value::Null)
-                }
-                Ask::Begin(_) => Err("this gateway is enrolled already".into()),
-                Ask::Keep(_) | Ask::Log => Ok(Value::Null),
-            }
-        })
-    }
-
-    fn password(&self) -> Option<String> {
-        password::kept(&self.dir)
-    }
-
-    fn name(&self) -> Option<String> {
-        self.own.get().cloned()
-    }
-}
-
-/// Writes what is asked for, and has the gateway take it up: as it runs, or by a new start.
-async fn change(configure: &Configure, asker: &Arc<Asker>, asked: Value) -> Result<Value, String> {
-    let own = configure.clone();
-    // A disk takes its time.
-    let changed = tokio::task::spawn_blocking(move || own.change(&asked)).await;
-    match changed.map_err(|error| error.to_string())?? {
-        Outcome::Refused(mut why) => {
-            // For a form that shows what was entered, over what is there.
-            why["settings"] = configure.show()?;
-            return Ok(why);
-        }
-        Outcome::Handed => return Ok(json!({"done": "soon"})),
-        Outcome::Same => return Ok(json!({"done": "same"})),
-        Outcome::Written => {}
-    }
-    // It is right: what cannot be taken up is what needs a new start.
-    if asker.reload().await.is_ok() {
-        return Ok(json!({"done": "now"}));
-    }
-    restart_soon(asker.clone());
-    Ok(json!({"done": "restart"}))
-}
-
-fn restart_soon(asker: Arc<Asker>) {
-    info!("a new start, as the page was told to");
-    tokio::spawn(async move {
-        tokio::time::sleep(BEFORE_RESTART).await;
-        asker.restart().await;
-    });
-}
-
-async fn everything(asker: &Asker) -> Result<Value, String> {
-    let mut all = json!({});
-    for what in [
-        Show::Status,
-        Show::Devices,
-        Show::Tunnels,
-        Show::Wans,
-        Show::Handovers,
-    ] {
-        all[what.name()] = asker.show(what).await?;
-    }
-    Ok(all)
-}
-
-#[cfg(test)]
-mod tests {
-    use ntm_gateway::status::{
-        DcStatus, DeviceStatus, HandoverStatus, HopStatus, PingReport, Status, TunnelStatus,
-        WanStatus,
-    };
-    use serde_json::{Value, json};
-    use std::collections::{BTreeMap, BTreeSet};
-
-    /// The members of a schema, and of what the gateway really says.
-    fn same(described: &Value, schema: &str, said: &Value, beside: &[&str]) {
-        let members = |value: &Value| -> BTreeSet<String> {
-            value.as_object().unwrap().keys().cloned().collect()
-        };
-        let mut ours = members(said);
-        ours.extend(beside.iter().map(|name| (*name).to_owned()));
-        let schema = &described["components"]["schemas"][schema]["properties"];
-        assert_eq!(members(schema), ours);
-    }
-
-    #[test]
-    fn the_api_describes_what_the_gateway_says() {
-        let described = include_str!("../../../../webui/assets/openapi.json");
-        let described: Value = serde_json::from_str(described).unwrap();
-        let text = String::new;
-        let dc = DcStatus {
-            state: text(),
-            address: None,
-            observed: None,
-            rtt_ms: None,
-        };
-        same(&described, "Dc", &json!(dc), &[]);
-        let status = Status {
-            name: text(),
-            node_id: text(),
-            domain: text(),
-            vip4: text(),
-            domains: vec![],
-            dc,
-            devices: 0,
-            tunnels: 0,
-            uptime_s: 0,
-            rejects: BTreeMap::new(),
-        };
-        same(&described, "Status", &json!(status), &[]);
-        let device = DeviceStatus {
-            name: text(),
-            node_id: text(),
-            mac: text(),
-            lan_address: text(),
-            vip4: text(),
-            vip6: text(),
-            online: true,
-            macs: vec![],
-            hostname: None,
-            identity: true,
-            keep: false,
-            sent: 0,
-            received: 0,
-            sent_packets: 0,
-            received_packets: 0,
-        };
-        same(&described, "Device", &json!(device), &[]);
-        let tunnel = TunnelStatus {
-            peer: text(),
-            state: text(),
-            path: text(),
-            why: text(),
-            wan: None,
-            remote: None,
-            rtt_ms: None,
-            age_s: 0,
-            mtu: None,
-            cipher: None,
-            heard_s: None,
-            sent: 0,
-            received: 0,
-            expected: 100,
-            missing: 1,
-            key: text(),
-            key_before: None,
-            devices: vec![],
-            aliases: BTreeMap::new(),
-        };
-        same(&described, "Tunnel", &json!(tunnel), &[]);
-        let wan = WanStatus {
-            name: text(),
-            addresses: vec![],
-            observed: vec![],
-            nat: None,
-            mapping: None,
-            active: false,
-        };
-        let beside = ["number", "metered", "preferred", "state", "data"];
-        same(&described, "Wan", &json!(wan), &beside);
-        let hop = HopStatus {
-            path: text(),
-            local: text(),
-            remote: text(),
-        };
-        same(&described, "Hop", &json!(hop), &[]);
-        let handover = HandoverStatus {
-            peer: text(),
-            cause: text(),
-            from: None,
-            to: None,
-            ago_s: 0,
-            done: false,
-            detect_ms: None,
-            address_ms: None,
-            register_ms: None,
-            direct_ms: None,
-            tunnel_ms: None,
-            packet_ms: None,
-            gap_ms: None,
-            again: 0,
-            lost: 0,
-        };
-        same(&described, "Handover", &json!(handover), &[]);
-        let report = PingReport {
-            name: text(),
-            vip4: text(),
-            gateway: text(),
-            rtt_ms: 0.0,
-            path: text(),
-            why: text(),
-            remote: text(),
-        };
-        same(&described, "PingReport", &json!(report), &[]);
-    }
 }

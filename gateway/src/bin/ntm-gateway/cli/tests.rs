@@ -53,7 +53,7 @@ fn commands_and_options_come_in_any_order() {
     assert_eq!(
         parsed("wans --dir /d --json"),
         Ok(Task::Show {
-            what: Show::Wans,
+            what: Part::Wans,
             json: true,
             dir: dir.clone()
         })
@@ -72,7 +72,7 @@ fn commands_and_options_come_in_any_order() {
     assert_eq!(parsed("wan auto --json --dir /d"), Ok(auto));
     assert_eq!(parsed("wan --dir /d"), parsed("wans --dir /d"));
     let policies = Task::Show {
-        what: Show::Policies,
+        what: Part::Policies,
         json: false,
         dir: dir.clone(),
     };

@@ -6,6 +6,7 @@ use crate::registry::lifetime;
 use ntm_proto::Path;
 use ntm_proto::address::is_global;
 use ntm_proto::message::{KeepAlive, MAX_ADDRESSES, Mapping, WanAddress};
+use ntm_proto::release::Release;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -29,6 +30,8 @@ pub(crate) struct Live {
     /// It registered in an earlier life of ours and does not know that we forgot: its Keep Alives tell us its
     /// addresses, one by one.
     pub(crate) assumed: bool,
+    /// What it runs, as it last said.
+    pub(crate) release: Release,
     /// The numbers of its newest registration and newest Keep Alive of the way in use, as far as it said any.
     registration: Option<u32>,
     kept_alive: Option<u32>,
@@ -59,6 +62,7 @@ impl Live {
             primary,
             addresses,
             assumed,
+            release: Release::default(),
             registration: None,
             kept_alive: None,
             seen: BTreeMap::new(),
@@ -275,6 +279,7 @@ mod tests {
             primary: false,
             mapping: Mapping::Unknown,
             next: 0,
+            release: Release::OURS,
         }
     }
 

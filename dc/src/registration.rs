@@ -20,6 +20,7 @@ use ntm_proto::message::{
     DirectionRefused, KeepAlive, KeepAliveResponse, MappingProbe, MappingProbeResponse, Message,
     Refusal, RegistrationRequest, RegistrationResponse, RelayRegistration, WanAddress,
 };
+use ntm_proto::release::Release;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,7 @@ pub(crate) enum Claim {
         addresses: Vec<SocketAddr>,
         paths: u32,
         capacity: u32,
+        release: Release,
     },
 }
 
@@ -88,6 +90,7 @@ impl Coordinator {
             addresses,
             paths,
             capacity,
+            release,
         } = message;
         let addresses = addresses.into_iter().filter(|a| self.is_real(*a)).collect();
         self.register(
@@ -97,6 +100,7 @@ impl Coordinator {
                 addresses,
                 paths,
                 capacity,
+                release,
             },
             request,
             reply,
@@ -131,6 +135,7 @@ impl Coordinator {
             if message.primary && !live.is_kept_alive(message.request) {
                 return Err(Reject::Overtaken);
             }
+            live.release = message.release;
             if is_real {
                 live.see(message, reply.path, now);
             }
@@ -142,6 +147,7 @@ impl Coordinator {
         let response = KeepAliveResponse {
             request: message.request,
             observed,
+            release: Release::OURS,
         };
         self.answer(id, reply, &Message::KeepAliveResponse(response), now);
         self.tell_moved(id, moved);
@@ -330,6 +336,9 @@ impl Coordinator {
             _ => Live::new(reply.path, addresses, false, now),
         };
         live.registered(request);
+        if let Claim::Relay { release, .. } = claim {
+            live.release = release;
+        }
         self.registry.set_live(id, live);
         self.registry.heard(id, 0, now);
         if let Some(live) = self
@@ -366,6 +375,7 @@ impl Coordinator {
                 addresses,
                 paths,
                 capacity,
+                release: _,
             } => {
                 let mut readdressed = false;
                 if let Some(role) = self

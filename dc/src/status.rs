@@ -5,7 +5,8 @@ use crate::node::Node;
 use crate::tunnel::{Told, Tunnel};
 use crate::{Coordinator, Reject};
 use ntm_proto::id::NodeId;
-use serde::Serialize;
+use ntm_proto::release::Release;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -34,6 +35,9 @@ pub struct NodeStatus {
     pub address: Option<SocketAddr>,
     /// What can be said of its networks, such as `IPv4 behind NAT 203.0.113.9:4750`.
     pub reach: Vec<String>,
+    /// What it runs, as it says while it is registered.
+    #[serde(serialize_with = "as_text")]
+    pub release: Option<Release>,
     /// Its devices.
     pub devices: Vec<DeviceStatus>,
 }
@@ -66,6 +70,8 @@ pub struct Presence {
     pub contested: bool,
     /// What can be said of its networks.
     pub reach: Vec<String>,
+    /// What it runs, as it says; of a device: nothing.
+    pub release: Option<Release>,
 }
 
 /// How many there are, and how many of them are there now.
@@ -109,6 +115,9 @@ pub struct RelayStatus {
     pub paths: u32,
     /// Paths it is willing to carry.
     pub capacity: u32,
+    /// What it runs, as it says while it is registered.
+    #[serde(serialize_with = "as_text")]
+    pub release: Option<Release>,
 }
 
 /// One tunnel between two gateways.
@@ -130,6 +139,14 @@ pub struct TunnelStatus {
     pub settled: bool,
     /// Pairs of devices that may talk through it.
     pub pairs: usize,
+}
+
+fn as_text<S: Serializer>(release: &Option<Release>, to: S) -> Result<S::Ok, S::Error> {
+    release.map(|it| it.to_string()).serialize(to)
+}
+
+fn release(node: &Node) -> Option<Release> {
+    node.live.as_ref().and_then(|live| live.release.known())
 }
 
 impl Coordinator {
@@ -191,6 +208,7 @@ impl Coordinator {
                 .live
                 .as_ref()
                 .map_or_else(Vec::new, |_| reach_texts(&node.reach)),
+            release: release(node),
         })
     }
 
@@ -242,6 +260,7 @@ impl Coordinator {
                 .live
                 .as_ref()
                 .map_or_else(Vec::new, |_| reach_texts(&node.reach)),
+            release: release(node),
             devices: role
                 .devices
                 .values()
@@ -272,6 +291,7 @@ impl Coordinator {
             addresses: role.addresses.clone(),
             paths: role.paths,
             capacity: role.capacity,
+            release: release(node),
         })
     }
 

@@ -164,6 +164,7 @@ fn a_recorded_registration_does_not_move_a_node_back() {
         primary: true,
         mapping: ntm_proto::message::Mapping::Unknown,
         next: 0,
+        release: ntm_proto::release::Release::OURS,
     });
     let recorded = world.clients[home].link.seal(&message, world.now).unwrap();
     world

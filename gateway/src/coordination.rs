@@ -18,6 +18,7 @@ use ntm_proto::address::canonical;
 use ntm_proto::link::{Link, LinkReject, Received};
 use ntm_proto::message::{Message, Refusal, RegistrationResponse};
 use ntm_proto::random::Random;
+use ntm_proto::release::Release;
 use ntm_proto::session::SessionError;
 use request::Requests;
 use std::collections::VecDeque;
@@ -60,6 +61,8 @@ pub(crate) struct Coordination {
     /// How the DC and relays see our sockets.
     pub(crate) outside: Outside,
     rtt: Option<Duration>,
+    /// What the DC runs.
+    release: Release,
     /// By which way the last of those in `inbox` came.
     heard_by: Option<Path>,
     /// Messages for others than this part.
@@ -96,6 +99,7 @@ impl Coordination {
             life: MappingLife::new(now),
             outside: Outside::default(),
             rtt: None,
+            release: Release::default(),
             heard_by: None,
             inbox: VecDeque::new(),
         }
@@ -254,6 +258,7 @@ impl Coordination {
                     .answered(answer.request)
                     .map(|sent| now.duration_since(sent))
                     .or(self.rtt);
+                self.release = answer.release;
                 self.noted(path, answer.observed, now);
             }
             Message::DirectionRefused(answer) if answer.refusal == Refusal::KeyInUse => {
@@ -337,7 +342,13 @@ impl Coordination {
                 .and_then(|route| self.outside.observed(route.local))
                 .map(|address| address.to_string()),
             rtt_ms: self.rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
+            release: self.release.known().map(|it| it.to_string()),
         }
+    }
+
+    /// The release to update to: a DC of a newer one knows something that this gateway does not.
+    pub(crate) fn update(&self) -> Option<Release> {
+        Some(self.release).filter(|release| *release > Release::OURS)
     }
 
     /// What is said of the WANs to people.

@@ -4,6 +4,7 @@ use crate::handover::{Handover, Hop};
 use crate::peer::Peer;
 use crate::{Gateway, Reject, Wan};
 use ntm_proto::id::Fqdn;
+use ntm_proto::release::Release;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -29,6 +30,12 @@ pub struct Status {
     pub tunnels: usize,
     /// Seconds since the process started.
     pub uptime_s: u64,
+    /// What this gateway runs.
+    #[serde(default)]
+    pub release: String,
+    /// A newer release, which its coordinator runs: time to update.
+    #[serde(default)]
+    pub update: Option<String>,
     /// Refused packets and datagrams, by reason.
     pub rejects: BTreeMap<String, u64>,
 }
@@ -44,6 +51,9 @@ pub struct DcStatus {
     pub observed: Option<String>,
     /// Round trip in milliseconds.
     pub rtt_ms: Option<f64>,
+    /// What the DC runs, as it says.
+    #[serde(default)]
+    pub release: Option<String>,
 }
 
 /// One LAN device.
@@ -292,6 +302,8 @@ impl Gateway {
                 .filter(|tunnel| tunnel.state == "up")
                 .count(),
             uptime_s: now.duration_since(self.started).as_secs(),
+            release: Release::OURS.to_string(),
+            update: self.coordination.update().map(|it| it.to_string()),
             rejects: self
                 .rejects
                 .iter()

@@ -13,6 +13,7 @@ use ntm_proto::message::{
     RegistrationResponse, RouteDirection, Target, Why,
 };
 use ntm_proto::random::Random;
+use ntm_proto::release::Release;
 use ntm_proto::session::Session;
 use ntm_proto::wire::{Kind, Opening};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -38,6 +39,8 @@ struct World {
     dc_key: SecretKey,
     random: Random,
     session: Option<(Session, PathId)>,
+    /// What the coordinator runs.
+    release: Release,
     /// What the coordinator heard and has no answer for.
     heard: Vec<Message>,
     answers: Vec<(u64, Result<Identity, Unresolved>)>,
@@ -75,6 +78,7 @@ impl World {
             dc_key,
             random,
             session: None,
+            release: Release::OURS,
             heard: Vec::new(),
             answers: Vec::new(),
             domains: Vec::new(),
@@ -159,6 +163,7 @@ impl World {
             Message::KeepAlive(asked) => Some(Message::KeepAliveResponse(KeepAliveResponse {
                 request: asked.request,
                 observed,
+                release: self.release,
             })),
             Message::DeviceRequest(asked) => Some(Message::DeviceResponse(DeviceResponse {
                 request: asked.request,
@@ -324,6 +329,43 @@ fn a_gateway_with_another_key_is_told_of_until_the_owner_knows() {
     assert!(!world.gateway.accept_key(&name("office.b.test")));
     assert!(world.gateway.accept_key(&home) && !world.gateway.accept_key(&home));
     assert_eq!(shown(&world), None);
+}
+
+#[test]
+fn a_coordinator_of_a_newer_release_makes_it_time_to_update() {
+    let mut world = World::registered();
+    let now = world.now;
+    let status = world.gateway.status(now);
+    assert_eq!(status.dc.release, Some(status.release.clone()));
+    assert_eq!(status.update, None, "the same");
+    for (release, update) in [
+        (
+            Release {
+                major: 200,
+                ..Release::OURS
+            },
+            true,
+        ),
+        (
+            Release {
+                major: 0,
+                minor: 0,
+                patch: 1,
+            },
+            false,
+        ),
+        (Release::default(), false),
+    ] {
+        world.release = release;
+        for _ in 0..150 {
+            world.now += Duration::from_secs(1);
+            world.gateway.handle_timeout(world.now);
+            world.run();
+        }
+        let status = world.gateway.status(world.now);
+        assert_eq!(status.dc.release, release.known().map(|it| it.to_string()));
+        assert_eq!(status.update.is_some(), update, "{release}");
+    }
 }
 
 #[test]

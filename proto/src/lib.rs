@@ -81,6 +81,7 @@ pub mod key;
 pub mod link;
 pub mod message;
 pub mod random;
+pub mod release;
 pub mod session;
 pub mod wire;
 

@@ -398,6 +398,7 @@ mod tests {
             primary: true,
             mapping: crate::message::Mapping::Unknown,
             next: 0,
+            release: crate::release::Release::OURS,
         });
         let sealed = link.seal(&message, now).unwrap();
         let (session, peer) = dc.session.as_mut().unwrap();
@@ -407,6 +408,7 @@ mod tests {
         let answer = Message::KeepAliveResponse(KeepAliveResponse {
             request: 1,
             observed: local,
+            release: crate::release::Release::OURS,
         });
         let mut datagram = Vec::new();
         session

@@ -17,6 +17,7 @@ pub use peer::{
 };
 
 use crate::id::{DeviceKey, Fqdn, Identity, Label, NodeId, TunnelId};
+use crate::release::Release;
 use crate::wire::{DecodeError, Reader, Writer};
 use codec::Field;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -112,6 +113,8 @@ pub struct RelayRegistration {
     pub paths: u32,
     /// Paths it is willing to carry.
     pub capacity: u32,
+    /// What it runs.
+    pub release: Release,
 }
 
 /// DC's answer to both registrations.
@@ -178,6 +181,8 @@ pub struct KeepAlive {
     pub mapping: Mapping,
     /// Seconds until the next one, at most: the DC does not take the sender for gone before two of them are missed.
     pub next: u16,
+    /// What the sender runs.
+    pub release: Release,
 }
 
 /// Gateway to DC: is the NAT's mapping for another socket of mine still there (RFC 5780 section 4.6)?
@@ -217,6 +222,8 @@ pub struct KeepAliveResponse {
     pub request: u32,
     /// The sender's address as the DC saw it.
     pub observed: SocketAddr,
+    /// What the DC runs.
+    pub release: Release,
 }
 
 /// What a Direction Request asks for.
@@ -399,7 +406,8 @@ codec::fields!(RelayRegistration {
     instance,
     addresses,
     paths,
-    capacity
+    capacity,
+    release
 });
 codec::fields!(RegistrationResponse {
     request,
@@ -425,7 +433,8 @@ codec::fields!(KeepAlive {
     local,
     primary,
     mapping,
-    next
+    next,
+    release
 });
 codec::fields!(MappingProbe { request, also });
 codec::fields!(MappingProbeResponse { request, observed });
@@ -456,7 +465,11 @@ impl Field for Mapping {
         })
     }
 }
-codec::fields!(KeepAliveResponse { request, observed });
+codec::fields!(KeepAliveResponse {
+    request,
+    observed,
+    release
+});
 codec::fields!(DirectionRequest {
     request,
     device,

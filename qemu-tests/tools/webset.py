@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import subprocess
+import tempfile
 import urllib.request
 
 import webpage
@@ -83,7 +84,11 @@ def anew(b):
     text = written().replace('level = "info"', 'level = "debug"')
     b.go(webpage.BASE + "/settings")
     b.click("summary")
-    fill(b, text)
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(text)
+        file.flush()
+        b.write("#file", file.name)
+        b.wait(10, "the file's text in its field", lambda: b.run("return document.getElementById('text').value") == text)
     b.click("form[action='/settings/import'] button:not([name])")
     b.wait(10, "a word of the new start", lambda: "starts anew" in b.text("main .notice"))
     session = webpage.cookies(b)

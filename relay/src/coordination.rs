@@ -12,6 +12,7 @@ use ntm_proto::message::{
     TunnelClosed,
 };
 use ntm_proto::random::Random;
+use ntm_proto::release::Release;
 use ntm_proto::wire::{Kind, Opening};
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -73,6 +74,7 @@ impl Coordination {
                 addresses: setup.addresses,
                 paths: 0,
                 capacity: u32::try_from(setup.limits.paths).unwrap_or(u32::MAX),
+                release: Release::OURS,
             },
             asking: None,
             refresh: None,

@@ -1,3 +1,16 @@
+// A file's text is put into the field that it is for.
+(() => {
+  'use strict';
+  for (const file of document.querySelectorAll('input[data-into]')) {
+    file.closest('[hidden]').hidden = false;
+    file.addEventListener('change', async () => {
+      const [chosen] = file.files;
+      // Far longer than any that the gateway takes: some other file.
+      if (chosen) document.getElementById(file.dataset.into).value = await chosen.slice(0, 1 << 17).text();
+    });
+  }
+})();
+
 // Keeps the page as it would be if it were loaded anew. Without this script, load it anew.
 (() => {
   'use strict';

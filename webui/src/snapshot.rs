@@ -21,6 +21,9 @@ pub(crate) struct Status {
     pub(crate) dc_observed: String,
     pub(crate) dc_rtt_ms: Option<f64>,
     pub(crate) uptime_s: u64,
+    pub(crate) release: String,
+    /// A newer one, which the coordinator runs.
+    pub(crate) update: String,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -146,6 +149,8 @@ impl Snapshot {
                 dc_observed: text(&dc["observed"]),
                 dc_rtt_ms: dc["rtt_ms"].as_f64(),
                 uptime_s: number(&status["uptime_s"]),
+                release: text(&status["release"]),
+                update: text(&status["update"]),
             },
             devices: all(&value["devices"], device),
             tunnels: all(&value["tunnels"], tunnel),

@@ -64,7 +64,7 @@ pub(crate) fn shown(evil: &str) -> Value {
     let hop = json!({"path": evil, "local": evil, "remote": evil});
     json!({
         "status": {"name": evil, "node_id": evil, "domain": evil, "vip4": evil, "domains": [evil], "devices": 2, "tunnels": 1,
-            "uptime_s": 100, "rejects": {evil: 3}, "dc": {"state": "registered", "address": evil, "observed": evil, "rtt_ms": 20.0}},
+            "uptime_s": 100, "release": evil, "update": evil, "rejects": {evil: 3}, "dc": {"state": "registered", "address": evil, "observed": evil, "rtt_ms": 20.0}},
         "devices": [{"name": evil, "node_id": evil, "mac": evil, "lan_address": evil, "vip4": evil, "vip6": evil, "online": true,
             "macs": [evil, evil], "hostname": evil, "identity": false, "keep": true, "sent": 1000, "received": 2000},
             {"name": "", "mac": evil, "online": false}],

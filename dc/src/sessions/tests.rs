@@ -68,6 +68,7 @@ fn message() -> Message {
         primary: true,
         mapping: Mapping::Unknown,
         next: 0,
+        release: ntm_proto::release::Release::OURS,
     })
 }
 

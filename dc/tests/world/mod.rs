@@ -225,6 +225,7 @@ impl World {
                 addresses,
                 paths: 0,
                 capacity: 100,
+                release: ntm_proto::release::Release::OURS,
             })
         } else {
             let addresses = addresses
@@ -258,6 +259,7 @@ impl World {
             primary,
             mapping: self.mapping,
             next: 0,
+            release: ntm_proto::release::Release::OURS,
         });
         self.say_from(at, outside.parse().unwrap(), &message)
     }

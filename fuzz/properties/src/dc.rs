@@ -263,6 +263,7 @@ impl Domain {
                 addresses,
                 paths: 0,
                 capacity: 8,
+                release: ntm_proto::release::Release::OURS,
             })
         } else {
             let addresses = vec![WanAddress { wan: 0, address }];

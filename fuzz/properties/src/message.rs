@@ -63,6 +63,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
             addresses: vec![address, address6],
             paths: 1,
             capacity: 9,
+            release: ntm_proto::release::Release::OURS,
         }),
         Message::RegistrationResponse(RegistrationResponse {
             request,
@@ -98,10 +99,12 @@ pub fn seeds() -> Vec<Vec<u8>> {
             primary: true,
             mapping: Mapping::Independent,
             next: 20,
+            release: ntm_proto::release::Release::OURS,
         }),
         Message::KeepAliveResponse(KeepAliveResponse {
             request,
             observed: address,
+            release: ntm_proto::release::Release::OURS,
         }),
         Message::DirectionRequest(DirectionRequest {
             request,

@@ -10,6 +10,7 @@ use ntm_proto::message::{
     DeviceOrder, DeviceRequest, KeepAlive, MappingProbe, Message, Refusal, RegistrationRequest,
     WanAddress,
 };
+use ntm_proto::release::Release;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -176,6 +177,7 @@ impl Coordination {
                         primary: true,
                         mapping,
                         next,
+                        release: Release::OURS,
                     })
                 };
                 // One at a time: they would pile up while the DC is silent.
@@ -192,6 +194,7 @@ impl Coordination {
                 primary: false,
                 mapping,
                 next,
+                release: Release::OURS,
             });
             let route = self
                 .routes

@@ -5,6 +5,7 @@ use crate::address;
 use crate::bind::LegKey;
 use crate::id::{DeviceKey, Fqdn, Label, NodeId, PathId, TunnelId};
 use crate::key::PublicKey;
+use crate::release::Release;
 use crate::wire::{DecodeError, Reader, Writer};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use uuid::Uuid;
@@ -80,6 +81,24 @@ arrays!(
     Ipv4Addr: Ipv4Addr::octets, |v: [u8; 4]| Ipv4Addr::from(v);
     Ipv6Addr: Ipv6Addr::octets, |v: [u8; 16]| Ipv6Addr::from(v);
 );
+
+/// Appended to messages that were without it before: where nothing is left to read, nothing was said.
+impl Field for Release {
+    fn put(&self, writer: &mut Writer<'_>) {
+        writer.bytes(&[self.major, self.minor, self.patch]);
+    }
+    fn get(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        if reader.is_empty() {
+            return Ok(Self::default());
+        }
+        let [major, minor, patch] = reader.array()?;
+        Ok(Self {
+            major,
+            minor,
+            patch,
+        })
+    }
+}
 
 impl Field for bool {
     fn put(&self, writer: &mut Writer<'_>) {

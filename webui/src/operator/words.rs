@@ -76,6 +76,7 @@ dictionary! {
     NodeId "Node id" "ノード ID"
     Key "Key" "公開鍵"
     Starts "Starts" "起動回数"
+    Release "Release" "バージョン"
     Reach "Network" "ネットワーク"
     KeyTwice "Two machines use its key: remove it, and enrol the rightful one anew." "同じ鍵を二台が使っています。削除して、正しい機器を登録し直してください。"
     OtherEnd "Other end" "相手"

@@ -4,6 +4,10 @@ use super::{View, ms, picture, rate, span};
 use crate::html::Html;
 use crate::words::Word;
 
+/// For opkg (24.10 and before), and for apk.
+const HOW_TO_UPDATE: &str =
+    "opkg update; opkg upgrade ntm-gateway (apk update; apk upgrade ntm-gateway)";
+
 /// The most WANs that are named; their page has them all.
 const MOST_NAMES: usize = 8;
 
@@ -12,8 +16,18 @@ pub(super) fn page(html: &mut Html, view: &View<'_>) {
     html.el("div", &[("class", "title")], |html| {
         html.el("h1", &[], |html| html.name(&status.name));
         let uptime = Word::Running.with(view.lang, &[("t", &span(status.uptime_s, view.lang))]);
-        html.leaf("p", &[("class", "when")], &uptime);
+        let release = Word::Release.with(view.lang, &[("v", &status.release)]);
+        html.leaf("p", &[("class", "when")], &format!("{uptime} · {release}"));
     });
+    if !status.update.is_empty() {
+        let values = [
+            ("new", &*status.update),
+            ("old", &*status.release),
+            ("how", HOW_TO_UPDATE),
+        ];
+        let text = Word::Update.with(view.lang, &values);
+        html.leaf("p", &[("class", "notice")], &text);
+    }
     if let Some(said) = view.said {
         html.el("p", &[("class", "notice"), ("role", "status")], |html| {
             html.name(said)

@@ -321,6 +321,17 @@ fn file(html: &mut Html, view: &View<'_>, shown: &Shown) {
                 ("autocomplete", "off"),
             ];
             html.leaf("textarea", &attrs, shown.entered("text"));
+            // The script reads it into the field above; without the script it is not there.
+            html.el("p", &[("class", "file"), ("hidden", "")], |html| {
+                html.leaf("label", &[("for", "file")], view.say(Word::ImportFile));
+                let attrs = [
+                    ("id", "file"),
+                    ("type", "file"),
+                    ("data-into", "text"),
+                    ("accept", ".toml,.conf,.txt,text/plain"),
+                ];
+                html.open("input", &attrs);
+            });
             html.el("div", &[("class", "row")], |html| {
                 html.leaf("button", &[], view.say(Word::ImportDo));
                 let attrs = [("class", "second"), ("name", "try"), ("value", "1")];

@@ -39,6 +39,7 @@ pub(crate) fn nodes(
             "starts": node.epoch,
             "key_used_twice": node.contested,
             "reach": node.reach,
+            "release": node.release.map(|it| it.to_string()),
         }));
         for device in &node.devices {
             let online = device.online && node.online;
@@ -72,6 +73,7 @@ pub(crate) fn relays(relays: &[RelayStatus], age: impl Fn(SocketAddr) -> Option<
             "last_seen_s": relay.addresses.iter().filter_map(|&address| age(address)).min(),
             "key": relay.key,
             "starts": relay.epoch,
+            "release": relay.release.map(|it| it.to_string()),
         })
     };
     relays.iter().map(row).collect()
@@ -110,6 +112,7 @@ pub(crate) fn stored_nodes(snapshot: &Snapshot, accounts: &[Account], domain: &F
         contested: false,
         address: gateway.last_address,
         reach: Vec::new(),
+        release: None,
         devices: devices.remove(&gateway.node).unwrap_or_default(),
     };
     let statuses: Vec<NodeStatus> = snapshot.gateways.iter().map(status).collect();
@@ -127,6 +130,7 @@ pub(crate) fn stored_relays(snapshot: &Snapshot, domain: &Fqdn) -> Value {
         addresses: relay.last_address.into_iter().collect(),
         paths: 0,
         capacity: 0,
+        release: None,
     };
     let statuses: Vec<RelayStatus> = snapshot.relays.iter().map(status).collect();
     relays(&statuses, |_| None)

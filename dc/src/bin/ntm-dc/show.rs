@@ -28,6 +28,7 @@ pub(crate) fn nodes(dir: &Path, json: bool) -> Result<()> {
         ("ONLINE", "online"),
         ("ADDRESS", "address"),
         ("HEARD", "last_seen_s"),
+        ("RELEASE", "release"),
     ];
     rows(&table, &columns, json);
     Ok(())
@@ -48,6 +49,7 @@ pub(crate) fn relays(dir: &Path, json: bool) -> Result<()> {
         ("PATHS", "paths"),
         ("CAPACITY", "capacity"),
         ("HEARD", "last_seen_s"),
+        ("RELEASE", "release"),
     ];
     rows(&table, &columns, json);
     Ok(())

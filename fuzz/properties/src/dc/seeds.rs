@@ -51,6 +51,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
                 primary: true,
                 mapping: Mapping::Unknown,
                 next: 20,
+                release: ntm_proto::release::Release::OURS,
             }),
         )
     };

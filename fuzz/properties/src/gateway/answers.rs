@@ -99,6 +99,7 @@ impl Car {
             Message::KeepAliveResponse(KeepAliveResponse {
                 request: asked.request,
                 observed: asked.local,
+                release: ntm_proto::release::Release::OURS,
             })
         } else if let Message::DeviceRequest(asked) = message {
             let result = Ok(self.identity(asked.key));

@@ -172,6 +172,7 @@ mod tests {
             address: None,
             observed: None,
             rtt_ms: None,
+            release: None,
         };
         same(&described, "Dc", &json!(dc), &[]);
         let status = Status {
@@ -184,6 +185,8 @@ mod tests {
             devices: 0,
             tunnels: 0,
             uptime_s: 0,
+            release: text(),
+            update: None,
             rejects: BTreeMap::new(),
         };
         same(&described, "Status", &json!(status), &[]);

@@ -229,6 +229,14 @@ pub(crate) fn status(value: &Value) -> String {
             format!("{} s", cell(&value["uptime_s"])),
         ],
     ];
+    let mut release = cell(&value["release"]);
+    if value["update"].is_string() {
+        release += &format!(
+            ", and the coordinator runs {}: update ntm-gateway",
+            cell(&value["update"])
+        );
+    }
+    lines.push(["release".to_owned(), release]);
     for (reason, count) in value["rejects"].as_object().into_iter().flatten() {
         lines.push([format!("refused, {reason}"), cell(count)]);
     }
@@ -384,10 +392,14 @@ mod tests {
         let text = status(&json!({
             "name": "car.ntm.test", "node_id": "n", "domain": "ntm.test", "vip4": "198.18.0.1",
             "dc": {"state": "registered", "address": "203.0.113.10:4750", "observed": null, "rtt_ms": 1.26},
-            "devices": 1, "tunnels": 0, "uptime_s": 7, "rejects": {"Forged": 3},
+            "devices": 1, "tunnels": 0, "uptime_s": 7, "release": "0.1.0", "update": "0.2.0", "rejects": {"Forged": 3},
         }));
         assert!(
             text.contains("coordinator      registered, at 203.0.113.10:4750, 1.3 ms\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("0.1.0, and the coordinator runs 0.2.0"),
             "{text}"
         );
         assert!(text.ends_with("refused, Forged  3\n"), "{text}");

@@ -38,6 +38,7 @@ pub(super) fn page(html: &mut Html, value: &Value, view: &View<'_>) {
             fact(html, view.say(Word::Reach), &joined(&one["reach"]));
             let starts = number(&one["starts"]).to_string();
             fact(html, view.say(Word::Starts), &starts);
+            fact(html, view.say(Word::Release), text(&one["release"]));
             fact(html, view.say(Word::NodeId), text(&one["node_id"]));
             fact(html, view.say(Word::Key), text(&one["key"]));
         });

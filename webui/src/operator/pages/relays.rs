@@ -25,6 +25,7 @@ pub(super) fn page(html: &mut Html, value: &Value, view: &View<'_>) {
             (Word::Starts, &|html, row| {
                 html.text(&number(&row["starts"]).to_string());
             }),
+            (Word::Release, &|html, row| html.text(text(&row["release"]))),
         ],
         view,
     );

@@ -23,7 +23,7 @@ pub(super) fn gateways(html: &mut Html, value: &Value, view: &View<'_>) {
             badge(html, "bad", "!");
         }
     };
-    let columns: [Column<'_>; 6] = [
+    let columns: [Column<'_>; 7] = [
         (Word::Name, &|html, row| {
             gateway_link(html, text(&row["name"]))
         }),
@@ -38,6 +38,7 @@ pub(super) fn gateways(html: &mut Html, value: &Value, view: &View<'_>) {
             let to = address(Page::Devices.path(), &[("of", &name.to_owned())]);
             html.leaf("a", &[("href", &to)], &count);
         }),
+        (Word::Release, &|html, row| html.text(text(&row["release"]))),
     ];
     table(html, value, &columns, view);
     turn(html, value, view);

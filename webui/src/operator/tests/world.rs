@@ -35,10 +35,10 @@ pub(super) fn post(path: &str, form: &str) -> Request {
 /// A coordinator with something of everything, and hostile names in each place that somebody else may fill.
 pub(super) fn shown(evil: &str) -> Value {
     let gateway = json!({"name": evil, "node_id": evil, "account": evil, "vip4": evil, "vip6": evil, "online": true, "address": evil,
-        "last_seen_s": 70, "devices": 2, "key": evil, "starts": 3, "key_used_twice": true, "reach": [evil, evil]});
+        "last_seen_s": 70, "devices": 2, "key": evil, "starts": 3, "release": evil, "key_used_twice": true, "reach": [evil, evil]});
     let device =
         json!({"name": evil, "gateway": evil, "vip4": evil, "vip6": evil, "online": false});
-    let relay = json!({"name": evil, "online": true, "address": evil, "last_seen_s": 2, "paths": 5, "capacity": 10, "starts": 1});
+    let relay = json!({"name": evil, "online": true, "address": evil, "last_seen_s": 2, "paths": 5, "capacity": 10, "starts": 1, "release": evil});
     let domain = json!({"domain": evil, "key": evil, "address": evil, "linked": true, "guests": 1});
     let mut all = json!({
         "domain": evil, "version": evil, "uptime_s": 100, "key": evil, "paste": evil, "bytes": 4096, "most": 10, "took_ms": 1.5,

@@ -26,7 +26,8 @@ function facts(status) {
 		[ _('Trusted domains'), status.domains ],
 		[ _('Devices'), status.devices ],
 		[ _('Tunnels'), status.tunnels ],
-		[ _('Running for'), '%t'.format(status.uptime_s) ]
+		[ _('Running for'), '%t'.format(status.uptime_s) ],
+		[ _('Release'), status.update == null ? status.release : [ status.release, _('update to %s').format(status.update) ] ]
 	];
 }
 

@@ -83,11 +83,11 @@ fn read(answer: &[u8]) -> Result<Result<Value, String>> {
         Err(_) => bail!("the gateway that runs is of another version: restart it"),
     };
     let body = answer.get(length..).unwrap_or_default();
-    let mut value: Value = serde_json::from_slice(body).map_err(|_| stopped())?;
-    Ok(match (head.code, value["error"].take()) {
-        (Some(200), error) if error.is_null() => Ok(value),
-        (_, Value::String(error)) => Err(error),
-        (code, _) => Err(format!(
+    let value: Value = serde_json::from_slice(body).map_err(|_| stopped())?;
+    Ok(match (head.code, value.get("error").and_then(Value::as_str)) {
+        (_, Some(error)) => Err(error.to_owned()),
+        (Some(200), None) => Ok(value),
+        (code, None) => Err(format!(
             "the gateway answers {}, without a reason",
             code.unwrap_or_default()
         )),

@@ -101,6 +101,8 @@ procd_instance_stop() {
             i=$((i + 1))
             usleep 50000
         done
+        # Its keeper may be killed below before it has noted that.
+        : >>"/var/run/moments/${service##*/}.${1##*/}.ended"
     fi
     [ -z "$keeper" ] || kill -KILL "$keeper" 2>/dev/null
     rm -rf "$1"

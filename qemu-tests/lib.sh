@@ -105,7 +105,7 @@ scenario() {
     wait "$PLAYING" || rc=$?
     PLAYING=
     [ "$rc" -eq 0 ] || [ -s "$OUT/error" ] || printf 'ended with status %s' "$rc" >"$OUT/error"
-    [ "$rc" -eq 0 ] || log_tails
+    [ "$rc" -eq 0 ] || { ! declare -F last_words >/dev/null || last_words || true; log_tails; }
     cleanup
     verdict "$rc"
     exit "$rc"

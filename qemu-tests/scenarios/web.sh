@@ -9,6 +9,7 @@ play() {
     page_world
     elsewhere
     in_browser first_run log_out_and_in home devices rename_device ping move prefer language phone keyboard hostile foreign rebinding scriptless settings policy stale files anew identity_off killed
+    another_key
     command_line
 }
 
@@ -20,6 +21,23 @@ elsewhere() {
         if on laptop curl -sS -o /dev/null --max-time 2 "http://$at:4752/" 2>/dev/null; then fail "the page answers the LAN at $at"; fi
     done
     on laptop curl -sS -o /dev/null --max-time 5 "http://${LAN4[a]}.1:4752/" || fail "the page does not answer on the LAN"
+}
+
+# home is installed anew, and nobody told the car.
+another_key() {
+    local dir=$OUT/${GATEWAY[b]}
+    daemon_stop "${GATEWAY[b]}"
+    dc node remove "${GATEWAY[b]}" >>"$OUT/dc-init.log" 2>&1 || fail 'ntm-dc node remove'
+    find "$dir" -type f ! -name ntm-gateway.toml -delete
+    gw_enrol b
+    gw_start b
+    # Its leases went with its state: the camera asks for one when it is plugged in again.
+    host_unplugged camera
+    host_plug camera
+    wait_until 30 'laptop pings camera behind the new home' on laptop ping -qc 1 -W 1 "$(fqdn camera)"
+    [ "$(tunnel a key_before)" != None ] || fail 'the car takes the new home for the one it knew'
+    in_browser log_in other_key
+    [ "$(tunnel a key_before)" = None ] || fail 'the car has not heard that its owner knows'
 }
 
 # Another password by the command line ends who is logged in by the old one.

@@ -16,6 +16,7 @@ import urllib.request
 
 from browser import Browser, Driver
 from webdevices import identity_off, rename_device  # acts
+from webpeers import other_key  # acts
 
 BASE = os.environ["BASE"]
 SHOTS = os.environ.get("SHOTS", "")

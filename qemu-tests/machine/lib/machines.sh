@@ -123,6 +123,15 @@ guest() { "$PYTHON" "$MACHINE/tell.py" "$OUT/${GATEWAY[$1]}.agent" "${GUEST_S:-1
 # guest_does SIDE LINE: likewise, and it must succeed.
 guest_does() { guest "$@" || fail "${GATEWAY[$1]}: $2"; }
 
+# How the guests are when the scenario has failed.
+last_words() {
+    local s
+    for s in a b; do
+        [ ! -S "$OUT/${GATEWAY[$s]}.agent" ] || GUEST_S=20 guest "$s" 'ps; ip -br address; ip route; ntm-gateway status; ntm-gateway tunnels
+            ntm-gateway wans; cat /proc/net/dev /proc/loadavg; dmesg | tail -n 20' >"$OUT/${GATEWAY[$s]}-last.log" 2>&1 || true
+    done
+}
+
 # Takes the place of the one for daemons in namespaces; so identity, vip4, tunnel... ask the guest.
 gw() { # SIDE COMMAND...
     local s=$1

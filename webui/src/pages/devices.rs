@@ -21,7 +21,8 @@ pub(super) fn page(html: &mut Html, view: &View<'_>) {
     devices.sort_by_key(|device| (!device.online, device.name.clone()));
     html.el("ul", &[("class", "cards")], |html| {
         for device in devices {
-            html.el("li", &[("class", "card")], |html| card(html, device, view));
+            let attrs = [("class", "card"), ("data-key", device.mac.as_str())];
+            html.el("li", &attrs, |html| card(html, device, view));
         }
     });
 }

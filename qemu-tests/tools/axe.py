@@ -27,7 +27,8 @@ PICTURE = """const bright = colour => colour.match(/[0-9.]+/g).slice(0, 3).map(p
             .map(([text, ink]) => [text, Math.max(ink, ground) / Math.min(ink, ground)]).filter(([, contrast]) => contrast < 4.5)
             .map(([text, contrast]) => ['serious', 'picture-contrast', text.textContent, `a contrast of ${contrast.toFixed(2)}, not 4.5`]);
     })"""
-PLANT = """const [button, text] = ['button', 'p'].map(name => document.querySelector('main').appendChild(document.createElement(name)));
+# Beside `main`, which a live page makes as it should be again.
+PLANT = """const [button, text] = ['button', 'p'].map(name => document.body.appendChild(document.createElement(name)));
     text.textContent = 'pale';
     text.style.color = '#999';
     text.style.backgroundColor = '#aaa';

@@ -5,7 +5,7 @@
 #   bootstrap.sh --peers   also what `make moves` compares with, as far as this distribution has it
 #   bootstrap.sh --load    also what makes load
 #   bootstrap.sh --bench   also what `make bench` measures with and compares with, the latter partly from crates
-#   bootstrap.sh --browser also what looks at the gateway's page
+#   bootstrap.sh --browser also what looks at the pages, and axe-core, which judges them
 #   bootstrap.sh --qemu    also what the routers in qemu are made with and run in
 #   bootstrap.sh --cargo   prints the cargo to use, with its RUSTC when that has another name
 set -euo pipefail
@@ -78,6 +78,25 @@ install_backport() { # PACKAGE
     rm -rf "$at"
 }
 
+# axe-core judges pages by the rules of accessibility. It is a tool of the tests under the MPL-2.0: it comes neither into the repository
+# nor into a package. No distribution has it, but a package of Python's that drives another browser carries the file.
+AXE_IN='axe-playwright-python==0.1.8'
+AXE_SUM=84494fec757e4710dc751c8d7a636e457f4532f08f85c86dc9070133fbff53bc # version 4.12.1
+is_axe() { echo "$AXE_SUM  $1" | sha256sum --check --status 2>/dev/null; }
+fetch_axe() { # FILE
+    local at python=/usr/bin/python3 status=0
+    [ -x $python ] || python=python3
+    $python -m pip --version >/dev/null 2>&1 || (install python3-pip) || return 1
+    at=$(mktemp -d)
+    {
+        $python -m pip download --quiet --disable-pip-version-check --retries 1 --no-deps --only-binary :all: --dest "$at" "$AXE_IN" >&2 &&
+            $python -m zipfile -e "$at"/*.whl "$at/out" && is_axe "$at/out/axe_playwright_python/axe.min.js" &&
+            mkdir -p "$(dirname "$1")" && cp "$at/out/axe_playwright_python/axe.min.js" "$1"
+    } || status=1
+    rm -rf "$at"
+    return $status
+}
+
 missing=()
 want() { command -v "$1" >/dev/null || missing+=("$2"); }
 want ip iproute2
@@ -129,6 +148,8 @@ if [ "${1:-}" = --browser ]; then
     want chromedriver chromium-driver
     [ -n "$(find /usr/share/fonts -name 'NotoSansCJK*' -print -quit 2>/dev/null)" ] || missing+=(fonts-noto-cjk)
     [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
+    axe=$(realpath -m "${CARGO_TARGET_DIR:-$(dirname "$0")/../target}")/fetched/axe.min.js
+    is_axe "$axe" || fetch_axe "$axe" || echo 'no axe-core here: the pages are not judged by it' >&2
 fi
 
 if [ "${1:-}" = --qemu ]; then

@@ -7,6 +7,12 @@ need_browser() {
     for b in chromium chromedriver; do
         command -v "$b" >/dev/null || fail "$b is missing: run qemu-tests/bootstrap.sh --browser"
     done
+    AXE=${CARGO_TARGET_DIR:-$TOP/target}/fetched/axe.min.js
+    if [ ! -s "$AXE" ]; then
+        echo '!!! SKIPPED: axe-core is not here, so THE PAGES WERE NOT JUDGED BY IT: run qemu-tests/bootstrap.sh --browser !!!' >&2
+        AXE=
+    fi
+    export AXE
 }
 
 # page_world: `car` behind NATs on two uplinks, a phone with a name of an attacker's, a tunnel to `home`.
@@ -33,11 +39,12 @@ in_browser() {
     CAMERA=$(fqdn camera) LAPTOP=$(fqdn laptop)
     MOVE="ip netns exec $(nsname gw-a) $BIN/ntm-gateway wan prefer wan1 --dir $OUT/${GATEWAY[a]}"
     KILL="kill -KILL $(daemon_pid "${GATEWAY[a]}")"
+    RENAME="ip netns exec $(nsname gw-a) $BIN/ntm-gateway device \$FROM rename \$TO --dir $OUT/${GATEWAY[a]}"
     BY_NAME="ip netns exec $(nsname camera) ping -qc 1 -W 2 \$NAME"
     BY_ADDRESS="ip netns exec $(nsname camera) ping -qc 1 -W 2 \$ADDRESS"
     TO_ROUTER="ping -qc 1 -W 2 ${LAN4[a]}.1"
     STATE=$OUT/${GATEWAY[a]}
-    export CAMERA LAPTOP MOVE KILL STATE BY_NAME BY_ADDRESS TO_ROUTER
+    export CAMERA LAPTOP MOVE KILL RENAME STATE BY_NAME BY_ADDRESS TO_ROUTER
     on laptop "$PYTHON" "$QT/tools/webpage.py" "$@" >"$OUT/page.log" 2>&1 || {
         cat "$OUT/page.log"
         fail "the page: $(tail -n 1 "$OUT/page.log")"

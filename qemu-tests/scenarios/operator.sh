@@ -12,7 +12,7 @@ play() {
     at_the_pages log_in account enrol
     host_up laptop
     host_up phone
-    at_the_pages log_in devices search overview group domain revoke attacks foreign rebinding language phone scriptless api backup remove
+    at_the_pages log_in devices search overview group domain revoke attacks foreign rebinding judged language phone scriptless api backup remove
     restored
 }
 

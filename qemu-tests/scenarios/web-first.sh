@@ -22,7 +22,7 @@ play() {
     not_at_the_wan
     CODE=$(dc gateway-code "${GATEWAY[a]}" --account demo 2>>"$OUT/dc-init.log" | tail -n 1) || fail 'ntm-dc gateway-code'
     export CODE
-    in_browser first_run join
+    in_browser first_run join typed
     unset CODE
     [ -s "$car/ntm-gateway.toml" ] || fail 'no configuration is written'
     ready laptop

@@ -17,6 +17,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import axe
 from browser import Browser, Driver
 
 BASE = os.environ["BASE"]
@@ -38,6 +39,8 @@ def closed(b):
     b.write("#password", "anything at all")
     b.click("main button")
     b.wait(5, "a word of the wrong password", lambda: b.shown("#notice"))
+    axe.look(b)
+    axe.pages(b, [BASE + "/login"])
 
 
 def log_in(b):
@@ -57,6 +60,7 @@ def account(b):
     b.write("form[action='/accounts'] input[name=name]", "no name at all")
     b.click("form[action='/accounts'] button")
     b.wait(5, "a reason", lambda: "letters, digits" in b.text(".notice"))
+    axe.look(b)
 
 
 def code(b, name=os.environ.get("NEW_GATEWAY", "car")):
@@ -66,6 +70,7 @@ def code(b, name=os.environ.get("NEW_GATEWAY", "car")):
     b.click("form[action='/codes'] button")
     b.wait(5, "the code", lambda: b.find("#code"))
     picture(b, f"code-{name}")
+    axe.look(b)
     made = b.text("#code")
     assert made.lower().startswith("ntm1-"), made
     assert len(b.run("return document.querySelector('.qr path').getAttribute('d')")) > 2000, "no picture"
@@ -100,6 +105,7 @@ def search(b):
         b.write("input[type=search]", words)
         b.click("form.search button")
         b.wait(5, f"{words} on {page}", lambda: "q=" in b.url and bool(b.find("tbody tr")) == there)
+    axe.look(b)
 
 
 def overview(b):
@@ -115,6 +121,7 @@ def group(b):
     b.write("form[action='/groups/join'] input[name=member]", "family")
     b.click("form[action='/groups/join'] button")
     b.wait(5, "the group", lambda: "friends" in b.text(".cards"))
+    axe.look(b)
     b.click("form[action='/groups/leave'] button")
     b.wait(5, "no group", lambda: not b.find(".cards li"))
 
@@ -133,6 +140,7 @@ def domain(b):
     b.click("form[action='/domains'] button")
     b.wait(5, "the domain", lambda: "b.test" in b.text("tbody"))
     picture(b, "domains")
+    axe.look(b)
     b.write("form[action='/domains/forget'] input[name=sure]", "b.test")
     b.click("form[action='/domains/forget'] button")
     b.wait(5, "no domain", lambda: not b.find("tbody"))
@@ -174,6 +182,7 @@ def remove(b):
     b.write("input[name=sure]", "cat")
     b.click("button.risky")
     b.wait(5, "a word that nothing has changed", lambda: "Nothing has changed" in b.text(".notice"))
+    axe.look(b)
     assert "car" in nodes()
     b.go(BASE + "/gateway?of=car")
     b.write("input[name=sure]", "car")
@@ -239,6 +248,11 @@ def rebinding(_):
     b.go("http://evil.test:4753/login")
     assert b.text("body") == "This is not the server of that name.", b.text("body")
     b.end()
+
+
+def judged(b):
+    """All that is in the menu, and a gateway of its own."""
+    axe.pages(b, [BASE + page for page in PAGES + ["/gateway?of=car"]])
 
 
 def language(b):
@@ -335,6 +349,7 @@ def main():
             began = time.monotonic()
             globals()[act](b)
             print(f"{act}: {time.monotonic() - began:.1f} s", flush=True)
+        FIGURES["axe"] = axe.verdict()
     except BaseException:
         if SHOTS:
             b.shot(f"{SHOTS}/failed.png")

@@ -8,6 +8,8 @@ import os
 import subprocess
 import urllib.request
 
+import axe
+
 BASE = os.environ["BASE"]
 NAME = "bench"
 
@@ -26,6 +28,7 @@ def rename_device(b):
     # What is no name is refused with a word, and changes nothing.
     change(b, renamed, "rename", "not a name")
     b.wait(5, "a word of the wrong name", lambda: "is no name" in b.text("main .notice"))
+    axe.look(b)
     change(b, renamed, "rename", label)
     b.wait(10, "the old name on the page", lambda: laptop in b.text("main"))
 
@@ -37,6 +40,7 @@ def identity_off(b):
     assert works("BY_ADDRESS", ADDRESS=before["vip4"]), "the laptop is not reached by its address"
     change(b, laptop, "identity")
     b.wait(10, "the badge", lambda: "without identity" in b.text("main"))
+    axe.look(b)
     by_mac = lambda: next(it for it in devices(b) if it["mac"] == before["mac"])
     assert by_mac()["vip4"] == "" and by_mac()["online"], by_mac()
     assert not works("BY_ADDRESS", ADDRESS=before["vip4"]), "its address still leads to it"

@@ -14,8 +14,10 @@ import threading
 import time
 import urllib.request
 
+import axe
 from browser import Browser, Driver
 from webdevices import identity_off, rename_device  # acts
+from webkeys import held, keyboard, typed  # acts
 from webpeers import other_key  # acts
 
 BASE = os.environ["BASE"]
@@ -30,11 +32,13 @@ def first_run(b):
     b.go(BASE)
     assert b.url == BASE + "/welcome", b.url
     picture(b, "welcome")
+    axe.pages(b, [b.url])
     for new, again in [("short", "short"), (PASSWORD, PASSWORD + "x")]:
         b.write("#new", new)
         b.write("#again", again)
         b.click("main button")
         b.wait(5, "a word of a password that will not do", lambda: b.shown("#notice"))
+    axe.look(b)
     b.write("#new", PASSWORD)
     b.write("#again", PASSWORD)
     b.click("main button")
@@ -52,6 +56,8 @@ def log_out_and_in(b):
     b.wait(5, "a word of the wrong password", lambda: b.shown("#notice"))
     assert b.url == BASE + "/login", b.url
     picture(b, "login")
+    axe.look(b)
+    axe.pages(b, [b.url])
     log_in(b)
     names = b.run("return document.cookie")
     assert names == "", f"a script sees cookies: {names}"
@@ -94,6 +100,7 @@ def ping(b):
     b.click("form[action='/peers'] button")
     b.wait(20, "the ping's result", lambda: os.environ["CAMERA"] in b.text("main .notice"))
     assert " ms" in b.text("main .notice"), b.text("main .notice")
+    axe.look(b)
     b.wait(5, "a line of round trips", lambda: b.find("svg.spark"))
 
 
@@ -127,6 +134,13 @@ def prefer(b):
     b.wait(5, "none is preferred", lambda: not b.find("main > form"))
 
 
+def judged(b):
+    """All that is in the menu and below it, where devices, peers, moves and ways out are to be seen."""
+    b.go(BASE + "/devices")
+    device = b.run("return document.querySelector('main a[href^=\"/device?\"]').href")
+    axe.pages(b, [BASE + page for page in PAGES] + [device])
+
+
 def language(b):
     b.go(BASE + "/devices")
     b.click("form[action='/language'] button")
@@ -142,29 +156,14 @@ def phone(b):
         b.go(BASE + page)
         wide = b.run("return document.documentElement.scrollWidth")
         assert wide <= 360, f"{page} is {wide} wide on a phone of 360"
-    b.dress(1280, 900)
-
-
-def keyboard(b):
-    b.go(BASE + "/")
-    press(b, "\ue004")
-    assert b.run("return document.activeElement.className") == "skip", "the first stop is not the way to the content"
-    press(b, "\ue007")
-    assert b.run("return location.hash") == "#main"
-    for page in PAGES:
-        b.go(BASE + page)
         check_names(b, page)
+    b.dress(1280, 900)
 
 
 def check_names(b, page):
     unnamed = b.run("""return [...document.querySelectorAll('a, button, input:not([type=hidden]), select, textarea')].filter(
         e => !(e.textContent.trim() || e.getAttribute('aria-label') || (e.labels && e.labels.length))).length""")
     assert unnamed == 0, f"{unnamed} controls without a name on {page}"
-
-
-def press(b, key):
-    actions = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
-    b.do("actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
 
 
 def hostile(b):
@@ -240,6 +239,7 @@ def killed(b):
     time.sleep(1)
     run("KILL")
     FIGURES["loss_shown_ms"] = b.wait(5, "the page says that it is cut off", lambda: b.shown("#lost"))
+    axe.look(b)
     FIGURES["back_ms"] = b.wait(30, "the page comes back", lambda: b.url == BASE + "/login")
     b.words()
     log_in(b)
@@ -318,6 +318,7 @@ def main():
             began = time.monotonic()
             act_of(act)(b)
             print(f"{act}: {time.monotonic() - began:.1f} s", flush=True)
+        FIGURES["axe"] = axe.verdict()
         FIGURES["first_load_bytes"] = weight()
         FIGURES["home_bytes"], FIGURES["home_ms"] = home_load(b)
     except BaseException:

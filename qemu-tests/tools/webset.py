@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import urllib.request
 
+import axe
 import webpage
 
 FIELD = "[id='tunnel.mtu']"
@@ -25,6 +26,7 @@ def settings(b):
     assert b.run("return document.getElementById('tunnel.mtu').value") == "12"
     assert written() == before, "a wrong value is in the file"
     webpage.picture(b, "settings-wrong")
+    axe.look(b)
 
 
 def policy(b):
@@ -36,6 +38,7 @@ def policy(b):
     b.click("form:has(#action) > button")
     b.wait(10, "a word that it is in force", lambda: "in force already" in b.text("main .notice"))
     assert 'action = "deny"' in written(), written()
+    axe.look(b)
     b.wait(10, "laptop is refused", lambda: not talks())
     b.click("#policies li button[value=remove]")
     b.wait(10, "a word that it is in force", lambda: "in force already" in b.text("main .notice") and not b.find("#policies li"))
@@ -52,6 +55,7 @@ def stale(b):
     b.click("form:has(#action) > button")
     b.wait(10, "a word that the file is another one", lambda: "has changed since" in b.text("#notice"))
     assert '"nas"' not in written(), written()
+    axe.look(b)
 
 
 def files(b):
@@ -67,6 +71,7 @@ def files(b):
         fill(b, new)
         b.click(f"form[action='/settings/import'] {button}")
         b.wait(10, word, lambda: word in b.text("main .notice"))
+        axe.look(b)
         if not b.shown("#text"):
             b.click("summary")
     assert written() == text, "a check has changed the file"
@@ -112,15 +117,19 @@ def join(b):
     """From a router that belongs to nobody to one whose devices talk."""
     b.wait(10, "the form", lambda: b.find("#code"))
     webpage.picture(b, "first")
+    axe.pages(b, [b.url])
     b.write("#code", "ntm1-WRONG")
     b.click("form[action='/setup'] button")
     b.wait(10, "a word of the wrong code", lambda: b.shown("#notice"))
+    axe.look(b)
     b.run("document.getElementById('code').value = arguments[0]", os.environ["CODE"])
     b.run("document.getElementById('masquerade').value = 'true'")
     b.click("form[action='/setup'] button")
     b.wait(60, "Home, with all well", lambda: b.find(".checks") and "registered" in b.text(".checks"))
     webpage.picture(b, "first-home")
     b.wait(30, "the first device", lambda: "laptop" in b.text("main"))
+    # The one time that it has no moves, no peers and one way out.
+    axe.pages(b, [webpage.BASE + page for page in webpage.PAGES[:5]])
 
 
 def set_shots(b):

@@ -21,10 +21,6 @@
 
   // Makes `old` like `now` and touches only what differs: what has the focus keeps it, what moves goes on moving.
   const become = (old, now) => {
-    if (old.nodeType !== now.nodeType || old.nodeName !== now.nodeName) {
-      old.replaceWith(document.importNode(now, true));
-      return;
-    }
     if (old.nodeType !== Node.ELEMENT_NODE) {
       if (old.nodeValue !== now.nodeValue) old.nodeValue = now.nodeValue;
       return;
@@ -33,14 +29,30 @@
     for (const { name, value } of now.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
     inside(old, now);
   };
+  // What a node is, and what about. One that comes or goes must not turn those behind it into one another, under somebody's hands.
+  const what = (node) => node.nodeName + ' ' + (node.attributes ? node.dataset.key || node.getAttribute('action') || '' : '');
   const inside = (old, now) => {
-    const before = [...old.childNodes];
-    const after = [...now.childNodes];
-    after.forEach((node, at) => {
-      if (before[at]) become(before[at], node);
-      else old.append(document.importNode(node, true));
+    const before = Object.create(null);
+    for (const node of old.childNodes) (before[what(node)] = before[what(node)] || []).push(node);
+    const after = [...now.childNodes].map((node) => {
+      const same = (before[what(node)] || []).shift();
+      if (!same) return document.importNode(node, true);
+      become(same, node);
+      return same;
     });
-    before.slice(after.length).forEach((node) => node.remove());
+    Object.values(before).flat().forEach((node) => node.remove());
+    let at = old.firstChild;
+    for (const node of after) {
+      if (node === at) at = at.nextSibling;
+      else old.insertBefore(node, at);
+    }
+  };
+  const update = (page) => {
+    const held = document.activeElement;
+    // A document of its own, where nothing runs and nothing is loaded.
+    inside(main, new DOMParser().parseFromString(page, 'text/html').body);
+    // Who is moved loses the focus.
+    if (held !== document.activeElement && held.isConnected) held.focus({ preventScroll: true });
   };
 
   let source;
@@ -51,8 +63,7 @@
     source.onopen = () => { lost.hidden = true; };
     source.onmessage = (event) => {
       lost.hidden = true;
-      // A document of its own, where nothing runs and nothing is loaded.
-      inside(main, new DOMParser().parseFromString(event.data, 'text/html').body);
+      update(event.data);
     };
     source.addEventListener('over', () => location.reload());
     source.onerror = () => {

@@ -194,7 +194,8 @@ fn remove_card(
     (field_name, name): (&'static str, &str),
     view: &View<'_>,
 ) {
-    html.el("section", &[("class", "card danger")], |html| {
+    let attrs = [("class", "card danger"), ("data-key", name)];
+    html.el("section", &attrs, |html| {
         html.leaf("h2", &[], &title.with(view.lang, &[("name", name)]));
         html.leaf("p", &[("class", "hint")], view.say(text));
         form(html, action, view.token, |html| {

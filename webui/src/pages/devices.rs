@@ -21,7 +21,8 @@ pub(super) fn page(html: &mut Html, view: &View<'_>) {
     devices.sort_by_key(|device| (!device.online, device.name.clone()));
     html.el("ul", &[("class", "cards")], |html| {
         for device in devices {
-            html.el("li", &[("class", "card")], |html| card(html, device, view));
+            let attrs = [("class", "card"), ("data-key", device.mac.as_str())];
+            html.el("li", &attrs, |html| card(html, device, view));
         }
     });
 }
@@ -51,11 +52,15 @@ pub(super) fn title(html: &mut Html, tag: &'static str, device: &Device, lang: L
             true => ("good", Word::Online),
             false => ("idle", Word::Offline),
         };
+        // Else a name and what stands beside it would be read as one word.
+        html.text(" ");
         badge(html, kind, word.say(lang));
         if device.is_plain {
+            html.text(" ");
             badge(html, "relay", Word::WithoutIdentity.say(lang));
         }
         if device.keep {
+            html.text(" ");
             badge(html, "", Word::Kept.say(lang));
         }
     });

@@ -48,7 +48,8 @@ impl Frame<'_> {
         let lost = [
             ("id", "lost"),
             ("class", "banner"),
-            ("role", "status"),
+            // A `status` that appears together with its text is not always told.
+            ("role", "alert"),
             ("hidden", ""),
         ];
         html.leaf("p", &lost, Word::Lost.say(lang));

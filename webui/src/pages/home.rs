@@ -178,10 +178,10 @@ fn check(html: &mut Html, view: &View<'_>, state: State, title: Word, text: &str
         ];
         html.el("span", &label, |html| {
             html.raw(match state {
-                State::Good => "<svg viewBox=\"0 0 20 20\"><path d=\"M4 10l4 4 8-8\"/></svg>",
-                State::Bad => "<svg viewBox=\"0 0 20 20\"><path d=\"M10 4v8M10 15v1\"/></svg>",
+                State::Good => "<svg aria-hidden=\"true\" viewBox=\"0 0 20 20\"><path d=\"M4 10l4 4 8-8\"/></svg>",
+                State::Bad => "<svg aria-hidden=\"true\" viewBox=\"0 0 20 20\"><path d=\"M10 4v8M10 15v1\"/></svg>",
                 State::Idle => {
-                    "<svg viewBox=\"0 0 20 20\"><path d=\"M5 10h.1M10 10h.1M15 10h.1\"/></svg>"
+                    "<svg aria-hidden=\"true\" viewBox=\"0 0 20 20\"><path d=\"M5 10h.1M10 10h.1M15 10h.1\"/></svg>"
                 }
             });
         });

@@ -14,7 +14,8 @@ pub(super) fn page(html: &mut Html, view: &View<'_>) {
     }
     html.el("ul", &[("class", "cards wide")], |html| {
         for tunnel in &view.snapshot.tunnels {
-            html.el("li", &[("class", "card")], |html| card(html, tunnel, view));
+            let attrs = [("class", "card"), ("data-key", tunnel.peer.as_str())];
+            html.el("li", &attrs, |html| card(html, tunnel, view));
         }
     });
     ping(html, view);

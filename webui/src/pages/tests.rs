@@ -99,6 +99,19 @@ fn hostile_names_stay_text_on_every_page_in_every_language() {
 }
 
 #[test]
+fn what_can_be_acted_on_is_found_again_by_what_it_is_about() {
+    for (page, key) in [
+        (Page::Devices, "02:00:5e:00:00:01"),
+        (Page::Peers, "02:00:5e:00:00:01"),
+        (Page::Wans, "wwan0"),
+    ] {
+        let html = page_of(page, &shown("02:00:5e:00:00:01"), Lang::En, "");
+        let card = format!("<li class=\"card\" data-key=\"{key}\">");
+        assert!(html.contains(&card), "{page:?}");
+    }
+}
+
+#[test]
 fn an_empty_gateway_has_pages_too() {
     for page in Page::ALL {
         for lang in Lang::ALL {

@@ -22,7 +22,8 @@ pub(super) fn page(html: &mut Html, view: &View<'_>) {
     }
     html.el("ol", &[("class", "cards")], |html| {
         for wan in wans {
-            html.el("li", &[("class", "card")], |html| card(html, wan, view));
+            let attrs = [("class", "card"), ("data-key", wan.name.as_str())];
+            html.el("li", &attrs, |html| card(html, wan, view));
         }
     });
     if wans.iter().any(|wan| wan.preferred) {

@@ -34,9 +34,8 @@ pub(super) fn page(html: &mut Html, value: &Value, view: &View<'_>) {
     }
     html.el("ul", &[("class", "cards")], |html| {
         for group in rows(&value["groups"]) {
-            html.el("li", &[("class", "card")], |html| {
-                members(html, group, view)
-            });
+            let attrs = [("class", "card"), ("data-key", text(&group["name"]))];
+            html.el("li", &attrs, |html| members(html, group, view));
         }
     });
     card_form(
@@ -94,7 +93,7 @@ fn members(html: &mut Html, group: &Value, view: &View<'_>) {
         .chain(rows(&group["foreign"]));
     html.el("ul", &[("class", "members")], |html| {
         for member in members.map(text) {
-            html.el("li", &[], |html| {
+            html.el("li", &[("data-key", member)], |html| {
                 html.name(member);
                 let fields = [("group", name), ("member", member)];
                 button(html, "/groups/leave", &fields, Word::Leave, view);

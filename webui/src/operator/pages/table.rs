@@ -194,7 +194,7 @@ pub(super) fn table(html: &mut Html, value: &Value, columns: &[Column<'_>], view
             });
             html.el("tbody", &[], |html| {
                 for row in rows(&value["rows"]) {
-                    html.el("tr", &[], |html| {
+                    html.el("tr", &[("data-key", subject(row))], |html| {
                         for (heading, cell) in columns {
                             let label = [("data-label", view.say(*heading))];
                             html.el("td", &label, |html| cell(html, row));
@@ -204,6 +204,15 @@ pub(super) fn table(html: &mut Html, value: &Value, columns: &[Column<'_>], view
             });
         });
     });
+}
+
+/// What a row is about: by that it is found again when others have come or gone.
+fn subject(row: &Value) -> &str {
+    let names = [&row["name"], &row["domain"]];
+    names
+        .into_iter()
+        .find_map(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn turn(html: &mut Html, value: &Value, view: &View<'_>) {

@@ -3,6 +3,7 @@
 use super::super::reader::ConfigError;
 use super::super::tree::line_of;
 use super::{Change, Draft, List, Value, Way, Which};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::de::DeValue;
 use toml_parser::decoder::Encoding;
@@ -72,11 +73,12 @@ struct Edit<'a> {
 
 impl Edit<'_> {
     fn set(&mut self, path: &[&str; 2], value: &Value) -> Result<(), ConfigError> {
-        let written = written(value);
+        self.set_written(path, &written(value))
+    }
+
+    fn set_written(&mut self, path: &[&str; 2], written: &str) -> Result<(), ConfigError> {
         if let Some(statement) = self.layout.find(path) {
-            self.draft
-                .0
-                .replace_range(statement.value.clone(), &written);
+            self.draft.0.replace_range(statement.value.clone(), written);
             return Ok(());
         }
         let [section, key] = *path;
@@ -148,7 +150,12 @@ impl Edit<'_> {
             self.add(list, which, values, &blocks);
             return Ok(());
         };
-        let table = blocks[block];
+        self.put_in(blocks[block], values);
+        Ok(())
+    }
+
+    /// These keys of a table; `None` takes a key away.
+    fn put_in(&mut self, table: usize, values: &[(String, Option<Value>)]) {
         for (key, value) in values {
             // Each change moves what stands below.
             self.layout = Layout::of(&self.draft.0);
@@ -164,13 +171,12 @@ impl Edit<'_> {
                 }
                 (None, Some(value)) => {
                     let at = self.end_of(table);
-                    self.draft
-                        .insert_lines(at, &format!("{key} = {}", written(value)));
+                    let line = format!("{} = {}", key_of(key), written(value));
+                    self.draft.insert_lines(at, &line);
                 }
                 (None, None) => {}
             }
         }
-        Ok(())
     }
 
     fn add(
@@ -232,7 +238,46 @@ impl Edit<'_> {
         self.layout = Layout::of(&self.draft.0);
         let metered = names(&mut used().filter(|way| way.metered));
         self.set(&["wan", "metered"], &metered)?;
+        let limits = used().filter_map(|way| Some((&way.name, way.limit_mb.as_ref()?)));
+        self.limits(&limits.collect())?;
         Ok(self.draft.0)
+    }
+
+    /// The limits of these ways out, and of no others: in a section of their own if there is one, else in one line.
+    fn limits(&mut self, limits: &BTreeMap<&String, &Value>) -> Result<(), ConfigError> {
+        const PATH: [&str; 2] = ["wan", "limit_mb"];
+        self.layout = Layout::of(&self.draft.0);
+        if let Some(table) = self.layout.tables.iter().position(|it| it.path == PATH) {
+            let inside = self.layout.statements.iter().filter(|it| it.table == table);
+            let gone = inside
+                .filter_map(|it| it.path.first())
+                .filter(|it| !limits.contains_key(it));
+            let mut values: Vec<_> = gone.map(|name| (name.clone(), None)).collect();
+            let stay = limits
+                .iter()
+                .map(|(name, value)| ((*name).clone(), Some((*value).clone())));
+            values.extend(stay);
+            self.put_in(table, &values);
+            return Ok(());
+        }
+        // One key with dots for each says the same.
+        while let Some(dotted) = self.layout.statements.iter().find(|it| {
+            let table = &self.layout.tables[it.table];
+            let path: Vec<&String> = table.path.iter().chain(&it.path).collect();
+            path.len() == 3 && path[..2] == PATH
+        }) {
+            let lines = self.draft.lines(dotted.range.clone());
+            self.draft.0.replace_range(lines, "");
+            self.layout = Layout::of(&self.draft.0);
+        }
+        if limits.is_empty() {
+            self.clear(&PATH);
+            return Ok(());
+        }
+        let limit =
+            |(name, value): (&&String, &&Value)| format!("{} = {}", key_of(name), written(value));
+        let limits: Vec<String> = limits.iter().map(limit).collect();
+        self.set_written(&PATH, &format!("{{ {} }}", limits.join(", ")))
     }
 
     /// The tables of a list.
@@ -301,6 +346,16 @@ fn written(value: &Value) -> String {
             let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
             format!("[{}]", words.join(", "))
         }
+    }
+}
+
+/// A key as TOML has it: one with other signs than these is a basic string, too.
+fn key_of(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !name.is_empty() && name.chars().all(is_bare) {
+        name.to_owned()
+    } else {
+        quoted(name)
     }
 }
 

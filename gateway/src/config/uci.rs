@@ -128,15 +128,7 @@ impl File<'_> {
         let ways = self.wans(blocks)?;
         put("wan", "interfaces", list(ways.interfaces));
         put("wan", "metered", list(ways.metered));
-        put(
-            "wan",
-            "limit_mb",
-            Item {
-                node: Node::Table(ways.limit_mb),
-                line: gateway.line,
-                called: name,
-            },
-        );
+        put("wan", "limit_mb", ways.limit_mb);
         put("lan", "static", devices(blocks)?);
         let mut root = Table::default();
         for (name, table) in tables {

@@ -1,7 +1,7 @@
 //! From netifd's names, the LAN's and the WANs', to interfaces.
 
 use super::super::reader::Value;
-use super::super::tree::{Item, Table};
+use super::super::tree::{Item, Node, Table};
 use super::super::wans;
 use super::syntax::{self, Block};
 use super::{File, called, given, unknown};
@@ -11,13 +11,12 @@ pub(super) const WAN: [&str; 5] = ["network", "device", "metered", LIMIT_MB, "en
 const LIMIT_MB: &str = "limit_mb";
 
 /// The ways out, by their interfaces.
-#[derive(Default)]
 pub(super) struct Ways {
     pub(super) interfaces: Vec<Item>,
     /// Those that cost money.
     pub(super) metered: Vec<Item>,
-    /// The limits of those that have one.
-    pub(super) limit_mb: Table,
+    /// A table with the limits of those that have one.
+    pub(super) limit_mb: Item,
 }
 
 impl File<'_> {
@@ -49,7 +48,8 @@ impl File<'_> {
 
     /// The WANs that are not switched off, as far as netifd knows their interfaces.
     pub(super) fn wans(&self, blocks: &[Block]) -> Result<Ways, syntax::Fault> {
-        let mut ways = Ways::default();
+        let (mut interfaces, mut metered) = (Vec::new(), Vec::new());
+        let mut limits = Table::default();
         for block in blocks.iter().filter(|block| block.kind == "wan") {
             let section = called(block, blocks);
             if let Some(odd) = block
@@ -88,15 +88,23 @@ impl File<'_> {
             // As if it were down: netifd will say when it has a device.
             let Some(device) = device else { continue };
             let given = || given(setting.line, &section, &setting.key, &device);
-            ways.interfaces.push(given());
+            interfaces.push(given());
             if costs {
-                ways.metered.push(given());
+                metered.push(given());
             }
             if let Some(limit) = limit {
-                ways.limit_mb.add(&device, limit);
+                limits.add(&device, limit);
             }
         }
-        Ok(ways)
+        Ok(Ways {
+            interfaces,
+            metered,
+            limit_mb: Item {
+                node: Node::Table(limits),
+                line: 1,
+                called: String::new(),
+            },
+        })
     }
 
     /// Whether the file says which ways out there are.

@@ -40,7 +40,8 @@ command_line() {
     [ "$(stat -c %a "$OUT/car/web.password")" = 600 ] || fail "others may read the password's hash"
 }
 
-# wan0 carries all it may in the month: traffic goes by wan1 then, and back when it may more. No session ends.
+# wan0 carries all it may in the month: traffic goes by wan1 then, unless that is gone, and back when it may more. No session
+# ends.
 month() {
     traffic_up --mbit 2
     order_is wan0 wan1 || fail "the order before: $(order)"
@@ -51,6 +52,12 @@ month() {
     wait_until 5 'everything goes on by wan1' came_back "$(clock_us)"
     gw a wans --json | json - 'd[1]["name"] == "wan0" and d[1]["limit_state"] == "reached"' >/dev/null ||
         fail "wan0 is not shown behind wan1, with its limit reached: $(gw a wans)"
+    # Nothing is cut off: it is there when the other is gone.
+    leave_words a 1 | on gw-a ip -batch - || fail "car cannot leave wan1"
+    wait_until 5 'traffic goes by wan0, for want of another' by_wan wan0
+    wait_until 5 'everything goes on for want of another' came_back "$(clock_us)"
+    uplink_join a 1 200
+    wait_until 5 'traffic goes by wan1 again' by_wan wan1
     limit_mb 100000
     wait_until 5 'traffic goes by wan0 again' by_wan wan0
     wait_until 5 'everything goes on by wan0' came_back "$(clock_us)"

@@ -15,6 +15,7 @@ mod reader;
 mod tests;
 mod tree;
 mod uci;
+mod wans;
 mod web;
 
 pub use change::{DeviceChange, Unchangeable, changed};
@@ -23,11 +24,11 @@ pub use keys::{DEVICE_KEYS, KEYS, Key, Kind, find as find_key};
 pub use lan::{Dhcp, Lan, Leases};
 pub use reader::ConfigError;
 pub use uci::{Network, is_switched_on};
+pub use wans::Wans;
 pub use web::Web;
 
 use crate::Limits;
 use crate::policy::Policy;
-use ntm_proto::UDP_PORT;
 use reader::{Document, Section, Value};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -43,7 +44,7 @@ const DNS_BESIDE: u16 = 5354;
 const TABLE: u16 = 4750;
 const MARK_BYTE: u8 = 0x4e;
 /// The most WAN interfaces, upstream servers and the like in one list.
-const MAX_LIST: usize = 8;
+pub(crate) const MAX_LIST: usize = 8;
 /// How long a tunnel that carries nothing, or cannot, is kept at least and at most.
 const TUNNEL_LIFE: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(7 * 86_400);
@@ -77,22 +78,6 @@ pub struct Dns {
     pub upstream: Vec<SocketAddr>,
     /// Where it listens: for the LAN, or for the DNS server that serves the LAN.
     pub listen: SocketAddr,
-}
-
-/// The ways out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wans {
-    /// In order of preference.
-    pub interfaces: Vec<String>,
-    /// No other one is a WAN; else every interface with a default route is. There may be a choice that names none: of
-    /// OpenWrt's networks some have no interface yet.
-    pub only_listed: bool,
-    /// Those whose traffic costs money; without an order in `interfaces` they come after the others.
-    pub metered: Vec<String>,
-    /// Whether LAN devices reach the Internet by NAT through us.
-    pub masquerade: bool,
-    /// The UDP port of our sockets.
-    pub port: u16,
 }
 
 /// The TUN interface.
@@ -187,7 +172,7 @@ impl Config {
         root.only(&["lan", "wan", "dns", "tunnel", "log", "web", "policy"])?;
         let lan = Lan::read(&root.section("lan")?)?;
         let tunnel = read_tunnel(&root.section("tunnel")?, &lan)?;
-        let wan = read_wans(&root.section("wan")?, &lan, &tunnel)?;
+        let wan = Wans::read(&root.section("wan")?, &lan, &tunnel)?;
         let dns = read_dns(&root.section("dns")?, &lan)?;
         let log = read_log(&root.section("log")?)?;
         let policies = policies::read(&root)?;
@@ -202,64 +187,6 @@ impl Config {
             web,
         })
     }
-}
-
-fn read_wans(section: &Section<'_>, lan: &Lan, tunnel: &Tunnel) -> Result<Wans, ConfigError> {
-    section.only(&["interfaces", "metered", "masquerade", "port"])?;
-    let interfaces = read_wan_names(section, "interfaces", lan, tunnel, &[])?;
-    let metered = read_wan_names(section, "metered", lan, tunnel, &interfaces)?;
-    let masquerade = section
-        .get("masquerade")
-        .map_or(Ok(false), |value| value.boolean())?;
-    let port = match section.get("port") {
-        Some(value) => value.number(1, 65_535)?,
-        None => UDP_PORT,
-    };
-    Ok(Wans {
-        only_listed: !interfaces.is_empty(),
-        interfaces,
-        metered,
-        masquerade,
-        port,
-    })
-}
-
-/// A list of WANs; each is one of `among` unless that is empty.
-fn read_wan_names(
-    section: &Section<'_>,
-    key: &str,
-    lan: &Lan,
-    tunnel: &Tunnel,
-    among: &[String],
-) -> Result<Vec<String>, ConfigError> {
-    let mut names: Vec<String> = Vec::new();
-    for value in section.list(key, MAX_LIST)? {
-        let name = interface(&value)?;
-        if name == lan.interface {
-            return Err(value.fault(format!(
-                "{name:?} is the LAN's interface; a WAN is another one"
-            )));
-        }
-        if name == tunnel.interface {
-            return Err(value.fault(format!(
-                "{name:?} is the tunnel's interface; a WAN is another one"
-            )));
-        }
-        if names.contains(&name) {
-            return Err(value.fault(format!(
-                "{name:?} is listed twice; list each interface once"
-            )));
-        }
-        // A typing error would make traffic that costs money look free.
-        if !among.is_empty() && !among.contains(&name) {
-            return Err(value.fault(format!(
-                "{name:?} is not one of wan.interfaces; there are {}",
-                among.join(", ")
-            )));
-        }
-        names.push(name);
-    }
-    Ok(names)
 }
 
 fn read_tunnel(section: &Section<'_>, lan: &Lan) -> Result<Tunnel, ConfigError> {
@@ -432,7 +359,11 @@ fn read_log(section: &Section<'_>) -> Result<LogLevel, ConfigError> {
 
 /// An interface name: what the kernel accepts, and nothing a shell or a rule file could stumble over.
 fn interface(value: &Value<'_>) -> Result<String, ConfigError> {
-    let text = value.text()?;
+    interface_name(value.text()?, value)
+}
+
+/// The same for a name that is spoken of at `value`.
+fn interface_name(text: &str, value: &Value<'_>) -> Result<String, ConfigError> {
     let known = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let fits = (1..=MAX_INTERFACE_NAME).contains(&text.len()) && text.chars().all(known);
     if !fits || text == "." || text == ".." || text.starts_with('-') {

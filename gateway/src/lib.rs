@@ -67,6 +67,7 @@ use ntm_proto::key::{PublicKey, SecretKey};
 use ntm_proto::message::Refusal;
 use ntm_proto::random::Random;
 use pairs::Pairs;
+use path::LAST_RESORT;
 use peers::Peers;
 use ping::Pings;
 use policy::Policies;
@@ -116,6 +117,8 @@ pub struct Wan {
     pub spares: Vec<SocketAddr>,
     /// Whether traffic on it costs money.
     pub metered: bool,
+    /// Whether it is used only if no other works; such WANs are the last of a list.
+    pub last_resort: bool,
 }
 
 /// What the machine wants done.
@@ -389,12 +392,15 @@ impl Gateway {
         if wans == self.wans {
             return;
         }
-        let ranks = (0..=u8::MAX).zip(&wans);
-        self.ranks = ranks
+        // Among themselves they are WANs like others.
+        let is_last = |wan: &Wan| wan.last_resort && !wans[0].last_resort;
+        let rank = |(place, wan): (u8, &Wan)| place + if is_last(wan) { LAST_RESORT } else { 0 };
+        let ranked = (0..LAST_RESORT).zip(&wans).map(|it| (rank(it), it.1));
+        self.ranks = ranked
             .flat_map(|(rank, wan)| wan.sockets.iter().map(move |socket| (*socket, rank)))
             .collect();
         self.sockets = self.ranks.iter().map(|(socket, _)| *socket).collect();
-        let metered = wans.iter().filter(|wan| wan.metered);
+        let metered = wans.iter().filter(|wan| wan.metered || wan.last_resort);
         self.metered = metered.flat_map(|wan| wan.sockets.clone()).collect();
         self.wans = wans;
         self.coordination.wans_changed(&self.wans, now);

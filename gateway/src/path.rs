@@ -23,7 +23,7 @@ mod quality;
 mod way;
 
 pub(crate) use choice::Evidence;
-pub(crate) use quality::Verdict;
+pub(crate) use quality::{LAST_RESORT, Verdict};
 use way::Way;
 
 /// Most ways to one peer, relayed one included.

@@ -5,6 +5,10 @@
 //! A router without a battery does not know the date when it starts. What is counted before counts as of the day that turns
 //! out to be today if that is soon, else it stays without a date. Nothing here knows a clock: see [`Usage::read`].
 
+mod limit;
+
+pub use limit::{News, Stage};
+
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Write as _};
@@ -13,8 +17,10 @@ use std::time::{Duration, Instant};
 /// Days and months that are kept of each WAN.
 const DAYS: usize = 31;
 const MONTHS: usize = 12;
-/// WANs that are kept; the one that has carried nothing for longest makes room.
+/// WANs that are kept; the one that has carried nothing for longest makes room, but for those with a limit.
 const WANS: usize = 4;
+/// The most lines that are read of what an earlier run wrote.
+const LINES: usize = (crate::config::MAX_LIST + WANS) * (DAYS + MONTHS);
 /// How long after the start the date may come for all before to be of that day.
 const SOON: Duration = Duration::from_secs(3600);
 /// How long after the start what is new is written, and after how much longer again: twice as long each time, up to the second
@@ -56,6 +62,14 @@ impl Day {
     }
 }
 
+impl Day {
+    /// Like `2026-11`.
+    fn name_of_month(self) -> String {
+        let Self { year, month, .. } = self;
+        format!("{year:04}-{month:02}")
+    }
+}
+
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { year, month, day } = self;
@@ -73,6 +87,11 @@ pub struct Bytes {
 }
 
 impl Bytes {
+    /// Both ways.
+    pub fn sum(self) -> u64 {
+        self.sent.saturating_add(self.received)
+    }
+
     fn add(&mut self, more: Self) {
         self.sent = self.sent.saturating_add(more.sent);
         self.received = self.received.saturating_add(more.received);
@@ -128,11 +147,12 @@ pub struct Usage {
     pause: Duration,
     /// Bytes that a power cut would make us forget.
     unwritten: u64,
+    limits: limit::Limits,
 }
 
 impl Usage {
-    /// What an earlier run wrote, as far as it can be read.
-    pub fn new(text: &str, now: Instant) -> Self {
+    /// What an earlier run wrote, as far as it can be read. `limit_mb`: see [`Self::set_limits`].
+    pub fn new(text: &str, limit_mb: &BTreeMap<String, u32>, now: Instant) -> Self {
         let mut usage = Self {
             wans: BTreeMap::new(),
             heard: Vec::new(),
@@ -140,8 +160,10 @@ impl Usage {
             written: now,
             pause: BETWEEN.0,
             unwritten: 0,
+            limits: limit::Limits::default(),
         };
-        for line in text.lines().take(WANS * (DAYS + MONTHS)) {
+        usage.set_limits(limit_mb);
+        for line in text.lines().take(LINES) {
             usage.read_line(line);
         }
         usage
@@ -166,8 +188,7 @@ impl Usage {
                     carried.dated(day, early);
                 }
                 carried.dated(day, more);
-                let bytes = more.sent.saturating_add(more.received);
-                self.unwritten = self.unwritten.saturating_add(bytes);
+                self.unwritten = self.unwritten.saturating_add(more.sum());
             }
             None => carried.undated.add(more),
         }
@@ -228,8 +249,13 @@ impl Usage {
         self.heard.retain(|heard| heard != wan);
         self.heard.push(wan.to_owned());
         if self.heard.len() > WANS {
-            let oldest = self.heard.remove(0);
-            self.wans.remove(&oldest);
+            // What a limit is judged by is not forgotten, nor is the one just heard of.
+            let others = &self.heard[..self.heard.len() - 1];
+            let oldest = others.iter().position(|it| self.limits.mb(it).is_none());
+            if let Some(oldest) = oldest {
+                let oldest = self.heard.remove(oldest);
+                self.wans.remove(&oldest);
+            }
         }
         self.wans.entry(wan.to_owned()).or_default()
     }
@@ -240,11 +266,8 @@ impl Carried {
         if more == Bytes::default() {
             return;
         }
-        let day = day.to_string();
-        // Without its last three characters it is the month's name.
-        let month = day[..day.len() - 3].to_owned();
-        put(&mut self.days, DAYS, day, more);
-        put(&mut self.months, MONTHS, month, more);
+        put(&mut self.days, DAYS, day.to_string(), more);
+        put(&mut self.months, MONTHS, day.name_of_month(), more);
     }
 }
 

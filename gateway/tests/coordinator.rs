@@ -91,6 +91,7 @@ impl World {
             sockets: vec![GATEWAY.parse().unwrap()],
             spares: Vec::new(),
             metered: false,
+            last_resort: false,
         };
         world.gateway.wans_changed(vec![wan], now);
         let device = LanDevice {

@@ -9,6 +9,7 @@ play() {
     page_world
     elsewhere
     in_browser first_run log_out_and_in home devices rename_device ping move prefer judged language phone keyboard held hostile foreign rebinding scriptless settings policy stale files anew identity_off killed
+    month
     another_key
     command_line
 }
@@ -37,7 +38,7 @@ another_key() {
     wait_until 30 'laptop pings camera behind the new home' on laptop ping -qc 1 -W 1 "$(fqdn camera)"
     [ "$(tunnel a key_before)" != None ] || fail 'the car takes the new home for the one it knew'
     in_browser log_in other_key
-    [ "$(tunnel a key_before)" = None ] || fail 'the car has not heard that its owner knows'
+    [ "$(tunnel a key_before)" = None ] || fail "the car has not heard that its owner knows: $(gw a tunnels --json)"
 }
 
 # Another password by the command line ends who is logged in by the old one.
@@ -55,6 +56,45 @@ command_line() {
     status=$(on laptop curl -sS -b "$jar" -o /dev/null -w '%{http_code}' "$base/api/v1/devices")
     [ "$status" = 401 ] || fail "a session outlives its password: $status"
     [ "$(stat -c %a "$OUT/car/web.password")" = 600 ] || fail "others may read the password's hash"
+}
+
+# wan0 carries all it may in the month: traffic goes by wan1 then, unless that is gone, and back when it may more. No session
+# ends.
+month() {
+    traffic_up --mbit 2
+    order_is wan0 wan1 || fail "the order before: $(order)"
+    limit_mb $(($(carried_mb wan0) + 2))
+    # By the counters alone: nobody asks.
+    wait_until 20 "wan0's limit is reached" logged 'limit is reached.*name="wan0"'
+    wait_until 5 'traffic goes by wan1' by_wan wan1
+    wait_until 5 'everything goes on by wan1' came_back "$(clock_us)"
+    gw a wans --json | json - 'd[1]["name"] == "wan0" and d[1]["limit_state"] == "reached"' >/dev/null ||
+        fail "wan0 is not shown behind wan1, with its limit reached: $(gw a wans)"
+    # Nothing is cut off: it is there when the other is gone.
+    leave_words a 1 | on gw-a ip -batch - || fail "car cannot leave wan1"
+    wait_until 5 'traffic goes by wan0, for want of another' by_wan wan0
+    wait_until 5 'everything goes on for want of another' came_back "$(clock_us)"
+    uplink_join a 1 200
+    wait_until 5 'traffic goes by wan1 again' by_wan wan1
+    limit_mb 100000
+    wait_until 5 'traffic goes by wan0 again' by_wan wan0
+    wait_until 5 'everything goes on by wan0' came_back "$(clock_us)"
+    traffic_down
+    [ ! -s "$OUT/laptop.deaths" ] || fail "a session died of a limit: $(head -n 3 "$OUT/laptop.deaths" | tr '\n' ';')"
+}
+
+order() { gw a wans --json | json - '" ".join(w["name"] for w in d)'; }
+order_is() { [ "$(order)" = "$*" ]; }
+logged() { grep -q "$1" "$OUT/${GATEWAY[a]}.log"; }
+by_wan() { [ "$(gw a tunnels --json | json - 'd[0]["wan"]')" = "$1" ]; }
+carried_mb() { gw a wans --json | json - "sum(m['sent'] + m['received'] for w in d if w['name'] == '$1' for m in w['data']['months']) // 10**6"; }
+
+# limit_mb MB: wan0's, taken up as the gateway runs.
+limit_mb() {
+    local file=$OUT/${GATEWAY[a]}/ntm-gateway.toml
+    sed -i '/^limit_mb/d' "$file"
+    sed -i "s/^masquerade = .*/&\nlimit_mb = { wan0 = $1 }/" "$file"
+    gw a reload >/dev/null || fail "the gateway does not take up a limit as it runs"
 }
 
 scenario web "$@"

@@ -107,6 +107,7 @@ impl World {
             sockets,
             spares,
             metered: false,
+            last_resort: false,
         });
     }
 

@@ -292,6 +292,7 @@ impl World {
                 sockets: on(PORT).collect(),
                 spares: on(SPARE_PORT).collect(),
                 metered: false,
+                last_resort: false,
             });
         }
         if self.process[node] == Process::Up {

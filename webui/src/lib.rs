@@ -47,6 +47,7 @@ mod words;
 pub use change::DeviceChange;
 pub use guard::{Door, Place};
 pub use kind::{Gateway, Kind};
+pub use pages::used_of;
 pub use request::{MAX_BODY, Method, Request, Response};
 pub use routes::{Guard, Part, ROUTES, Route};
 

@@ -233,6 +233,22 @@ pub(crate) fn bytes(count: u64) -> String {
     scaled(count as f64, ["B", "kB", "MB", "GB", "TB"])
 }
 
+/// Bytes, and the megabytes that they are of, in the unit that is fit for the latter: `3.1` and `10 GB`. What is not all of
+/// it does not look like all.
+pub fn used_of(bytes: u64, limit_mb: u32) -> [String; 2] {
+    let (mb, unit) = match limit_mb {
+        0..1000 => (1_u32, "MB"),
+        1000..1_000_000 => (1000, "GB"),
+        _ => (1_000_000, "TB"),
+    };
+    let tenths = bytes / (u64::from(mb) * 100_000);
+    let used = format!("{}.{}", tenths / 10, tenths % 10);
+    let digits = mb.ilog10() as usize;
+    let exact = format!("{}.{:0digits$}", limit_mb / mb, limit_mb % mb);
+    let limit = exact.trim_end_matches('0').trim_end_matches('.');
+    [used, format!("{limit} {unit}")]
+}
+
 /// Bits per second.
 pub(crate) fn rate(bits: f64) -> String {
     scaled(bits, ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"])

@@ -64,6 +64,8 @@ pub(crate) struct Way {
     pub(crate) name: String,
     pub(crate) is_network: bool,
     pub(crate) metered: bool,
+    /// Megabytes a month, as they were entered; empty: no limit.
+    pub(crate) limit_mb: String,
     pub(crate) enabled: bool,
 }
 
@@ -73,7 +75,23 @@ impl Default for Way {
             name: String::new(),
             is_network: false,
             metered: false,
+            limit_mb: String::new(),
             enabled: true,
+        }
+    }
+}
+
+impl Way {
+    fn read(value: &Value) -> Self {
+        Self {
+            name: text(&value["name"]),
+            is_network: value["network"] == true,
+            metered: value["metered"] == true,
+            limit_mb: match value["limit_mb"].as_number() {
+                Some(number) => number.to_string(),
+                None => text(&value["limit_mb"]),
+            },
+            enabled: value["enabled"] != false,
         }
     }
 }
@@ -107,12 +125,7 @@ impl Shown {
                 action: text(&it["action"]),
                 enabled: it["enabled"] != false,
             }),
-            ways: all(&value["ways"], |it| Way {
-                name: text(&it["name"]),
-                is_network: it["network"] == true,
-                metered: it["metered"] == true,
-                enabled: it["enabled"] != false,
-            }),
+            ways: all(&value["ways"], Way::read),
             entries: all(&value["devices"], |it| Entry {
                 mac: text(&it["mac"]),
                 address: text(&it["address"]),
@@ -154,6 +167,9 @@ impl Shown {
         let device = asked["device"].as_object();
         if let Some(device) = device.filter(|device| !device.contains_key("at")) {
             shown.entered.clone_from(device);
+        }
+        if asked["ways"].is_array() {
+            shown.ways = all(&asked["ways"], Way::read);
         }
         if let Some(text) = asked.get("import") {
             shown.entered.insert("text".into(), text.clone());
@@ -239,10 +255,12 @@ pub(crate) fn ways(fields: &Fields) -> Value {
             continue;
         }
         let is_on = |key: &str| !field(key).is_empty();
+        let limit = field("limit_mb").trim();
         let row = json!({
             "name": name,
             "network": is_on("network"),
             "metered": is_on("metered"),
+            "limit_mb": (!limit.is_empty()).then_some(limit),
             "enabled": is_on("enabled"),
         });
         rows.push((field("place").trim().parse().unwrap_or(u64::MAX), row));

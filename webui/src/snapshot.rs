@@ -88,7 +88,21 @@ pub(crate) struct Wan {
     pub(crate) active: bool,
     pub(crate) metered: bool,
     pub(crate) preferred: bool,
+    /// Megabytes a month.
+    pub(crate) limit_mb: Option<u32>,
+    pub(crate) limit: Limit,
     pub(crate) data: Data,
+}
+
+/// How near a WAN is to its month's limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// There is none, or the date is not known.
+    #[default]
+    None,
+    Below,
+    Near,
+    Reached,
 }
 
 /// What went by a WAN, in bytes.
@@ -100,6 +114,15 @@ pub(crate) struct Data {
     /// By day, the last at the end: those on which anything went.
     pub(crate) days: Vec<(String, u64)>,
     pub(crate) months: Vec<(String, u64)>,
+}
+
+impl Data {
+    /// What went in this month, if anybody knows which it is.
+    pub(crate) fn this_month(&self) -> Option<u64> {
+        let (month, _) = self.today.rsplit_once('-')?;
+        let found = self.months.iter().find(|(other, _)| other == month);
+        Some(found.map_or(0, |(_, count)| *count))
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -232,6 +255,13 @@ fn wan(value: &Value) -> Wan {
         active: value["active"] == true,
         metered: value["metered"] == true,
         preferred: value["preferred"] == true,
+        limit_mb: value["limit_mb"].as_u64().and_then(|mb| mb.try_into().ok()),
+        limit: match value["limit_state"].as_str() {
+            Some("below") => Limit::Below,
+            Some("near") => Limit::Near,
+            Some("reached") => Limit::Reached,
+            Some(_) | None => Limit::None,
+        },
         data: data(&value["data"]),
     }
 }

@@ -94,7 +94,7 @@ pub(crate) fn said(evil: &str) -> Value {
         "policies": [{"from": evil, "to": "", "action": "deny", "enabled": true},
             {"from": "", "to": evil, "action": evil, "enabled": false}],
         "devices": [{"mac": evil, "address": evil, "name": evil, "identity": "false", "keep": evil}],
-        "ways": [{"name": evil, "network": false, "metered": true, "enabled": true}],
+        "ways": [{"name": evil, "network": false, "metered": true, "limit_mb": evil, "enabled": true}],
     })
 }
 

@@ -127,6 +127,8 @@ pub struct Way {
     pub is_network: bool,
     /// Whether its traffic costs money.
     pub metered: bool,
+    /// Its month's limit in megabytes, if there is one. What is no number is left for the reader to refuse.
+    pub limit_mb: Option<Value>,
     /// Whether it is used. TOML has no place for those that are not.
     pub enabled: bool,
 }
@@ -189,7 +191,7 @@ impl Key {
         }
         let text = || Value::Text(entered.to_owned());
         Some(match self.kind {
-            Kind::Number => entered.parse().map_or_else(|_| text(), Value::Number),
+            Kind::Number => number(entered)?,
             Kind::Switch => match entered {
                 "true" | "1" | "on" => Value::Switch(true),
                 "false" | "0" | "off" => Value::Switch(false),
@@ -199,6 +201,14 @@ impl Key {
             Kind::Text | Kind::Choice(_) | Kind::Time => text(),
         })
     }
+}
+
+/// A whole number, or what was entered instead; `None` if nothing was.
+fn number(entered: &str) -> Option<Value> {
+    let entered = entered.trim();
+    let text = || Value::Text(entered.to_owned());
+    let number = || entered.parse().map_or_else(|_| text(), Value::Number);
+    (!entered.is_empty()).then(number)
 }
 
 fn words(text: &str) -> Vec<String> {

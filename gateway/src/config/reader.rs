@@ -1,7 +1,8 @@
 //! Sections and values that know their line, so that a fault can name it.
 
-use super::tree::{self, Item, Node, Syntax, Table};
+use super::tree::{self, Entry, Item, Node, Syntax, Table};
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use toml::de::DeTable;
@@ -229,6 +230,29 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Its keys, which are names of their own, and their values, in the file's order.
+    pub(super) fn entries(&self, most: usize) -> Result<Vec<(&'a str, Value<'a>)>, ConfigError> {
+        let entries = self.table.map_or(&[][..], |Table(entries)| entries);
+        if entries.len() > most {
+            let (name, count) = (&self.name, entries.len());
+            let message = format!("key {name:?}: has {count} entries; at most {most}");
+            return Err(self.source.fault(self.line, message));
+        }
+        let mut entries: Vec<_> = entries.iter().collect();
+        entries.sort_by_key(|entry| entry.order);
+        let source = self.source;
+        let value = |entry: &'a Entry| {
+            (
+                entry.key.as_str(),
+                Value {
+                    source,
+                    item: &entry.item,
+                },
+            )
+        };
+        Ok(entries.into_iter().map(value).collect())
+    }
+
     fn path(&self, key: &str) -> String {
         if self.name.is_empty() {
             key.to_owned()
@@ -252,6 +276,11 @@ impl<'a> Value<'a> {
     pub(super) fn fault(&self, message: String) -> ConfigError {
         let Item { line, called, .. } = self.item;
         self.source.fault(*line, format!("{called}: {message}"))
+    }
+
+    /// Whether it is a section, or a table of one line.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.item.node, Node::Table(_))
     }
 
     /// A time like `90s`, `30m`, `12h` or `7d`. A fault for one out of bounds begins with `what` and shows what to write.
@@ -317,16 +346,19 @@ impl<'a> Value<'a> {
     }
 
     /// A whole number from `least` to `most`.
-    pub(super) fn number(&self, least: u16, most: u16) -> Result<u16, ConfigError> {
+    pub(super) fn number<T>(&self, least: T, most: T) -> Result<T, ConfigError>
+    where
+        T: TryFrom<u64> + PartialOrd + fmt::Display,
+    {
         let (number, quotes) = match (&self.item.node, self.source.syntax) {
             (Node::Number(number), _) => (*number, ", without quotes"),
             (Node::Text(text), Syntax::Uci) => (text.parse().ok(), ""),
             (_, Syntax::Uci) => (None, ""),
             (_, Syntax::Toml) => (None, ", without quotes"),
         };
-        let number = number.and_then(|number| u16::try_from(number).ok());
+        let number = number.and_then(|number| T::try_from(number).ok());
         number
-            .filter(|number| (least..=most).contains(number))
+            .filter(|number| (&least..=&most).contains(&number))
             .ok_or_else(|| self.fault(format!("is a whole number from {least} to {most}{quotes}")))
     }
 }

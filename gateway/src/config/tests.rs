@@ -53,7 +53,9 @@ fn the_example_is_valid_and_says_the_defaults() {
         .map(|line| format!("{line}\n"))
         .collect();
     // That one is for a LAN that another serves.
-    let told = parse(&all.replace("port = 5354", "")).unwrap();
+    let mut told = parse(&all.replace("port = 5354", "")).unwrap();
+    // And these are of nobody without being written.
+    assert_eq!(std::mem::take(&mut told.wan.limit_mb).len(), 1);
     assert_eq!(told.lan.dhcp, config.lan.dhcp);
     assert_eq!(
         (told.wan, told.tunnel, told.log, told.web),
@@ -67,7 +69,7 @@ fn everything_can_be_set() {
     let config = parse(
         "[lan]\ninterface = \"lan0\"\naddress = \"10.1.2.3/16\"\ndhcp = \"server\"\nrange = \"10.1.9.1-10.1.9.200\"\n\
          lease_time = \"30m\"\n[[lan.static]]\nmac = \"02:00:00:00:00:01\"\naddress = \"10.1.0.9\"\nname = \"Camera\"\n\
-         [wan]\ninterfaces = [\"wan0\", \"wwan0\"]\nmetered = [\"wwan0\"]\nmasquerade = true\nport = 9999\n\
+         [wan]\ninterfaces = [\"wan0\", \"wwan0\"]\nmetered = [\"wwan0\"]\nlimit_mb = { wwan0 = 10000 }\nmasquerade = true\nport = 9999\n\
          [dns]\nupstream = [\"203.0.113.53\", \"2001:db8::53\", \"198.51.100.1:5353\"]\n\
          [tunnel]\ninterface = \"tun9\"\nmtu = 1280\nmemory = 1024\nresend = 0\nhold = 128\nidle = \"5m\"\noutage = \"2d\"\n[log]\nlevel = \"debug\"\n\
          [web]\nenabled = false\nport = 8080\n",
@@ -83,6 +85,7 @@ fn everything_can_be_set() {
     );
     assert_eq!(config.wan.interfaces, ["wan0", "wwan0"]);
     assert_eq!(config.wan.metered, ["wwan0"]);
+    assert_eq!(config.wan.limit_mb, [("wwan0".to_owned(), 10_000)].into());
     assert!(config.wan.masquerade);
     assert_eq!(config.dns.upstream[1].to_string(), "[2001:db8::53]:53");
     assert_eq!(config.dns.upstream[2].port(), 5353);
@@ -151,7 +154,7 @@ fn a_fault_names_file_line_key_and_what_is_right() {
     );
     assert!(
         fault("[wan]\nbananas = 1\n")
-            .ends_with("known here: interfaces, metered, masquerade, port")
+            .ends_with("known here: interfaces, metered, limit_mb, masquerade, port")
     );
     assert!(fault("[lna]\n").contains("did you mean \"lan\"?"));
     assert!(
@@ -241,6 +244,45 @@ fn metered_wans_are_wans_and_named_once() {
     let alone = parse(&format!("{MINIMAL}[wan]\nmetered = [\"wwan0\"]\n")).unwrap();
     assert_eq!(alone.wan.metered, ["wwan0"]);
     assert!(alone.wan.interfaces.is_empty());
+}
+
+#[test]
+fn a_months_limit_is_megabytes_of_a_wan() {
+    let wans = |more: &str| fault(&format!("[wan]\n{more}\n"));
+    assert_eq!(
+        wans("interfaces = [\"wan0\"]\nlimit_mb = { wan0 = 5, wwan0 = 5 }"),
+        "ntm-gateway.toml:6: key \"wan.limit_mb.wwan0\": \"wwan0\" is not one of wan.interfaces; there are wan0"
+    );
+    assert_eq!(
+        wans("[wan.limit_mb]\nwan0 = 1\nwwan0 = 0"),
+        "ntm-gateway.toml:7: key \"wan.limit_mb.wwan0\": is a whole number from 1 to 100000000, without quotes"
+    );
+    for wrong in ["-1", "1.5", "100000001", "\"5\"", "true", "[]", "{}"] {
+        let told = wans(&format!("limit_mb.wwan0 = {wrong}"));
+        assert!(told.contains("from 1 to 100000000"), "{told}");
+    }
+    assert_eq!(
+        wans("limit_mb = 10000"),
+        "ntm-gateway.toml:5: key \"wan.limit_mb\": is a number for each interface, in megabytes a month; write it like \
+         { wwan0 = 10000 }"
+    );
+    assert!(wans("limit_mb = { br-lan = 1 }").contains("is the LAN's interface"));
+    assert!(wans("limit_mb = { ntm0 = 1 }").contains("is the tunnel's interface"));
+    assert!(wans("limit_mb = { \"x x\" = 1 }").contains("is no interface name"));
+    assert!(wans("limit = { wwan0 = 1 }").contains("\"wan.limit\" is unknown"));
+    let many: String = (0..9).map(|at| format!("w{at} = 1\n")).collect();
+    assert!(wans(&format!("[wan.limit_mb]\n{many}")).contains("has 9 entries; at most 8"));
+    for right in [
+        "limit_mb = { wwan0 = 1, \"eth0.2\" = 100000000 }",
+        "limit_mb.wwan0 = 1\nlimit_mb.\"eth0.2\" = 100000000",
+        "[wan.limit_mb]\nwwan0 = 1\n\"eth0.2\" = 100_000_000",
+    ] {
+        let limits = parse(&format!("{MINIMAL}[wan]\n{right}\n"))
+            .unwrap()
+            .wan
+            .limit_mb;
+        assert_eq!((limits["wwan0"], limits["eth0.2"]), (1, 100_000_000));
+    }
 }
 
 #[test]

@@ -125,9 +125,10 @@ impl File<'_> {
         if !gateway.has("dhcp") {
             put("lan", "dhcp", given(gateway.line, &name, "dhcp", "follow"));
         }
-        let (interfaces, metered) = self.wans(blocks)?;
-        put("wan", "interfaces", list(interfaces));
-        put("wan", "metered", list(metered));
+        let ways = self.wans(blocks)?;
+        put("wan", "interfaces", list(ways.interfaces));
+        put("wan", "metered", list(ways.metered));
+        put("wan", "limit_mb", ways.limit_mb);
         put("lan", "static", devices(blocks)?);
         let mut root = Table::default();
         for (name, table) in tables {

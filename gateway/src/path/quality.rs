@@ -15,6 +15,8 @@ const FEWEST: u32 = 3;
 const DWELL: Duration = Duration::from_secs(120);
 /// How much behind the others a poor way's WAN counts.
 pub(super) const BEHIND: u8 = 64;
+/// How much a WAN that is for the last resort counts behind the others, poor ones too.
+pub(crate) const LAST_RESORT: u8 = 128;
 
 /// What became of the last challenges of a way.
 #[derive(Clone, Copy, Debug, Default)]

@@ -326,3 +326,20 @@ fn who_flees_a_dead_wan_does_not_flee_to_its_relay() {
         (Said::default(), Some(direct[1]))
     );
 }
+
+#[test]
+fn a_wan_for_the_last_resort_is_not_taken_instead_of_a_poor_one() {
+    let start = Instant::now();
+    for (place, is_taken) in [(1, true), (LAST_RESORT + 1, false)] {
+        let (mut paths, ways) = two_ways(true, [20, 20], start);
+        let ranks = [(ways[1].local, 0), (ways[0].local, place)];
+        assert!(paths.rank(&ranks, &[], start));
+        assert_eq!(paths.active_path(), Some(ways[1]), "it goes behind at once");
+        let used = paths.ways.iter_mut().find(|way| way.path == ways[1]);
+        let quality = &mut used.unwrap().quality;
+        (0..16).for_each(|at| quality.note(at % 2 == 0));
+        let verdict = paths.judge(start);
+        assert_eq!(verdict == Verdict::Moved, is_taken, "{place}");
+        assert_eq!(paths.active_path(), Some(ways[usize::from(!is_taken)]));
+    }
+}

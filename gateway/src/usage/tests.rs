@@ -44,7 +44,7 @@ fn the_day_is_that_of_the_calendar() {
 #[test]
 fn data_are_counted_by_day_and_month_and_survive_a_restart() {
     let start = Instant::now();
-    let mut usage = Usage::new("", start);
+    let mut usage = Usage::new("", &BTreeMap::new(), start);
     usage.read("wwan0", bytes(1000, 1000), day(22), start);
     assert_eq!(usage.due(true, start), None, "what was before is not ours");
     usage.read("wwan0", bytes(1010, 1020), day(22), start);
@@ -53,7 +53,7 @@ fn data_are_counted_by_day_and_month_and_survive_a_restart() {
     assert_eq!(usage.due(false, start), None, "not so soon");
     let text = usage.due(true, start).unwrap();
     assert_eq!(usage.due(true, start), None, "nothing new");
-    let mut again = Usage::new(&text, start);
+    let mut again = Usage::new(&text, &BTreeMap::new(), start);
     let carried = again.carried("wwan0");
     assert_eq!(carried.start, Bytes::default());
     let days = [during("2026-11-22", 11, 22), during("2026-11-23", 5, 5)];
@@ -67,7 +67,7 @@ fn data_are_counted_by_day_and_month_and_survive_a_restart() {
 #[test]
 fn an_interface_that_was_made_anew_counts_from_zero() {
     let start = Instant::now();
-    let mut usage = Usage::new("", start);
+    let mut usage = Usage::new("", &BTreeMap::new(), start);
     for counters in [
         bytes(100, 100),
         bytes(150, 150),
@@ -83,7 +83,7 @@ fn an_interface_that_was_made_anew_counts_from_zero() {
 fn what_came_before_the_date_is_of_the_day_that_it_turns_out_to_be_soon() {
     let start = Instant::now();
     let run = |date_at: Instant| {
-        let mut usage = Usage::new("", start);
+        let mut usage = Usage::new("", &BTreeMap::new(), start);
         usage.read("wan0", bytes(0, 0), None, start);
         usage.read("wan0", bytes(7, 0), None, start);
         assert_eq!(usage.carried("wan0").undated, bytes(7, 0));
@@ -104,7 +104,8 @@ fn what_came_before_the_date_is_of_the_day_that_it_turns_out_to_be_soon() {
 #[test]
 fn many_wans_are_a_small_file_written_three_times_a_day() {
     let start = Instant::now();
-    let (mut usage, mut writes, mut most, mut first) = (Usage::new("", start), 0, 0, 0);
+    let (mut usage, mut writes, mut most, mut first) =
+        (Usage::new("", &BTreeMap::new(), start), 0, 0, 0);
     for minute in 0..60 * 24 * 40_u64 {
         let now = start + Duration::from_secs(60) * minute as u32;
         let wan = format!("verylongname-{}", minute % 9);
@@ -125,7 +126,7 @@ fn most_of_a_drive_is_known_after_the_power_was_cut() {
     let start = Instant::now();
     let mut written = String::new();
     for _drive in 0..10 {
-        let mut usage = Usage::new(&written, start);
+        let mut usage = Usage::new(&written, &BTreeMap::new(), start);
         for minute in 0..=60_u64 {
             let now = start + Duration::from_secs(60) * minute as u32;
             let counters = bytes(1_000_000 * minute, 0);
@@ -135,7 +136,7 @@ fn most_of_a_drive_is_known_after_the_power_was_cut() {
             }
         }
     }
-    let carried = Usage::new(&written, start).carried("wwan0");
+    let carried = Usage::new(&written, &BTreeMap::new(), start).carried("wwan0");
     let (known, all) = (carried.days[0].bytes.sent, 600_000_000);
     assert!(known >= all / 10 * 7 && known <= all, "{known}");
 }
@@ -143,7 +144,7 @@ fn most_of_a_drive_is_known_after_the_power_was_cut() {
 #[test]
 fn a_gateway_that_nobody_uses_writes_nothing_for_days() {
     let start = Instant::now();
-    let (mut usage, mut writes) = (Usage::new("", start), 0);
+    let (mut usage, mut writes) = (Usage::new("", &BTreeMap::new(), start), 0);
     for minute in 0..60 * 24 * 7_u64 {
         let now = start + Duration::from_secs(60) * minute as u32;
         let counters = bytes(350 * minute, 350 * minute);
@@ -157,7 +158,7 @@ fn a_gateway_that_nobody_uses_writes_nothing_for_days() {
 #[test]
 fn a_clock_that_was_set_back_finds_its_day_again() {
     let start = Instant::now();
-    let mut usage = Usage::new("", start);
+    let mut usage = Usage::new("", &BTreeMap::new(), start);
     for (at, count) in [5, 5, 3, 5, 4].into_iter().zip(0..) {
         usage.read("wan0", bytes(count, count), day(at), start);
     }
@@ -181,8 +182,18 @@ fn a_file_that_is_none_of_ours_is_no_harm() {
         "\0\0\0",
         "2026-11-22 99999999999999999999 1 wan0",
     ] {
-        assert!(Usage::new(text, now).wans.is_empty(), "{text}");
+        assert!(
+            Usage::new(text, &BTreeMap::new(), now).wans.is_empty(),
+            "{text}"
+        );
     }
     let many = "2026-11-22 1 1 wan0\n".repeat(100_000);
-    assert!(Usage::new(&many, now).carried("wan0").days[0].bytes.sent < 1000);
+    assert!(
+        Usage::new(&many, &BTreeMap::new(), now)
+            .carried("wan0")
+            .days[0]
+            .bytes
+            .sent
+            < 1000
+    );
 }

@@ -185,6 +185,7 @@ impl World {
             sockets,
             spares: vec![SocketAddr::new(ip, 4799)],
             metered: false,
+            last_resort: false,
         }];
         let (site, now) = (self.sites.get_mut(&number).unwrap(), self.now);
         site.wans = wans.clone();

@@ -1,7 +1,9 @@
 //! Home: the picture, what goes on now, and whether all is well.
 
+use super::wans::used_of_limit;
 use super::{View, ms, picture, rate, span};
 use crate::html::Html;
+use crate::snapshot::Limit;
 use crate::words::Word;
 
 /// For opkg (24.10 and before), and for apk.
@@ -104,6 +106,7 @@ fn checklist(html: &mut Html, view: &View<'_>) {
         false => (State::Good, names.join(", ")),
     };
     check(html, view, state, Word::CheckWan, &text);
+    limits(html, view);
     let registered = status.dc_state == "registered";
     let (state, text) = match (registered, status.dc_rtt_ms) {
         (true, Some(rtt)) => (
@@ -161,6 +164,20 @@ fn checklist(html: &mut Html, view: &View<'_>) {
     };
     check(html, view, state, Word::CheckPeers, &text);
     html.close("ul");
+}
+
+/// The WANs that are near their month's limit, or have reached it.
+fn limits(html: &mut Html, view: &View<'_>) {
+    for wan in view.snapshot.wans.iter().take(MOST_NAMES) {
+        let state = match wan.limit {
+            Limit::None | Limit::Below => continue,
+            Limit::Near => State::Idle,
+            Limit::Reached => State::Bad,
+        };
+        let used = used_of_limit(wan, view.lang).unwrap_or_default();
+        let text = format!("{}: {used}", wan.name);
+        check(html, view, state, Word::UsedThisMonth, &text);
+    }
 }
 
 fn check(html: &mut Html, view: &View<'_>, state: State, title: Word, text: &str) {

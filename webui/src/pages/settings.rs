@@ -160,10 +160,12 @@ fn ways(html: &mut Html, view: &View<'_>, shown: &Shown) {
 }
 
 fn row(html: &mut Html, view: &View<'_>, shown: &Shown, at: usize, way: &Way) {
-    let names = ["place", "name", "network", "metered", "enabled"].map(|key| format!("{key}.{at}"));
-    let [place, name, network, metered, enabled] = names.each_ref().map(String::as_str);
+    let names = ["place", "name", "network", "metered", "limit_mb", "enabled"]
+        .map(|key| format!("{key}.{at}"));
+    let [place, name, network, metered, limit, enabled] = names.each_ref().map(String::as_str);
     let number = (at + 1).to_string();
-    let labels = [Word::Place, Word::Interface].map(|word| format!("{} {number}", view.say(word)));
+    let labels = [Word::Place, Word::Interface, Word::LimitMb]
+        .map(|word| format!("{} {number}", view.say(word)));
     let attrs = [
         ("name", place),
         ("value", number.as_str()),
@@ -186,6 +188,16 @@ fn row(html: &mut Html, view: &View<'_>, shown: &Shown, at: usize, way: &Way) {
         hidden(html, network, if is_network { "1" } else { "" });
     }
     tick(html, metered, view.say(Word::Metered), way.metered);
+    let attrs = [
+        ("name", limit),
+        ("value", way.limit_mb.as_str()),
+        ("placeholder", view.say(Word::LimitMb)),
+        ("inputmode", "numeric"),
+        ("autocomplete", "off"),
+        ("class", "mb"),
+        ("aria-label", labels[2].as_str()),
+    ];
+    html.open("input", &attrs);
     if shown.is_uci {
         tick(html, enabled, view.say(Word::Used), way.enabled);
     } else {

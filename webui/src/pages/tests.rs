@@ -1,6 +1,6 @@
 //! What every page must be like, whatever networks bring.
 
-use super::{View, bytes, main, ms, rate, span, whole};
+use super::{View, bytes, main, ms, rate, span, used_of, whole};
 use crate::meter::Meter;
 use crate::routes::Page;
 use crate::snapshot::Snapshot;
@@ -143,6 +143,66 @@ fn a_full_house_makes_no_endless_page() {
             .matches("class=\"bar\"")
             .count(),
         50
+    );
+}
+
+#[test]
+fn what_is_used_of_a_limit_has_the_limits_unit() {
+    for (bytes, limit, used, of) in [
+        (3_199_999_999, 10_000, "3.1", "10 GB"),
+        (9_999_999_999, 10_000, "9.9", "10 GB"),
+        (10_000_000_000, 10_000, "10.0", "10 GB"),
+        (0, 1, "0.0", "1 MB"),
+        (400_000, 900, "0.4", "900 MB"),
+        (1_500_000_000, 2500, "1.5", "2.5 GB"),
+        (1, 1234, "0.0", "1.234 GB"),
+        (u64::MAX, 100_000_000, "18446744.0", "100 TB"),
+        (2_000_000_000_000, 1_000_001, "2.0", "1.000001 TB"),
+        (0, 0, "0.0", "0 MB"),
+    ] {
+        assert_eq!(used_of(bytes, limit), [used, of]);
+    }
+}
+
+#[test]
+fn a_months_limit_is_a_bar_and_words_and_warns_in_time() {
+    let mut all = shown("x");
+    let page = |all: &Value, page| page_of(page, all, Lang::En, "");
+    assert!(
+        !page(&all, Page::Wans).contains("class=\"limit"),
+        "there is none"
+    );
+    all["wans"][0]["data"]["today"] = "2026-11-23".into();
+    for (used, state, class, width) in [
+        (3_100_000_000_u64, "below", "limit", "310"),
+        (8_200_000_000, "near", "limit near", "820"),
+        (12_000_000_000, "reached", "limit reached", "1000"),
+    ] {
+        let wan = &mut all["wans"][0];
+        (wan["limit_mb"], wan["limit_state"]) = (10_000.into(), state.into());
+        wan["data"]["months"] =
+            serde_json::json!([{"when": "2026-11", "sent": used, "received": 0}]);
+        let wans = page(&all, Page::Wans);
+        let [used, of] = used_of(used, 10_000);
+        assert!(
+            wans.contains(&format!("{used} of {of} this month")),
+            "{state}"
+        );
+        assert!(wans.contains(&format!("class=\"{class}\"")), "{state}");
+        assert!(wans.contains(&format!("width=\"{width}\"")), "{state}");
+        let is_last = state == "reached";
+        let last = "used only if no other works";
+        assert_eq!(wans.contains(last), is_last, "{state}");
+        let home = page(&all, Page::Home);
+        assert_eq!(home.contains(" this month"), state != "below", "{state}");
+        assert_eq!(home.contains(last), is_last, "{state}");
+    }
+    all["wans"][0]["data"]["today"] = Value::Null;
+    all["wans"][0]["limit_state"] = "none".into();
+    let wans = page(&all, Page::Wans);
+    assert!(
+        wans.contains("counted, but the date is not known yet")
+            && !wans.contains("<svg class=\"limit")
     );
 }
 

@@ -1,8 +1,8 @@
 //! The ways out, and which of them goes first.
 
-use super::{View, badge, bytes, fact, form, hidden, ms};
+use super::{View, badge, bytes, fact, form, hidden, ms, used_of};
 use crate::html::Html;
-use crate::snapshot::{Data, Wan};
+use crate::snapshot::{Data, Limit, Wan};
 use crate::words::{Lang, Word};
 
 /// The most days that are drawn.
@@ -48,6 +48,11 @@ fn card(html: &mut Html, wan: &Wan, view: &View<'_>) {
         if wan.preferred {
             badge(html, "", view.say(Word::Preferred));
         }
+        match wan.limit {
+            Limit::Near => badge(html, "relay", view.say(Word::LimitNear)),
+            Limit::Reached => badge(html, "bad", view.say(Word::LimitReached)),
+            Limit::None | Limit::Below => {}
+        }
     });
     html.el("dl", &[], |html| {
         fact(html, view.say(Word::Addresses), &wan.addresses.join(", "));
@@ -57,6 +62,7 @@ fn card(html: &mut Html, wan: &Wan, view: &View<'_>) {
         fact(html, view.say(Word::RoundTrip), &trip);
         used(html, &wan.data, view.lang);
     });
+    limit(html, wan, view.lang);
     days(html, &wan.data, view.lang);
     if !wan.preferred && view.snapshot.wans.len() > 1 {
         form(html, "/wans", view.token, |html| {
@@ -101,6 +107,50 @@ fn used(html: &mut Html, data: &Data, lang: Lang) {
             &bytes(data.since_start),
         ),
     }
+}
+
+/// What is used of the month's limit, in words; `None` while nobody knows which month it is, or without a limit.
+pub(super) fn used_of_limit(wan: &Wan, lang: Lang) -> Option<String> {
+    let [used, limit] = used_of(wan.data.this_month()?, wan.limit_mb?);
+    let mut text = Word::UsedOfLimit.with(lang, &[("used", &used), ("limit", &limit)]);
+    // A person's own word is stronger than a limit.
+    if wan.limit == Limit::Reached && !wan.preferred {
+        text += Word::LimitLast.say(lang);
+    }
+    Some(text)
+}
+
+/// The same with a bar, which says no more.
+fn limit(html: &mut Html, wan: &Wan, lang: Lang) {
+    let Some(mb) = wan.limit_mb else { return };
+    let Some(text) = used_of_limit(wan, lang) else {
+        let [_, limit] = used_of(0, mb);
+        let text = Word::LimitNoDate.with(lang, &[("limit", &limit)]);
+        html.leaf("p", &[("class", "hint used")], &text);
+        return;
+    };
+    let (class, words) = match wan.limit {
+        Limit::None | Limit::Below => ("limit", "used"),
+        Limit::Near => ("limit near", "used near"),
+        Limit::Reached => ("limit reached", "used reached"),
+    };
+    html.leaf("p", &[("class", words)], &text);
+    let used = wan.data.this_month().unwrap_or_default() as f64;
+    let share = used / (f64::from(mb.max(1)) * 1e6);
+    let width = format!("{:.0}", share.min(1.0) * 1000.0);
+    let attrs = [
+        ("class", class),
+        ("viewBox", "0 0 1000 8"),
+        ("preserveAspectRatio", "none"),
+        ("aria-hidden", "true"),
+    ];
+    html.el("svg", &attrs, |html| {
+        html.el(
+            "rect",
+            &[("width", width.as_str()), ("height", "8")],
+            |_| {},
+        );
+    });
 }
 
 /// A bar for each of the last days on which anything went.

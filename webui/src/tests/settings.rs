@@ -63,10 +63,10 @@ fn a_form_becomes_a_change_of_what_was_shown() {
         ),
         (
             "/settings/ways",
-            "fingerprint=f00&place.0=2&name.0=eth1&enabled.0=1&place.1=1&name.1=wwan0&metered.1=1&enabled.1=1&name.2=",
+            "fingerprint=f00&place.0=2&name.0=eth1&enabled.0=1&place.1=1&name.1=wwan0&metered.1=1&limit_mb.1=+10000&enabled.1=1&limit_mb.0=&name.2=",
             json!({"fingerprint": "f00", "ways": [
-                {"name": "wwan0", "network": false, "metered": true, "enabled": true},
-                {"name": "eth1", "network": false, "metered": false, "enabled": true},
+                {"name": "wwan0", "network": false, "metered": true, "limit_mb": "10000", "enabled": true},
+                {"name": "eth1", "network": false, "metered": false, "limit_mb": null, "enabled": true},
             ]}),
         ),
         (

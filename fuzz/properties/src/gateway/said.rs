@@ -182,6 +182,7 @@ impl Car {
             name: format!("wan{id}"),
             sockets: vec![parse(address)],
             metered: false,
+            last_resort: false,
             spares: Vec::new(),
         };
         let all = [wan(0, WAN4), wan(1, WAN6), wan(2, "10.0.0.2:4750")];

@@ -238,7 +238,15 @@ mod tests {
             mapping: None,
             active: false,
         };
-        let beside = ["number", "metered", "preferred", "state", "data"];
+        let beside = [
+            "number",
+            "metered",
+            "preferred",
+            "state",
+            "limit_mb",
+            "limit_state",
+            "data",
+        ];
         same(&described, "Wan", &json!(wan), &beside);
         let hop = HopStatus {
             path: text(),

@@ -39,7 +39,7 @@ Usage: ntm-gateway COMMAND [OPTIONS]
   wan          the same; `wan prefer NAME` puts one of them first, `wan auto` ends that
   handovers    the last moves of each tunnel from one path to another
   policies     who may begin something with whom, and how often that was decided
-  reload       takes up policies and devices as they are written now
+  reload       takes up policies, devices and limits as they are written now
   ping NAME    the round trip to a device's gateway, and the path it takes
   password     sets the password of the page on the LAN
 
@@ -184,7 +184,10 @@ NAT is in between, whether traffic costs money, and which one is in use. A WAN i
 outside the LAN that is up, with an address and a default route. The order is that of
 `interfaces` under [wan] in ntm-gateway.toml; without that list the metrics of the default
 routes decide, and those that `metered` names come last. TODAY and THIS MONTH (UTC) are all that the
-interface sent and received while the gateway ran, also past the tunnels.
+interface sent and received while the gateway ran, also past the tunnels. A WAN that has carried
+what `limit_mb` allows it in a month comes behind all that have not, and tunnels use it only if no
+other works: nothing is cut off. That ends with the month, or with a higher limit; `wan prefer` is
+stronger. While the date is not known, it is counted and nothing decided.
 
   --json       for programs; also the data of the last 31 days and 12 months
   --dir DIR    default /etc/ntm
@@ -238,10 +241,10 @@ does not know: typing errors, perhaps.
 const RELOAD: &str = "\
 Usage: ntm-gateway reload [--json] [--dir DIR]
 
-Has the running gateway read its configuration, and take up the policies and what is said of
-devices: at once, also for devices that talk, whose sessions go on where they may. Shows them as `policies` does. Whatever else has
-changed in the file takes effect at the next start; then, or if something in it is wrong, the status
-is 1 and a line says so.
+Has the running gateway read its configuration, and take up the policies, what is said of devices,
+and the limits of WANs: at once, also for devices that talk, whose sessions go on where they may.
+Shows the policies as `policies` does. Whatever else has changed in the file takes effect at the
+next start; then, or if something in it is wrong, the status is 1 and a line says so.
 
   --json       for programs
   --dir DIR    default /etc/ntm

@@ -1,11 +1,13 @@
 //! The WANs' interfaces' counters, and the file that keeps what they come to.
 //!
-//! They are read when the gateway is awake anyway, once a minute at most, and when somebody asks. So an idle gateway is not
+//! They are read when the gateway is awake anyway, once a minute at most or six times where there is a limit, and when somebody
+//! asks. So an idle gateway is not
 //! woken by it, and what a modem counted in the last minute before it was pulled may be missing.
 
 use crate::kept;
 use ntm_enrolment::state::write_atomically;
-use ntm_gateway::usage::{Bytes, Carried, Day, Usage};
+use ntm_gateway::usage::{Bytes, Carried, Day, News, Stage, Usage};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tracing::warn;
@@ -13,6 +15,8 @@ use tracing::warn;
 /// The file's name inside the state directory.
 const FILE_NAME: &str = "usage";
 const BETWEEN: Duration = Duration::from_secs(60);
+/// The same where a WAN has a limit: what a quick one carries meanwhile is over it.
+const BETWEEN_LIMITED: Duration = Duration::from_secs(10);
 
 pub(crate) struct Meter {
     usage: Usage,
@@ -22,10 +26,11 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    pub(crate) fn new(dir: &Path, now: Instant) -> Self {
+    /// `limit_mb`: see [`Usage::set_limits`].
+    pub(crate) fn new(dir: &Path, limit_mb: &BTreeMap<String, u32>, now: Instant) -> Self {
         let file = dir.join(FILE_NAME);
         let text = kept::read(&file, "data are counted from zero");
-        let usage = Usage::new(&text, now);
+        let usage = Usage::new(&text, limit_mb, now);
         Self {
             usage,
             file,
@@ -33,13 +38,19 @@ impl Meter {
         }
     }
 
-    /// Reads the counters of these interfaces, if that is not long enough ago.
-    pub(crate) fn look<'a>(&mut self, wans: impl Iterator<Item = &'a str>, now: Instant) {
-        if self.looked.is_none_or(|looked| now >= looked + BETWEEN) {
+    /// Reads the counters of these interfaces, if it is time. Whether it was.
+    pub(crate) fn look<'a>(&mut self, wans: impl Iterator<Item = &'a str>, now: Instant) -> bool {
+        let between = match self.usage.has_limits() {
+            true => BETWEEN_LIMITED,
+            false => BETWEEN,
+        };
+        let is_time = self.looked.is_none_or(|looked| now >= looked + between);
+        if is_time {
             self.read_counters(wans, now);
         }
         // Also while somebody asks all the time.
         self.write(false, now);
+        is_time
     }
 
     /// Reads the counters of these interfaces.
@@ -62,6 +73,22 @@ impl Meter {
     /// What the WAN of this name has carried.
     pub(crate) fn carried(&self, wan: &str) -> Carried {
         self.usage.carried(wan)
+    }
+
+    /// The limits are these now.
+    pub(crate) fn set_limits(&mut self, limit_mb: &BTreeMap<String, u32>) {
+        self.usage.set_limits(limit_mb);
+    }
+
+    /// The limit of the WAN of this name in megabytes a month, if it has one, and how near it is.
+    pub(crate) fn limit(&self, wan: &str) -> (Option<u32>, Stage) {
+        let stage = self.usage.stage(wan, Self::today());
+        (self.usage.limit_mb(wan), stage)
+    }
+
+    /// What a person shall hear of the WAN's limit.
+    pub(crate) fn news(&mut self, wan: &str) -> Option<News> {
+        self.usage.news(wan, Self::today())
     }
 
     /// Writes what is new, if it is time or the end.
@@ -106,7 +133,7 @@ mod tests {
         std::fs::create_dir_all(&dir).unwrap();
         let now = Instant::now();
         std::fs::write(dir.join(FILE_NAME), "2001-01 5 6 lo\n").unwrap();
-        let mut meter = Meter::new(&dir, now);
+        let mut meter = Meter::new(&dir, &BTreeMap::new(), now);
         meter.look(["lo"].into_iter(), now);
         let asked = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         asked
@@ -117,7 +144,7 @@ mod tests {
         meter.read_counters(["lo"].into_iter(), now);
         assert!(meter.carried("lo").start.sent >= 100);
         meter.write(true, now);
-        let again = Meter::new(&dir, now).carried("lo");
+        let again = Meter::new(&dir, &BTreeMap::new(), now).carried("lo");
         assert_eq!(again.months[0].bytes.sent, 5);
         // On a machine whose clock nobody has set there is no day to keep it by.
         let kept = again.days.iter().map(|it| it.bytes.sent).sum::<u64>();

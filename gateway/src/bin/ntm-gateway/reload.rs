@@ -13,13 +13,14 @@ pub(crate) struct Reload {
 }
 
 impl Reload {
-    /// Takes over the policies and devices of the file as it is now. What held so far, and whether all else in the file is as
+    /// Takes over the policies, devices and limits of the file as it is now. What held so far, and whether all else in the file is as
     /// it was at the start.
     pub(crate) fn read(&mut self) -> Result<(Config, bool)> {
         let read = self.settings.read(&self.dir)?;
         let before = self.config.clone();
         self.config.policies.clone_from(&read.policies);
         self.config.lan.devices.clone_from(&read.lan.devices);
+        self.config.wan.limit_mb.clone_from(&read.wan.limit_mb);
         let is_all = self.config == read;
         Ok((before, is_all))
     }
@@ -31,7 +32,7 @@ mod tests {
     use ntm_gateway::config::{EXAMPLE, FILE_NAME};
 
     #[test]
-    fn policies_and_devices_are_taken_up_and_other_changes_are_told_from_them() {
+    fn policies_devices_and_limits_are_taken_up_and_other_changes_are_told_from_them() {
         let dir = std::env::temp_dir().join(format!("ntm-reload-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let write = |more: &str| std::fs::write(dir.join(FILE_NAME), more).unwrap();
@@ -53,6 +54,10 @@ mod tests {
         write(&named);
         let (before, is_all) = reload.read().unwrap();
         assert!(before.lan.devices.is_empty() && reload.config.lan.devices.len() == 1 && is_all);
+        write(&denies.replace("# limit_mb", "limit_mb"));
+        let (before, is_all) = reload.read().unwrap();
+        assert!(before.wan.limit_mb.is_empty() && is_all);
+        assert_eq!(reload.config.wan.limit_mb["wwan0"], 10_000);
         write(&denies.replace("masquerade = false", "masquerade = true"));
         let (_, is_all) = reload.read().unwrap();
         assert!(reload.config.policies.len() == 1 && !is_all);

@@ -221,28 +221,29 @@ impl Shell {
 
     fn reload_by_signal(&mut self) {
         match self.reload(Instant::now()) {
-            Ok(_) => info!("policies and devices are read anew"),
+            Ok(_) => info!("policies, devices and limits are read anew"),
             Err(error) => error!("{error}"),
         }
     }
 
-    /// Takes up policies and devices as they are written now; the answer is what the policies have become. What is wrong
-    /// changes nothing.
+    /// Takes up policies, devices and limits as they are written now; the answer is what the policies have become. What is
+    /// wrong changes nothing.
     fn reload(&mut self, now: Instant) -> Result<Value, String> {
         let read = self.reload.read();
         let (before, is_all) = read.map_err(|error| format!("{error:#}"))?;
         self.take_up(&before, now)?;
         if !is_all {
-            return Err("other settings than policies and devices have changed: they take effect when the gateway is started anew".into());
+            return Err("other settings than policies, devices and limits have changed: they take effect when the gateway is started anew".into());
         }
         Ok(json!(self.gateway.policies()))
     }
 
-    /// Policies and devices are those of the configuration now.
+    /// Policies, devices and limits are those of the configuration now.
     fn take_up(&mut self, before: &Config, now: Instant) -> Result<(), String> {
         let (config, gateway) = (&self.reload.config, &mut self.gateway);
         gateway.policies_changed(&config.policies, now);
         gateway.entries_changed(&config.lan.devices, now);
+        self.ways.limits_changed(&config.wan.limit_mb, now);
         let devices = self.devices.reconfigure(before, config, gateway, now);
         self.drain();
         devices.map_err(|error| format!("{error:#}"))

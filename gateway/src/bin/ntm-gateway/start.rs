@@ -244,7 +244,7 @@ async fn serve(
         mark: config.tunnel.steering.mark(),
     };
     let sockets = Sockets::new(config.wan.port, lan, options, hint);
-    let ways = Ways::new(sockets, Meter::new(dir, now));
+    let ways = Ways::new(sockets, Meter::new(dir, &config.wan.limit_mb, now));
     let ended = Shell::new(gateway, tun, ways, devices, asked, wans, domains, reload)
         .run(&mut signals)
         .await;

@@ -1,5 +1,6 @@
 //! Answers for people: aligned columns, and `-` for what is not known.
 
+use ntm_webui::used_of;
 use serde_json::{Value, json};
 
 /// A column: its heading and the member it shows.
@@ -132,11 +133,15 @@ pub(crate) fn tunnels(value: &Value) -> String {
 
 /// What went in the time that is called so.
 fn used(list: &Value, when: &str) -> String {
+    format!("{:.1} MB", sum(list, when) as f64 / 1e6)
+}
+
+/// The same in bytes.
+fn sum(list: &Value, when: &str) -> u64 {
     let mut entries = list.as_array().into_iter().flatten();
     let found = entries.find(|entry| entry["when"] == when);
     let count = |name| found.and_then(|it| it[name].as_u64()).unwrap_or(0);
-    let megabytes = (count("sent") as f64 + count("received") as f64) / 1e6;
-    format!("{megabytes:.1} MB")
+    count("sent").saturating_add(count("received"))
 }
 
 /// The answer to `wans`.
@@ -150,10 +155,19 @@ pub(crate) fn wans(value: &Value) -> String {
         if wan["nat"] == true && wan["mapping"].is_string() {
             wan["nat"] = json!(format!("yes, {}", cell(&wan["mapping"])));
         }
+        if wan["limit_state"] == "reached" {
+            wan["state"] = json!(format!("{}, limit reached", cell(&wan["state"])));
+        }
+        let limit = wan["limit_mb"].as_u64();
+        let limit = limit.and_then(|limit| u32::try_from(limit).ok());
         let data = &wan["data"];
         let today = data["today"].as_str().map(str::to_owned);
         if let Some((day, month)) = today.as_deref().and_then(|day| Some((day, day.get(..7)?))) {
-            let (day, month) = (used(&data["days"], day), used(&data["months"], month));
+            let month = match limit {
+                Some(limit) => used_of(sum(&data["months"], month), limit).join(" of "),
+                None => used(&data["months"], month),
+            };
+            let day = used(&data["days"], day);
             (wan["today"], wan["month"]) = (json!(day), json!(month));
         }
     }
@@ -327,6 +341,17 @@ mod tests {
              0   wan0           ready, preferred  yes      10.0.0.2:4750 [2001:db8::2]:4750  -        yes, same port for all  0.0 MB  1.5 MB\n\
              12  a-longer-name  active            no       -                                 x        -                       -       -\n"
         );
+    }
+
+    #[test]
+    fn a_limit_stands_beside_what_was_used_of_it() {
+        let mut wan = json!({"name": "wwan0", "state": "active", "limit_mb": 10_000, "limit_state": "below",
+            "data": {"today": "2026-11-23", "months": [{"when": "2026-11", "sent": 100_000_000, "received": 3_060_000_000_u64}]}});
+        assert!(wans(&json!([wan])).ends_with("  3.1 of 10 GB\n"));
+        wan["limit_state"] = json!("reached");
+        assert!(wans(&json!([wan])).contains("active, limit reached "));
+        wan["data"]["today"] = Value::Null;
+        assert!(wans(&json!([wan])).ends_with("  -\n"));
     }
 
     #[test]

@@ -164,6 +164,7 @@ impl Sockets {
                     sockets,
                     spares,
                     metered: interface.metered,
+                    last_resort: interface.last_resort,
                 });
             }
         }
@@ -390,6 +391,7 @@ mod tests {
             v4: Some(Ipv4Addr::new(203, 0, 113, 7)),
             v6: None,
             metered: true,
+            last_resort: false,
         }];
         assert!(sockets.rebuild(&list).is_empty());
         assert!(sockets.is_incomplete());
@@ -416,6 +418,7 @@ mod tests {
             v4: Some(Ipv4Addr::new(127, 0, 0, last)),
             v6: None,
             metered: false,
+            last_resort: false,
         };
         // One interface cannot be two, but an index of its own makes it another one for us.
         let mut list = [wan(1, "lo", 1), wan(2, "lo", 2)];

@@ -2,7 +2,7 @@
 //!
 //! An interface is a WAN for IPv4 when it is up, has an IPv4 address and a default route; for IPv6 likewise. The
 //! LAN and the TUN never are. The order is the configuration's, or that of the routes' metrics with what costs money
-//! last, or with what a person prefers first ([`choice`]).
+//! last; what has reached its month's limit is behind all, and what a person prefers before all ([`choice`]).
 //!
 //! A look is one snapshot of everything: half a millisecond, so that to ask only for what changed would gain nothing,
 //! and would be wrong whenever a message is lost. The first change after quiet makes us look at once; the steps
@@ -81,6 +81,8 @@ pub(crate) struct WanInterface {
     pub(crate) v6: Option<Ipv6Addr>,
     /// Whether traffic on it costs money.
     pub(crate) metered: bool,
+    /// Whether it is used only if no other works, as it has reached its limit: [`choice`] knows.
+    pub(crate) last_resort: bool,
 }
 
 /// What makes us look.

@@ -2,7 +2,7 @@
 
 use super::super::keys::{DEVICE_KEYS, KEYS, Key, Kind, find};
 use super::super::reader::ConfigError;
-use super::{Block, Change, Form, List, Value, Way, Which, Written, fingerprint};
+use super::{Block, Change, Form, List, Value, Way, Which, Written, fingerprint, number};
 use serde_json::{Value as Json, json};
 
 /// Everything a form shows of a file.
@@ -14,7 +14,8 @@ pub fn described(file: &str, text: &str, form: Form<'_>) -> Result<Json, ConfigE
     let devices = written.blocks(List::Device).iter().map(device);
     let policies = written.blocks(List::Policy).iter().map(policy);
     let ways = written.ways.iter().map(|way| {
-        json!({"name": way.name, "network": way.is_network, "metered": way.metered, "enabled": way.enabled})
+        json!({"name": way.name, "network": way.is_network, "metered": way.metered, "enabled": way.enabled,
+            "limit_mb": way.limit_mb.as_ref().map(said)})
     });
     Ok(json!({
         "file": file,
@@ -25,6 +26,14 @@ pub fn described(file: &str, text: &str, form: Form<'_>) -> Result<Json, ConfigE
         "policies": policies.collect::<Vec<Json>>(),
         "ways": ways.collect::<Vec<Json>>(),
     }))
+}
+
+/// As a number if it is one.
+fn said(value: &Value) -> Json {
+    if let Value::Number(number) = value {
+        return json!(number);
+    }
+    json!(value.entered())
 }
 
 fn setting(key: &Key, written: &Written, is_uci: bool) -> Json {
@@ -90,7 +99,8 @@ fn policy(block: &Block) -> Json {
 /// policy_add      {"from": "", "to": "nas", "action": "deny"}
 /// policy_remove   0
 /// policy_move     [0, 1]
-/// ways            [{"name": "eth1", "network": false, "metered": false, "enabled": true}]
+/// ways            [{"name": "eth1", "network": false, "metered": false, "limit_mb": 10000, "enabled": true}]; without a
+///                 limit, or with null: none
 /// ```
 pub fn changes(asked: &Json) -> Result<Vec<Change>, String> {
     let mut changes = Vec::new();
@@ -181,6 +191,12 @@ fn way(asked: &Json) -> Result<Way, String> {
         name: name.to_owned(),
         is_network: asked["network"] == true,
         metered: asked["metered"] == true,
+        limit_mb: match (&asked["limit_mb"], asked["limit_mb"].as_str()) {
+            (_, Some(entered)) => number(entered),
+            (Json::Null, None) => None,
+            // What is no number the reader refuses.
+            (other, None) => number(&other.to_string()),
+        },
         enabled: asked["enabled"] != false,
     })
 }
@@ -198,7 +214,7 @@ pub fn refused(fault: &ConfigError) -> Json {
                 .unwrap_or(("", &fault.message));
             right.trim_end_matches(", without quotes")
         }
-        None => &fault.message,
+        None => fault.message.trim_end_matches(", without quotes"),
     };
     json!({"refused": {"name": name, "message": message, "line": fault.line}})
 }

@@ -281,18 +281,29 @@ fn ways_out_are_put_in_order() {
         name: name.to_owned(),
         is_network,
         metered,
+        limit_mb: None,
         enabled,
     };
-    let ways = [
+    let mut ways = [
         way("wwan", true, true, true),
         way("usb0", false, false, true),
         way("wan", true, false, false),
     ];
+    ways[0].limit_mb = Some(Value::Number(10_000));
     let uci = changed(Form::Uci(&networks), UCI, &[Change::Ways(ways.to_vec())]);
     let wan = read("f", &uci, Form::Uci(&networks)).unwrap().wan;
     assert_eq!(wan.interfaces, ["wwan0", "usb0"]);
     assert_eq!(wan.metered, ["wwan0"]);
-    let reversed: Vec<Way> = ways.iter().rev().cloned().collect();
+    assert_eq!(wan.limit_mb, [("wwan0".to_owned(), 10_000)].into());
+    let mut reversed: Vec<Way> = ways.iter().rev().cloned().collect();
+    let uci = changed(
+        Form::Uci(&networks),
+        &uci,
+        &[Change::Ways(reversed.clone())],
+    );
+    let written = Written::read("f", &uci, Form::Uci(&networks)).unwrap();
+    assert_eq!(written.ways, reversed);
+    reversed[2].limit_mb = None;
     let uci = changed(
         Form::Uci(&networks),
         &uci,
@@ -315,6 +326,85 @@ fn ways_out_are_put_in_order() {
     let toml = changed(Form::Toml, EXAMPLE, &[Change::Ways(ways.to_vec())]);
     assert_eq!(Written::read("f", &toml, Form::Toml).unwrap().ways, ways);
     assert_eq!(difference(EXAMPLE, &toml).1.len(), 2);
+}
+
+#[test]
+fn limits_are_written_as_they_were_or_in_one_line_below_the_comment() {
+    let way = |name: &str, limit: Option<u64>| Way {
+        name: name.to_owned(),
+        is_network: false,
+        metered: false,
+        limit_mb: limit.map(Value::Number),
+        enabled: true,
+    };
+    let ways = [
+        way("eth0.2", Some(5)),
+        way("eth1", None),
+        way("wwan0", Some(7)),
+    ];
+    let lan = "[lan]\ninterface = \"br-lan\"\naddress = \"192.168.1.1/24\"\n";
+    let named = "interfaces = [\"eth0.2\", \"eth1\", \"wwan0\"]\nmetered = []\n";
+    for (before, after) in [
+        ("", "limit_mb = { \"eth0.2\" = 5, wwan0 = 7 }\n"),
+        (
+            "limit_mb = { eth1 = 3 } # why\n",
+            "limit_mb = { \"eth0.2\" = 5, wwan0 = 7 } # why\n",
+        ),
+        (
+            "limit_mb.eth1 = 3\nlimit_mb.wwan0 = 9\n",
+            "limit_mb = { \"eth0.2\" = 5, wwan0 = 7 }\n",
+        ),
+        (
+            "[wan.limit_mb]\n# of home\neth1 = 3\nwwan0 = 9 # why\n",
+            "[wan.limit_mb]\n# of home\nwwan0 = 7 # why\n\"eth0.2\" = 5\n",
+        ),
+    ] {
+        let file = |limits: &str| format!("{lan}[wan]\n{named}{limits}");
+        let set = changed(Form::Toml, &file(before), &[Change::Ways(ways.to_vec())]);
+        assert_eq!(set, file(after));
+        assert_eq!(Written::read("f", &set, Form::Toml).unwrap().ways, ways);
+        let none = ["eth0.2", "eth1", "wwan0"].map(|name| way(name, None));
+        let none = changed(Form::Toml, &set, &[Change::Ways(none.to_vec())]);
+        assert!(
+            read("f", &none, Form::Toml)
+                .unwrap()
+                .wan
+                .limit_mb
+                .is_empty()
+        );
+    }
+    let shown = changed(Form::Toml, EXAMPLE, &[Change::Ways(ways.to_vec())]);
+    assert!(
+        shown.contains("# limit_mb = { wwan0 = 10000 }\nlimit_mb = { \"eth0.2\" = 5,"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_limit_that_is_none_is_refused_in_both_forms() {
+    let networks = networks();
+    for (form, before) in forms(&networks) {
+        for wrong in ["10 GB", "0", "-1", "1e3", "5\n[web]", "100000001"] {
+            let asked = serde_json::json!({"ways": [{"name": "eth1", "limit_mb": wrong}]});
+            let changes = spoken::changes(&asked).unwrap();
+            let fault = apply("file", before, form, &changes).unwrap_err();
+            assert!(fault.message.contains("limit_mb"), "{wrong}: {fault}");
+        }
+        for (entered, limit) in [
+            (serde_json::json!(" 900 "), Some(900)),
+            (serde_json::json!(900), Some(900)),
+            (serde_json::json!(""), None),
+            (serde_json::json!(null), None),
+        ] {
+            let asked = serde_json::json!({"ways": [{"name": "eth1", "limit_mb": entered}]});
+            let changes = spoken::changes(&asked).unwrap();
+            let after = changed(form, before, &changes);
+            let wan = read("f", &after, form).unwrap().wan;
+            assert_eq!(wan.limit_mb.get("eth1").copied(), limit, "{entered}");
+            let shown = spoken::described("f", &after, form).unwrap();
+            assert_eq!(shown["ways"][0]["limit_mb"], serde_json::json!(limit));
+        }
+    }
 }
 
 #[test]

@@ -1,41 +1,14 @@
 //! Changes to TOML: where each statement stands is what the parser's events say, and only that is touched.
 
+mod layout;
+
 use super::super::reader::ConfigError;
 use super::super::tree::line_of;
 use super::{Change, Draft, List, Value, Way, Which};
+use layout::Layout;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::de::DeValue;
-use toml_parser::decoder::Encoding;
-use toml_parser::parser::{EventReceiver, parse_document};
-use toml_parser::{ErrorSink, Raw, Source, Span};
-
-/// Where a file's statements are.
-#[derive(Default)]
-struct Layout {
-    /// The first has no header: what stands above all of them.
-    tables: Vec<Table>,
-    statements: Vec<Statement>,
-    /// Comments that stand by themselves.
-    comments: Vec<Range<usize>>,
-}
-
-/// `[path]` or `[[path]]`.
-struct Table {
-    path: Vec<String>,
-    is_block: bool,
-    range: Range<usize>,
-}
-
-/// `path = value`.
-struct Statement {
-    /// Which table it is in.
-    table: usize,
-    /// The key below the table; it may have dots.
-    path: Vec<String>,
-    /// From the key to the value's end.
-    range: Range<usize>,
-    value: Range<usize>,
-}
 
 pub(super) fn apply(file: &str, text: &str, change: &Change) -> Result<String, ConfigError> {
     // What is no TOML has no places.
@@ -72,11 +45,12 @@ struct Edit<'a> {
 
 impl Edit<'_> {
     fn set(&mut self, path: &[&str; 2], value: &Value) -> Result<(), ConfigError> {
-        let written = written(value);
+        self.set_written(path, &written(value))
+    }
+
+    fn set_written(&mut self, path: &[&str; 2], written: &str) -> Result<(), ConfigError> {
         if let Some(statement) = self.layout.find(path) {
-            self.draft
-                .0
-                .replace_range(statement.value.clone(), &written);
+            self.draft.0.replace_range(statement.value.clone(), written);
             return Ok(());
         }
         let [section, key] = *path;
@@ -148,7 +122,12 @@ impl Edit<'_> {
             self.add(list, which, values, &blocks);
             return Ok(());
         };
-        let table = blocks[block];
+        self.put_in(blocks[block], values);
+        Ok(())
+    }
+
+    /// These keys of a table; `None` takes a key away.
+    fn put_in(&mut self, table: usize, values: &[(String, Option<Value>)]) {
         for (key, value) in values {
             // Each change moves what stands below.
             self.layout = Layout::of(&self.draft.0);
@@ -164,13 +143,12 @@ impl Edit<'_> {
                 }
                 (None, Some(value)) => {
                     let at = self.end_of(table);
-                    self.draft
-                        .insert_lines(at, &format!("{key} = {}", written(value)));
+                    let line = format!("{} = {}", key_of(key), written(value));
+                    self.draft.insert_lines(at, &line);
                 }
                 (None, None) => {}
             }
         }
-        Ok(())
     }
 
     fn add(
@@ -232,7 +210,46 @@ impl Edit<'_> {
         self.layout = Layout::of(&self.draft.0);
         let metered = names(&mut used().filter(|way| way.metered));
         self.set(&["wan", "metered"], &metered)?;
+        let limits = used().filter_map(|way| Some((&way.name, way.limit_mb.as_ref()?)));
+        self.limits(&limits.collect())?;
         Ok(self.draft.0)
+    }
+
+    /// The limits of these ways out, and of no others: in a section of their own if there is one, else in one line.
+    fn limits(&mut self, limits: &BTreeMap<&String, &Value>) -> Result<(), ConfigError> {
+        const PATH: [&str; 2] = ["wan", "limit_mb"];
+        self.layout = Layout::of(&self.draft.0);
+        if let Some(table) = self.layout.tables.iter().position(|it| it.path == PATH) {
+            let inside = self.layout.statements.iter().filter(|it| it.table == table);
+            let gone = inside
+                .filter_map(|it| it.path.first())
+                .filter(|it| !limits.contains_key(it));
+            let mut values: Vec<_> = gone.map(|name| (name.clone(), None)).collect();
+            let stay = limits
+                .iter()
+                .map(|(name, value)| ((*name).clone(), Some((*value).clone())));
+            values.extend(stay);
+            self.put_in(table, &values);
+            return Ok(());
+        }
+        // One key with dots for each says the same.
+        while let Some(dotted) = self.layout.statements.iter().find(|it| {
+            let table = &self.layout.tables[it.table];
+            let path: Vec<&String> = table.path.iter().chain(&it.path).collect();
+            path.len() == 3 && path[..2] == PATH
+        }) {
+            let lines = self.draft.lines(dotted.range.clone());
+            self.draft.0.replace_range(lines, "");
+            self.layout = Layout::of(&self.draft.0);
+        }
+        if limits.is_empty() {
+            self.clear(&PATH);
+            return Ok(());
+        }
+        let limit =
+            |(name, value): (&&String, &&Value)| format!("{} = {}", key_of(name), written(value));
+        let limits: Vec<String> = limits.iter().map(limit).collect();
+        self.set_written(&PATH, &format!("{{ {} }}", limits.join(", ")))
     }
 
     /// The tables of a list.
@@ -304,6 +321,16 @@ fn written(value: &Value) -> String {
     }
 }
 
+/// A key as TOML has it: one with other signs than these is a basic string, too.
+fn key_of(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !name.is_empty() && name.chars().all(is_bare) {
+        name.to_owned()
+    } else {
+        quoted(name)
+    }
+}
+
 /// A basic string (TOML 1.0, "String").
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
@@ -316,170 +343,4 @@ fn quoted(text: &str) -> String {
     }
     out.push('"');
     out
-}
-
-impl Layout {
-    fn of(text: &str) -> Self {
-        let source = Source::new(text);
-        let tokens = source.lex().into_vec();
-        let mut events = Events {
-            source: &source,
-            layout: Self::default(),
-            path: Vec::new(),
-            header: None,
-            start: None,
-            depth: 0,
-            outermost: 0,
-        };
-        events.layout.tables.push(Table {
-            path: Vec::new(),
-            is_block: false,
-            range: 0..0,
-        });
-        parse_document(&tokens, &mut events, &mut ());
-        events.layout
-    }
-
-    /// The statement with this path from the root, if it is in no block.
-    fn find(&self, path: &[&str]) -> Option<&Statement> {
-        self.statements.iter().find(|statement| {
-            let table = &self.tables[statement.table];
-            let whole = table.path.iter().chain(&statement.path);
-            !table.is_block && whole.eq(path)
-        })
-    }
-
-    fn statement_in(&self, table: usize, key: &str) -> Option<&Statement> {
-        let mut inside = self.statements.iter().filter(|it| it.table == table);
-        inside.find(|statement| statement.path == [key])
-    }
-
-    fn header(&self, section: &str) -> Option<usize> {
-        let tables = self.tables.iter();
-        tables.into_iter().position(|table| table.path == [section])
-    }
-}
-
-/// What the parser says, put in order.
-struct Events<'a> {
-    source: &'a Source<'a>,
-    layout: Layout,
-    path: Vec<String>,
-    /// Where a header began.
-    header: Option<usize>,
-    /// Where a statement's key began.
-    start: Option<usize>,
-    /// How many arrays and tables of one line we are in.
-    depth: usize,
-    /// Where the outermost of them began.
-    outermost: usize,
-}
-
-impl Events<'_> {
-    fn begin_header(&mut self, span: Span) {
-        self.header = Some(span.start());
-        self.path.clear();
-    }
-
-    fn end_header(&mut self, span: Span, is_block: bool) {
-        let start = self.header.take().unwrap_or(span.start());
-        self.layout.tables.push(Table {
-            path: std::mem::take(&mut self.path),
-            is_block,
-            range: start..span.end(),
-        });
-    }
-
-    fn open_value(&mut self, span: Span) -> bool {
-        if self.depth == 0 {
-            self.outermost = span.start();
-        }
-        self.depth += 1;
-        true
-    }
-
-    fn close_value(&mut self, span: Span) {
-        self.depth = self.depth.saturating_sub(1);
-        if self.depth == 0 {
-            self.value(self.outermost, span.end());
-        }
-    }
-
-    /// A value of a statement, all of it.
-    fn value(&mut self, start: usize, end: usize) {
-        let Some(begin) = self.start.take() else {
-            return;
-        };
-        self.layout.statements.push(Statement {
-            table: self.layout.tables.len() - 1,
-            path: std::mem::take(&mut self.path),
-            range: begin..end,
-            value: start..end,
-        });
-    }
-}
-
-impl EventReceiver for Events<'_> {
-    fn std_table_open(&mut self, span: Span, _: &mut dyn ErrorSink) {
-        self.begin_header(span);
-    }
-
-    fn std_table_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
-        self.end_header(span, false);
-    }
-
-    fn array_table_open(&mut self, span: Span, _: &mut dyn ErrorSink) {
-        self.begin_header(span);
-    }
-
-    fn array_table_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
-        self.end_header(span, true);
-    }
-
-    fn inline_table_open(&mut self, span: Span, _: &mut dyn ErrorSink) -> bool {
-        self.open_value(span)
-    }
-
-    fn inline_table_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
-        self.close_value(span);
-    }
-
-    fn array_open(&mut self, span: Span, _: &mut dyn ErrorSink) -> bool {
-        self.open_value(span)
-    }
-
-    fn array_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
-        self.close_value(span);
-    }
-
-    fn simple_key(&mut self, span: Span, kind: Option<Encoding>, error: &mut dyn ErrorSink) {
-        if self.depth > 0 {
-            return;
-        }
-        if self.header.is_none() && self.start.is_none() {
-            self.start = Some(span.start());
-            self.path.clear();
-        }
-        let mut key = String::new();
-        if let Some(raw) = self.source.get(span) {
-            let raw = Raw::new_unchecked(raw.as_str(), kind, span);
-            raw.decode_key(&mut key, error);
-        }
-        self.path.push(key);
-    }
-
-    fn scalar(&mut self, span: Span, _: Option<Encoding>, _: &mut dyn ErrorSink) {
-        if self.depth == 0 {
-            self.value(span.start(), span.end());
-        }
-    }
-
-    fn comment(&mut self, span: Span, _: &mut dyn ErrorSink) {
-        let text = self.source.input();
-        let line = text[..span.start()].rsplit('\n').next();
-        // One that stands behind a value shows nothing.
-        if self.depth == 0 && line.is_some_and(|line| line.trim().is_empty()) {
-            self.layout.comments.push(span.start()..span.end());
-        }
-    }
 }

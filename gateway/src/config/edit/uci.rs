@@ -61,7 +61,7 @@ pub(super) fn apply(file: &str, text: &str, change: &Change) -> Result<String, C
             edit.remove(&at);
         }
         Change::Move { list, from, to } => edit.carry(*list, *from, *to)?,
-        Change::Ways(ways) => edit.ways(ways),
+        Change::Ways(ways) => edit.ways(ways)?,
     }
     Ok(edit.draft.0)
 }
@@ -264,7 +264,7 @@ impl Edit<'_> {
     }
 
     /// The sections there are, in this order, with what else is in them; those that are not named any more go.
-    fn ways(&mut self, ways: &[Way]) {
+    fn ways(&mut self, ways: &[Way]) -> Result<(), ConfigError> {
         for (at, way) in ways.iter().enumerate() {
             let key = if way.is_network { "network" } else { "device" };
             let is_it = |block: &Block| {
@@ -294,11 +294,15 @@ impl Edit<'_> {
                 self.draft.carry(from, to);
             }
             self.switch(at, "metered", way.metered, false);
+            if let Some(block) = blocks(&self.draft.0, "wan").get(at) {
+                self.set_in(block, "limit_mb", way.limit_mb.as_ref())?;
+            }
             self.switch(at, "enabled", way.enabled, true);
         }
         for block in blocks(&self.draft.0, "wan").iter().skip(ways.len()).rev() {
             self.remove(block);
         }
+        Ok(())
     }
 
     /// A switch of a way out; it is written where it is not as usual, or was written already.

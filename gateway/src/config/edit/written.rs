@@ -4,7 +4,7 @@ use super::super::keys::{KEYS, Key};
 use super::super::reader::{ConfigError, Document};
 use super::super::tree::{Item, Node, Table};
 use super::super::uci::syntax::{self, Setting};
-use super::{Form, List, Value, Way};
+use super::{Form, List, Value, Way, number};
 
 /// A block's keys and values.
 pub type Block = Vec<(String, Value)>;
@@ -67,17 +67,24 @@ impl Written {
             words
         };
         let metered = words("metered");
+        let limits = match inside("wan", "limit_mb").map(|it| &it.node) {
+            Some(Node::Table(Table(entries))) => entries.as_slice(),
+            Some(_) | None => &[],
+        };
+        let limit_of = |name: &str| {
+            let entry = limits.iter().find(|entry| entry.key == name);
+            entry.and_then(|entry| value(&entry.item))
+        };
         let mut names = words("interfaces");
-        // Without an order of its own every way out is one, and some cost money.
-        names.extend(
-            metered
-                .iter()
-                .filter(|it| !names.contains(it))
-                .cloned()
-                .collect::<Vec<_>>(),
-        );
+        // Without an order of its own every way out is one, and some cost money or have a limit.
+        for name in metered.iter().chain(limits.iter().map(|entry| &entry.key)) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
         let ways = names.into_iter().map(|name| Way {
             metered: metered.contains(&name),
+            limit_mb: limit_of(&name),
             name,
             is_network: false,
             enabled: true,
@@ -122,6 +129,7 @@ impl Written {
                 name,
                 is_network,
                 metered: get("metered").is_some_and(|text| is_on(&text)),
+                limit_mb: get("limit_mb").and_then(|text| number(&text)),
                 enabled: get("enabled").is_none_or(|text| is_on(&text)),
             });
         }

@@ -1,11 +1,23 @@
 //! From netifd's names, the LAN's and the WANs', to interfaces.
 
-use super::super::tree::Item;
+use super::super::reader::Value;
+use super::super::tree::{Item, Node, Table};
+use super::super::wans;
 use super::syntax::{self, Block};
 use super::{File, called, given, unknown};
 
 /// What `config wan` may have.
-pub(super) const WAN: [&str; 4] = ["network", "device", "metered", "enabled"];
+pub(super) const WAN: [&str; 5] = ["network", "device", "metered", LIMIT_MB, "enabled"];
+const LIMIT_MB: &str = "limit_mb";
+
+/// The ways out, by their interfaces.
+pub(super) struct Ways {
+    pub(super) interfaces: Vec<Item>,
+    /// Those that cost money.
+    pub(super) metered: Vec<Item>,
+    /// A table with the limits of those that have one.
+    pub(super) limit_mb: Item,
+}
 
 impl File<'_> {
     /// The LAN's interface and the router's address there.
@@ -34,9 +46,10 @@ impl File<'_> {
         Ok((interface, given(line, section, "lan", &address.to_string())))
     }
 
-    /// The interfaces of the WANs, and of those that cost money.
-    pub(super) fn wans(&self, blocks: &[Block]) -> Result<(Vec<Item>, Vec<Item>), syntax::Fault> {
+    /// The WANs that are not switched off, as far as netifd knows their interfaces.
+    pub(super) fn wans(&self, blocks: &[Block]) -> Result<Ways, syntax::Fault> {
         let (mut interfaces, mut metered) = (Vec::new(), Vec::new());
+        let mut limits = Table::default();
         for block in blocks.iter().filter(|block| block.kind == "wan") {
             let section = called(block, blocks);
             if let Some(odd) = block
@@ -47,6 +60,12 @@ impl File<'_> {
                 return Err(unknown(&section, odd, &WAN));
             }
             let costs = self.is_on(&section, block, "metered", false)?;
+            let limit = block.get(LIMIT_MB).map(|it| super::item(&section, it));
+            if let Some(limit) = &limit {
+                // Also of one that is not used, so that nobody is surprised when it is.
+                let checked = wans::read_limit(&Value::of_uci(self.name, limit));
+                checked.map_err(|fault| (fault.line, fault.message))?;
+            }
             if !self.is_on(&section, block, "enabled", true)? {
                 continue;
             }
@@ -68,12 +87,24 @@ impl File<'_> {
             };
             // As if it were down: netifd will say when it has a device.
             let Some(device) = device else { continue };
-            interfaces.push(given(setting.line, &section, &setting.key, &device));
+            let given = || given(setting.line, &section, &setting.key, &device);
+            interfaces.push(given());
             if costs {
-                metered.push(given(setting.line, &section, &setting.key, &device));
+                metered.push(given());
+            }
+            if let Some(limit) = limit {
+                limits.add(&device, limit);
             }
         }
-        Ok((interfaces, metered))
+        Ok(Ways {
+            interfaces,
+            metered,
+            limit_mb: Item {
+                node: Node::Table(limits),
+                line: 1,
+                called: String::new(),
+            },
+        })
     }
 
     /// Whether the file says which ways out there are.

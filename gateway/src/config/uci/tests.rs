@@ -47,7 +47,7 @@ fn everything_can_be_set() {
          \toption interface tun9\n\toption mtu 1300\n\toption aes off\n\tlist offload tun\n\toption memory 1024\n\
          \toption resend 0\n\toption hold 8\n\toption idle 5m\n\toption outage 2d\n\toption log_level debug\n\
          \toption web 1\n\toption web_port 8080\n\
-         config wan\n\toption network wwan\n\toption metered 1\nconfig wan 'cable'\n\toption network wan\n\
+         config wan\n\toption network wwan\n\toption metered 1\n\toption limit_mb 10000\nconfig wan 'cable'\n\toption network wan\n\
          config wan\n\toption network wan9\nconfig wan\n\toption device usb0\n\toption enabled 0\n\
          config device\n\toption mac 02:00:5e:00:00:01\n\toption address 192.168.1.20\n\toption name Camera\n",
     )
@@ -61,6 +61,7 @@ fn everything_can_be_set() {
     assert_eq!(config.dns.listen.to_string(), "192.168.1.1:53");
     assert_eq!(config.wan.interfaces, ["wwan0", "eth1"]);
     assert_eq!(config.wan.metered, ["wwan0"]);
+    assert_eq!(config.wan.limit_mb, [("wwan0".to_owned(), 10_000)].into());
     assert_eq!(
         (
             config.wan.port,
@@ -108,6 +109,20 @@ fn a_fault_names_section_option_and_what_is_right() {
         fault("\nconfig wan\n\toption network wan\nconfig wan\n\toption networks wwan\n"),
         "/etc/config/ntm:7: section \"@wan[1]\", option \"networks\" is unknown; did you mean \"network\"?"
     );
+    assert_eq!(
+        fault("config wan\n\toption network wan\n\toption limit_mb '10 GB'\n"),
+        "/etc/config/ntm:5: section \"@wan[0]\", option \"limit_mb\": is a whole number from 1 to 100000000"
+    );
+    // Also where it is not used now.
+    for unused in ["network wan9", "network wan\n\toption enabled 0"] {
+        let told = fault(&format!(
+            "config wan\n\toption limit_mb 0\n\toption {unused}\n"
+        ));
+        assert!(
+            told.contains("/etc/config/ntm:4: section \"@wan[0]\", option \"limit_mb\""),
+            "{told}"
+        );
+    }
     assert!(fault("config wan 'w'\n").contains("section \"w\": option \"network\" is missing"));
     assert!(
         fault("config wan\n\toption device br-lan\n")

@@ -61,6 +61,7 @@ pub(super) fn wan(number: u8) -> Wan {
         sockets: vec![socket(number)],
         spares: Vec::new(),
         metered: false,
+        last_resort: false,
     }
 }
 

@@ -84,14 +84,16 @@ fn read(answer: &[u8]) -> Result<Result<Value, String>> {
     };
     let body = answer.get(length..).unwrap_or_default();
     let value: Value = serde_json::from_slice(body).map_err(|_| stopped())?;
-    Ok(match (head.code, value.get("error").and_then(Value::as_str)) {
-        (_, Some(error)) => Err(error.to_owned()),
-        (Some(200), None) => Ok(value),
-        (code, None) => Err(format!(
-            "the gateway answers {}, without a reason",
-            code.unwrap_or_default()
-        )),
-    })
+    Ok(
+        match (head.code, value.get("error").and_then(Value::as_str)) {
+            (_, Some(error)) => Err(error.to_owned()),
+            (Some(200), None) => Ok(value),
+            (code, None) => Err(format!(
+                "the gateway answers {}, without a reason",
+                code.unwrap_or_default()
+            )),
+        },
+    )
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
 //! The WANs as the shell has them: the list, what a person prefers of it, the sockets that belong to it, and what they have
-//! carried.
+//! carried of what they may.
 
 use crate::meter::Meter;
 use crate::udp::Sockets;
 use crate::wan::WanInterface;
 use crate::wan::choice::Choice;
 use crate::wan::pace::Backoff;
+use ntm_gateway::usage::{News, Stage};
 use ntm_gateway::{Gateway, Wan};
+use ntm_webui::used_of;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
-use tracing::info;
+use tracing::{info, warn};
 
 /// How long after a WAN's socket did not open we try again, doubled up to the second value:
 /// nothing else tells when it would.
@@ -22,7 +25,7 @@ pub(crate) struct Ways {
     meter: Meter,
     /// What the machine was told last.
     told: Vec<Wan>,
-    /// When to try again, as some WAN has no socket.
+    /// When to make the list anew, as some WAN has no socket, or another limit is reached.
     rebuild: Option<Instant>,
     backoff: Backoff,
 }
@@ -65,7 +68,7 @@ impl Ways {
         self.rebuild
     }
 
-    /// Tries again what did not open. Returns what to tell the machine, if anything is new.
+    /// Tries again what did not open, and takes up another order. Returns what to tell the machine, if anything is new.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<Vec<Wan>> {
         self.rebuild.take_if(|at| *at <= now)?;
         let before = std::mem::take(&mut self.told);
@@ -79,18 +82,27 @@ impl Ways {
         let mut report = self.choice.report(&self.told, &gateway.wans());
         let today = Meter::today().map(|day| day.to_string());
         for entry in report.as_array_mut().into_iter().flatten() {
-            let carried = self
-                .meter
-                .carried(entry["name"].as_str().unwrap_or_default());
+            let name = entry["name"].as_str().unwrap_or_default();
+            let (limit, stage) = self.meter.limit(name);
+            let carried = self.meter.carried(name);
+            (entry["limit_mb"], entry["limit_state"]) = (json!(limit), json!(stage));
             entry["data"] = json!(carried);
             entry["data"]["today"] = json!(today);
         }
         report
     }
 
+    /// The limits are these now, by interface, in megabytes a month.
+    pub(super) fn limits_changed(&mut self, limit_mb: &BTreeMap<String, u32>, now: Instant) {
+        self.meter.set_limits(limit_mb);
+        self.count(now);
+    }
+
     /// Looks at what the WANs have carried, if it is time.
     pub(super) fn count_by_the_way(&mut self, now: Instant) {
-        self.meter.look(self.choice.names(), now);
+        if self.meter.look(self.choice.names(), now) {
+            self.judge(now);
+        }
     }
 
     /// It is the end: what they have carried is written.
@@ -101,6 +113,27 @@ impl Ways {
 
     fn count(&mut self, now: Instant) {
         self.meter.read_counters(self.choice.names(), now);
+        self.judge(now);
+    }
+
+    /// Looks who has reached a limit: that is said, and makes another order, which the machine is told of at once.
+    fn judge(&mut self, now: Instant) {
+        let mut spent = BTreeSet::new();
+        for name in self.choice.names() {
+            if let Some(news) = self.meter.news(name) {
+                log_limit(name, &news);
+                // A restart shall not undo it for want of what was not written yet.
+                if news.stage == Stage::Reached {
+                    self.meter.write(true, now);
+                }
+            }
+            if self.meter.limit(name).1 == Stage::Reached {
+                spent.insert(name.to_owned());
+            }
+        }
+        if self.choice.set_spent(spent) {
+            self.rebuild = Some(now);
+        }
     }
 
     fn build(&mut self, now: Instant) -> Vec<Wan> {
@@ -108,6 +141,22 @@ impl Ways {
         let missing = self.sockets.is_incomplete();
         self.rebuild = missing.then(|| now + self.backoff.pause());
         self.told.clone()
+    }
+}
+
+fn log_limit(name: &str, news: &News) {
+    let mb = news.limit_mb.unwrap_or_default();
+    let month = || used_of(news.used, mb).join(" of ");
+    match news.stage {
+        Stage::Reached => warn!(
+            name,
+            month = month(),
+            "a WAN's limit is reached: it is used only if no other works"
+        ),
+        Stage::Near => info!(name, month = month(), "a WAN is near its limit"),
+        Stage::Below | Stage::None => {
+            info!(name, "a WAN is used as before: its limit is not reached")
+        }
     }
 }
 
@@ -125,7 +174,7 @@ mod tests {
         };
         let sockets = Sockets::new(0, lan, SocketOptions::default(), mpsc::channel(1).0);
         let dir = std::env::temp_dir().join("ntm-ways-without-a-file");
-        Ways::new(sockets, Meter::new(&dir, Instant::now()))
+        Ways::new(sockets, Meter::new(&dir, &BTreeMap::new(), Instant::now()))
     }
 
     fn wan(index: u32, address: [u8; 4]) -> WanInterface {
@@ -135,6 +184,7 @@ mod tests {
             v4: Some(Ipv4Addr::from(address)),
             v6: None,
             metered: false,
+            last_resort: false,
         }
     }
 
@@ -151,6 +201,25 @@ mod tests {
         }
         assert_eq!(ways.changed(vec![wan(1, [127, 0, 0, 1])], now).len(), 1);
         assert_eq!(ways.poll_timeout(), None);
+    }
+
+    #[tokio::test]
+    async fn a_limit_that_is_reached_makes_another_order_at_once() {
+        let (mut ways, now) = (ways(), Instant::now());
+        let mut told = ways.changed(vec![wan(1, [127, 0, 0, 1])], now);
+        assert!(ways.choice.set_spent(["lo".to_owned()].into()));
+        ways.judge(now);
+        assert_eq!(
+            ways.poll_timeout(),
+            Some(now),
+            "no limit, so it is not reached"
+        );
+        assert_eq!(ways.handle_timeout(now), None, "as the machine knows");
+        assert_eq!(ways.poll_timeout(), None);
+        ways.choice.set_spent(["lo".to_owned()].into());
+        ways.rebuild = Some(now);
+        told[0].last_resort = true;
+        assert_eq!(ways.handle_timeout(now), Some(told));
     }
 
     #[tokio::test]

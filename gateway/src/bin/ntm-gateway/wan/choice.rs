@@ -1,15 +1,18 @@
-//! What a person prefers among the WANs, and what they are told about them. Pure.
+//! What a person prefers among the WANs, which of them have reached their limit, and what is told about them. Pure.
 
 use super::WanInterface;
 use ntm_gateway::Wan;
 use ntm_gateway::status::WanStatus;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The WANs there are, and the one that shall go first.
 #[derive(Debug, Default)]
 pub(crate) struct Choice {
     list: Vec<WanInterface>,
     preferred: Option<String>,
+    /// Those that have reached their limit.
+    spent: BTreeSet<String>,
 }
 
 impl Choice {
@@ -47,12 +50,21 @@ impl Choice {
         self.preferred = None;
     }
 
-    /// The WANs, best first.
+    /// These have reached their limit. Whether that is new.
+    pub(crate) fn set_spent(&mut self, spent: BTreeSet<String>) -> bool {
+        let before = std::mem::replace(&mut self.spent, spent);
+        before != self.spent
+    }
+
+    /// The WANs, best first. A person's word goes before a limit.
     pub(crate) fn ordered(&self) -> Vec<WanInterface> {
         let mut list = self.list.clone();
         let is_first = |wan: &WanInterface| Some(&wan.name) == self.preferred.as_ref();
+        for wan in &mut list {
+            wan.last_resort = self.spent.contains(&wan.name) && !is_first(wan);
+        }
         // Stable: the others keep their order.
-        list.sort_by_key(|wan| !is_first(wan));
+        list.sort_by_key(|wan| (!is_first(wan), wan.last_resort));
         list
     }
 
@@ -91,6 +103,7 @@ mod tests {
             v4: None,
             v6: None,
             metered: name.starts_with("ww"),
+            last_resort: false,
         }
     }
 
@@ -118,6 +131,38 @@ mod tests {
     }
 
     #[test]
+    fn who_has_reached_the_limit_goes_last_until_it_has_not() {
+        let mut choice = Choice::default();
+        choice.replace(["wan0", "wlan0", "wwan0"].map(interface).into());
+        let spent = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert!(choice.set_spent(spent(&["wan0"])));
+        assert!(!choice.set_spent(spent(&["wan0"])), "nothing new");
+        assert_eq!(
+            names(&choice),
+            ["wlan0", "wwan0", "wan0"],
+            "also behind what costs money"
+        );
+        let last: Vec<bool> = choice.ordered().iter().map(|wan| wan.last_resort).collect();
+        assert_eq!(last, [false, false, true]);
+        choice.prefer("wan0").unwrap();
+        assert_eq!(
+            names(&choice),
+            ["wan0", "wlan0", "wwan0"],
+            "a person's word is stronger"
+        );
+        assert!(choice.ordered().iter().all(|wan| !wan.last_resort));
+        choice.auto();
+        choice.set_spent(spent(&["wan0", "wlan0", "wwan0"]));
+        assert_eq!(
+            names(&choice),
+            ["wan0", "wlan0", "wwan0"],
+            "all are alike again"
+        );
+        assert!(choice.set_spent(spent(&[])));
+        assert!(choice.ordered().iter().all(|wan| !wan.last_resort));
+    }
+
+    #[test]
     fn one_that_went_away_comes_back_as_any_other() {
         let mut choice = Choice::default();
         choice.replace(["wan0", "wwan0"].map(interface).into());
@@ -139,6 +184,7 @@ mod tests {
             sockets: vec![],
             spares: vec![],
             metered: true,
+            last_resort: false,
         }];
         let status = WanStatus {
             name: "wwan0".into(),

@@ -79,6 +79,7 @@ fn rank(link: &Link, snapshot: &Snapshot, config: &Config) -> Option<((bool, u32
             v4,
             v6,
             metered,
+            last_resort: false,
         },
     ))
 }

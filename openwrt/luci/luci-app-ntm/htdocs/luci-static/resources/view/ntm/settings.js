@@ -96,6 +96,12 @@ function waysOut(map) {
 
 	option = section.option(form.Flag, 'metered', _('Metered'), _('Traffic costs money here.'));
 	option.editable = true;
+
+	option = section.option(form.Value, 'limit_mb', _('MB a month'),
+		_('Both ways together. Who has reached it is used only if no other works, until the month ends (UTC). Empty: no limit.'));
+	option.datatype = 'and(uinteger,range(1,100000000))';
+	option.placeholder = '10000';
+	option.editable = true;
 }
 
 function policies(map) {

@@ -358,7 +358,7 @@ fn a_coordinator_of_a_newer_release_makes_it_time_to_update() {
         (Release::default(), false),
     ] {
         world.release = release;
-        for _ in 0..150 {
+        for _ in 0..35 {
             world.now += Duration::from_secs(1);
             world.gateway.handle_timeout(world.now);
             world.run();

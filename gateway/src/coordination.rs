@@ -158,11 +158,16 @@ impl Coordination {
             self.state = State::NoWan;
             return;
         }
-        // The way in use stays if it is still there: the session moves by itself, by the source of what we send.
+        // The way in use stays if it is still there: the session moves by itself, by the source of what we send. But what is
+        // for the last resort is left as soon as there is another.
+        let last = wans.iter().filter(|wan| wan.last_resort);
+        let last: Vec<SocketAddr> = last.flat_map(|wan| wan.sockets.clone()).collect();
+        let is_last = |route: &Path| last.contains(&route.local);
+        let only_last = is_last(&self.routes[0]);
         self.route = self
             .routes
             .iter()
-            .position(|route| Some(*route) == in_use)
+            .position(|route| Some(*route) == in_use && (only_last || !is_last(route)))
             .unwrap_or(0);
         if self.state == State::NoWan {
             self.state = State::Connecting;

@@ -248,14 +248,13 @@ impl Usage {
     fn of(&mut self, wan: &str) -> &mut Carried {
         self.heard.retain(|heard| heard != wan);
         self.heard.push(wan.to_owned());
-        if self.heard.len() > WANS {
-            // What a limit is judged by is not forgotten, nor is the one just heard of.
-            let others = &self.heard[..self.heard.len() - 1];
-            let oldest = others.iter().position(|it| self.limits.mb(it).is_none());
-            if let Some(oldest) = oldest {
-                let oldest = self.heard.remove(oldest);
-                self.wans.remove(&oldest);
-            }
+        // What a limit is judged by is not forgotten, nor takes it a place of the others.
+        let is_free = |wan: &String| self.limits.mb(wan).is_none();
+        if self.heard.iter().filter(|wan| is_free(wan)).count() > WANS
+            && let Some(oldest) = self.heard.iter().position(is_free)
+        {
+            let oldest = self.heard.remove(oldest);
+            self.wans.remove(&oldest);
         }
         self.wans.entry(wan.to_owned()).or_default()
     }

@@ -119,7 +119,7 @@ done
 # --- flash: who writes a file is known, and what (README.md, Flash; lan-dhcp/tests/flash.rs); the rest of fs::write is /proc and /sys
 writers=$(cd ../.. && grep -rlE 'write_atomically\(|fs::(write|copy|rename)\(|File::(create|options)|\.(append|create|create_new)\(true\)' \
     gateway/src lan-dhcp/src enrolment/src --include='*.rs' | LC_ALL=C sort)
-check diff <(printf '%s\n' enrolment/src/{socket,state}.rs enrolment/src/state/tests.rs gateway/src/bin/ntm-gateway/{configure,dhcp,diagnose,first,follow,forgotten,keys_met,meter,nft,password,reload,settings,tun}.rs) <(echo "$writers")
+check diff <(printf '%s\n' enrolment/src/{socket,state}.rs enrolment/src/state/tests.rs gateway/src/bin/ntm-gateway/{configure,dhcp,diagnose,first,follow,forgotten,keys_met,meter,nft,password,reload,settings,shell/ways,tun}.rs) <(echo "$writers")
 
 # --- a change of what the programs are built from is seen: of the workspace, and of each member that they use
 sums=$(feed sums)

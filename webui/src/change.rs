@@ -37,6 +37,9 @@ pub(crate) fn sent(request: &Request) -> Result<DeviceChange, Response> {
         change: api::word(request, "change")?,
         to: api::word(request, "to")?,
     };
+    if change.to.len() > MOST {
+        return Err(api::wrong(&format!("to: at most {MOST} bytes")));
+    }
     if !change.is_whole() {
         return Err(api::wrong("device: its name or an address is missing"));
     }

@@ -194,6 +194,8 @@ pub(crate) fn hidden(html: &mut Html, name: &str, value: &str) {
 
 /// A small coloured word: `good`, `bad`, `idle`, or no colour.
 pub(crate) fn badge(html: &mut Html, kind: &str, text: &str) {
+    // Else what stands before it would be read as one word with it.
+    html.text(" ");
     html.leaf("span", &[("class", &format!("badge {kind}"))], text);
 }
 

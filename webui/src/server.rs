@@ -57,6 +57,14 @@ pub trait Daemon<K: Kind = Gateway>: Send + Sync + 'static {
     }
 }
 
+/// Asks, and goes on with it when nobody waits any more: half a change, on disk but not in force, is worse than none.
+async fn ask<K: Kind>(daemon: &dyn Daemon<K>, ask: K::Ask) -> Result<Value, String> {
+    let asked = tokio::spawn(daemon.ask(ask));
+    asked
+        .await
+        .unwrap_or_else(|error| Err(format!("it went wrong: {error}")))
+}
+
 /// What the owner of the site is told.
 enum Word<K: Kind> {
     Request(Box<Request>, oneshot::Sender<Step<K>>),

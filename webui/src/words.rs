@@ -299,7 +299,7 @@ words! {
     Soon "Saved. The gateway takes it up in a few seconds; the devices’ sessions go on." "保存しました。数秒で反映されます(端末の通信は続きます)。"
     SameAsBefore "Nothing is different." "変更点はありません。"
     WouldDo "This file would do. Nothing has changed yet." "このファイルは使えます。まだ変更していません。"
-    WaysText "Best first. Without any, every interface with a default route is one. Clear a name to take its row away. A limit is in megabytes (1,000,000 bytes) a month, what comes and what goes together: a way out that has reached it is used only if no other works, until the month ends (UTC). Nothing is cut off, and the one you prefer stays first. It is about tunnels; ordinary traffic goes as the router’s routes say, and counts." "上から順に優先します。一つもなければ、デフォルトルートのあるすべてのインターフェースを使います。名前を空にすると行が消えます。上限は 1 か月の送受信の合計で、単位は MB（1,000,000 バイト）です。上限に達した接続は、月が変わるまで（UTC）、ほかが使えないときだけ使います。遮断はせず、「優先する」に選んだ接続はそのまま先頭です。対象はトンネルの通信です。通常の通信はルーターの経路に従いますが、通信量には数えます。"
+    WaysText "Best first. Without any, every interface with a default route is one, and rows that only say what one costs or may carry leave it so. Clear a name to take its row away. A limit is in megabytes (1,000,000 bytes) a month, what comes and what goes together: a way out that has reached it is used only if no other works, until the month ends (UTC). Nothing is cut off, and the one you prefer stays first. It is about tunnels; ordinary traffic goes as the router’s routes say, and counts." "上から順に優先します。一つもなければ、デフォルトルートのあるすべてのインターフェースを使います（料金や上限だけを書いた行があっても同じです）。名前を空にすると行が消えます。上限は 1 か月の送受信の合計で、単位は MB（1,000,000 バイト）です。上限に達した接続は、月が変わるまで（UTC）、ほかが使えないときだけ使います。遮断はせず、「優先する」に選んだ接続はそのまま先頭です。対象はトンネルの通信です。通常の通信はルーターの経路に従いますが、通信量には数えます。"
     Place "Place" "順位"
     Interface "Interface" "インターフェース"
     LimitMb "MB a month" "月の上限 MB"

@@ -102,15 +102,17 @@ impl Paths {
             let alone = best.is_none().then_some(false);
             way.quality.slow = slow.or(alone).unwrap_or(way.quality.slow);
         }
+        // A bit for each WAN, which has the same place whether or not it is for the last resort.
+        let place = |way: &Way| Some(way.wan % LAST_RESORT).filter(|place| *place < 64);
         let (mut poor, mut good) = (0_u64, 0_u64);
-        for way in self.ways.iter().filter(|way| way.wan < 64) {
-            let bit = 1 << way.wan;
+        for way in &self.ways {
+            let bit = place(way).map_or(0, |place| 1 << place);
             poor |= if way.quality.is_poor() { bit } else { 0 };
             good |= if way.quality.is_known_good() { bit } else { 0 };
         }
         let mut changed = false;
         for way in &mut self.ways {
-            let like_others = way.wan < 64 && (poor & !good) >> way.wan & 1 == 1;
+            let like_others = place(way).is_some_and(|place| (poor & !good) >> place & 1 == 1);
             let counts = way.quality.is_poor() || (like_others && !way.quality.is_known_good());
             changed |= counts != way.counts_poor;
             way.counts_poor = counts;

@@ -100,12 +100,17 @@ impl Usage {
         let (same, before) = told.map_or((false, Stage::None), |(known, stage)| {
             (*known == month, *stage)
         });
-        if same && before == stage {
+        if before == stage && (same || stage == Stage::None) {
             return None;
         }
         let is_over = before == Stage::Reached && stage < Stage::Reached;
         let is_nearer = stage >= Stage::Near && (!same || stage > before);
-        self.limits.told.insert(wan.to_owned(), (month, stage));
+        match stage {
+            Stage::None => self.limits.told.remove(wan),
+            Stage::Below | Stage::Near | Stage::Reached => {
+                self.limits.told.insert(wan.to_owned(), (month, stage))
+            }
+        };
         let used = today.map_or(0, |today| self.in_month_of(today, wan));
         (is_over || is_nearer).then(|| News {
             stage,

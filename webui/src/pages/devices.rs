@@ -52,15 +52,11 @@ pub(super) fn title(html: &mut Html, tag: &'static str, device: &Device, lang: L
             true => ("good", Word::Online),
             false => ("idle", Word::Offline),
         };
-        // Else a name and what stands beside it would be read as one word.
-        html.text(" ");
         badge(html, kind, word.say(lang));
         if device.is_plain {
-            html.text(" ");
             badge(html, "relay", Word::WithoutIdentity.say(lang));
         }
         if device.keep {
-            html.text(" ");
             badge(html, "", Word::Kept.say(lang));
         }
     });

@@ -97,7 +97,7 @@ async fn answer<K: Kind>(
         None => stopping(),
         Some(Step::Answer(response)) => response,
         Some(Step::Ask(ask, pending)) => {
-            let result = hall.daemon.ask(ask).await;
+            let result = super::ask(&*hall.daemon, ask).await;
             let word = |reply| Word::Result(Box::new((pending, result)), reply);
             hall.tell(word).await.unwrap_or_else(stopping)
         }

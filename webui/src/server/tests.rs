@@ -14,6 +14,43 @@ const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
 struct Nothing;
 
+/// It takes its time, and says when it is done.
+struct Slow(std::sync::mpsc::Sender<()>);
+
+impl Daemon for Slow {
+    fn ask(&self, _ask: crate::Ask) -> Asked {
+        let done = self.0.clone();
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            done.send(()).unwrap();
+            Ok(json!({}))
+        })
+    }
+
+    fn password(&self) -> Option<String> {
+        None
+    }
+}
+
+/// What comes of these words on the router's own socket, until it hangs up.
+fn at_the_socket(daemon: Arc<dyn Daemon>, words: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (mut ours, theirs) = tokio::net::UnixStream::pair().unwrap();
+        tokio::spawn(local::serve(theirs, daemon));
+        ours.write_all(words.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        let patience = Duration::from_secs(30);
+        let read = tokio::time::timeout(patience, ours.read_to_string(&mut said));
+        read.await.expect("it hangs up").unwrap();
+        said
+    })
+}
+
 impl Daemon for Nothing {
     fn ask(&self, _ask: crate::Ask) -> Asked {
         Box::pin(async { Ok(json!({})) })
@@ -137,4 +174,58 @@ fn what_is_too_much_is_refused_before_it_is_kept() {
         assert_eq!(answer, *format!("HTTP/1.1 {status}").as_bytes());
         assert!(get(OTHER, port).starts_with("HTTP/1.1 200 "), "and goes on");
     }
+}
+
+#[test]
+fn at_the_router_s_own_socket_each_answer_is_json_and_needs_no_host() {
+    let ask = |words: &str| at_the_socket(Arc::new(Nothing), words);
+    let status = ask("GET /api/v1/status HTTP/1.0\r\n\r\n");
+    assert!(
+        status.starts_with("HTTP/1.0 200 OK\r\n") && status.ends_with("\r\n\r\n{}"),
+        "{status}"
+    );
+    let two =
+        "GET /api/v1/wans HTTP/1.1\r\nHost: ntm\r\n\r\nGET / HTTP/1.1\r\nConnection: close\r\n\r\n";
+    let two = ask(two);
+    assert!(
+        two.contains("200 OK") && two.contains("404 Not Found"),
+        "{two}"
+    );
+    assert!(two.contains("{\"error\":\"that is for browsers"), "{two}");
+    let body = "x".repeat(crate::MAX_BODY + 1);
+    let length = body.len();
+    let long = ask(&format!(
+        "POST /api/v1/ping HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}"
+    ));
+    assert!(
+        long.contains("413 ") && long.contains("{\"error\":\""),
+        "{long}"
+    );
+    assert!(ask("{\"command\":\"status\"}\n").starts_with("HTTP/1.1 400"));
+}
+
+#[test]
+fn what_is_begun_is_ended_also_when_nobody_waits_for_it() {
+    let (done, told) = std::sync::mpsc::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        use tokio::io::AsyncWriteExt;
+        let (mut ours, theirs) = tokio::net::UnixStream::pair().unwrap();
+        let served = tokio::spawn(local::serve(theirs, Arc::new(Slow(done))));
+        ours.write_all(b"GET /api/v1/status HTTP/1.0\r\n\r\n")
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(ours);
+        served.await.unwrap();
+        assert!(told.try_recv().is_err(), "the connection ends first");
+        let end = Instant::now() + Duration::from_secs(30);
+        while told.try_recv().is_err() {
+            assert!(Instant::now() < end, "it is not ended");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
 }

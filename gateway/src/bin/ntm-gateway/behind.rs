@@ -74,15 +74,14 @@ impl Daemon for Behind {
                     let DeviceChange { device, change, to } = change;
                     asker.want(Wish { device, change, to }).await
                 }
-                Ask::Settings => configure.show(),
-                Ask::Export => configure.export(),
+                Ask::Settings => aside(move || configure.show()).await,
+                Ask::Export => aside(move || configure.export()).await,
                 Ask::Reload => asker.reload().await,
                 Ask::Change(asked) => change(&configure, &asker, asked).await,
                 Ask::Diagnose => {
-                    let live = everything(&asker).await?;
-                    let made = move || diagnose::bundle(&dir, &configure, live);
-                    let made = tokio::task::spawn_blocking(made).await;
-                    made.map_err(|error| error.to_string())
+                    let mut live = everything(&asker).await?;
+                    live["policies"] = asker.show(Part::Policies).await?;
+                    aside(move || Ok(diagnose::bundle(&dir, &configure, live))).await
                 }
                 Ask::Restart => {
                     restart_soon(asker);
@@ -106,14 +105,16 @@ impl Daemon for Behind {
 /// Writes what is asked for, and has the gateway take it up: as it runs, or by a new start.
 async fn change(configure: &Configure, asker: &Arc<Asker>, asked: Value) -> Result<Value, String> {
     let own = configure.clone();
-    // A disk takes its time.
-    let changed = tokio::task::spawn_blocking(move || own.change(&asked)).await;
-    match changed.map_err(|error| error.to_string())?? {
-        Outcome::Refused(mut why) => {
+    let changed = aside(move || {
+        let mut outcome = own.change(&asked)?;
+        if let Outcome::Refused(why) = &mut outcome {
             // For a form that shows what was entered, over what is there.
-            why["settings"] = configure.show()?;
-            return Ok(why);
+            why["settings"] = own.show()?;
         }
+        Ok(outcome)
+    });
+    match changed.await? {
+        Outcome::Refused(why) => return Ok(why),
         Outcome::Handed => return Ok(json!({"done": "soon"})),
         Outcome::Same => return Ok(json!({"done": "same"})),
         Outcome::Written => {}
@@ -126,8 +127,16 @@ async fn change(configure: &Configure, asker: &Arc<Asker>, asked: Value) -> Resu
     Ok(json!({"done": "restart"}))
 }
 
+/// Does what takes a disk its time, or a slow processor, where no packet waits for it.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| error.to_string())?
+}
+
 fn restart_soon(asker: Arc<Asker>) {
-    info!("a new start, as the page was told to");
+    info!("a new start, as its owner asked");
     tokio::spawn(async move {
         tokio::time::sleep(BEFORE_RESTART).await;
         asker.restart().await;
@@ -136,7 +145,8 @@ fn restart_soon(asker: Arc<Asker>) {
 
 async fn everything(asker: &Asker) -> Result<Value, String> {
     let mut all = json!({});
-    for part in Part::ALL {
+    // No page shows the policies' counts, which are work for whoever carries packets.
+    for part in Part::ALL.into_iter().filter(|it| *it != Part::Policies) {
         all[part.name()] = asker.show(part).await?;
     }
     Ok(all)

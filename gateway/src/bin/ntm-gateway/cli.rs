@@ -238,7 +238,7 @@ fn wan(words: &[String], json: bool, dir: PathBuf) -> Result<Task> {
             return Ok(Task::Show { what, json, dir });
         }
         ["auto"] => None,
-        ["prefer", name] => Some((*name).to_owned()),
+        ["prefer", name] if !name.is_empty() => Some((*name).to_owned()),
         _ => {
             return Err(anyhow!(
                 "write `ntm-gateway wan`, `ntm-gateway wan prefer NAME` or `ntm-gateway wan auto`"

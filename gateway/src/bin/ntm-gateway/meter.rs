@@ -1,8 +1,7 @@
 //! The WANs' interfaces' counters, and the file that keeps what they come to.
 //!
-//! They are read when the gateway is awake anyway, once a minute at most or six times where there is a limit, and when somebody
-//! asks. So an idle gateway is not
-//! woken by it, and what a modem counted in the last minute before it was pulled may be missing.
+//! They are read when somebody asks, and when the gateway is awake anyway: once a minute at most, or six times where there is a
+//! limit. So an idle gateway is not woken by it, and what a modem counted in the last minute before it was pulled may be missing.
 
 use crate::kept;
 use ntm_enrolment::state::write_atomically;

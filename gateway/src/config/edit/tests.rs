@@ -329,6 +329,35 @@ fn ways_out_are_put_in_order() {
 }
 
 #[test]
+fn a_remark_on_one_way_out_does_not_take_the_others_away() {
+    let way = |metered, limit: Option<u64>| Way {
+        name: "wwan0".to_owned(),
+        is_network: false,
+        metered,
+        limit_mb: limit.map(Value::Number),
+        enabled: true,
+    };
+    let mut text = EXAMPLE.to_owned();
+    for row in [
+        way(false, Some(10_000)),
+        way(false, Some(20_000)),
+        way(true, None),
+        way(false, None),
+    ] {
+        text = changed(Form::Toml, &text, &[Change::Ways(vec![row.clone()])]);
+        let wan = read("f", &text, Form::Toml).unwrap().wan;
+        assert!(!wan.only_listed && wan.interfaces.is_empty(), "{row:?}");
+    }
+    // Nothing is said of it any more, so that it is an order.
+    let text = changed(Form::Toml, &text, &[Change::Ways(vec![way(false, None)])]);
+    let wan = read("f", &text, Form::Toml).unwrap().wan;
+    assert!(wan.only_listed && wan.interfaces == ["wwan0"]);
+    // An order stays one.
+    let text = changed(Form::Toml, &text, &[Change::Ways(vec![way(true, None)])]);
+    assert!(read("f", &text, Form::Toml).unwrap().wan.only_listed);
+}
+
+#[test]
 fn limits_are_written_as_they_were_or_in_one_line_below_the_comment() {
     let way = |name: &str, limit: Option<u64>| Way {
         name: name.to_owned(),

@@ -4,7 +4,7 @@ mod layout;
 
 use super::super::reader::ConfigError;
 use super::super::tree::line_of;
-use super::{Change, Draft, List, Value, Way, Which};
+use super::{Change, Draft, Form, List, Value, Way, Which, Written};
 use layout::Layout;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -206,7 +206,15 @@ impl Edit<'_> {
             Value::List(ways.map(|way| way.name.clone()).collect())
         };
         let used = || ways.iter().filter(|way| way.enabled);
-        self.set(&["wan", "interfaces"], &names(&mut used()))?;
+        // Where every interface is a way out, to say what one costs or may carry does not make it the only one.
+        let before = Written::read(self.file, &self.draft.0, Form::Toml)?;
+        let is_remark = |way: &Way| {
+            let is_known = || before.ways.iter().any(|it| it.name == way.name);
+            way.metered || way.limit_mb.is_some() || is_known()
+        };
+        if !before.takes_all || !used().all(is_remark) {
+            self.set(&["wan", "interfaces"], &names(&mut used()))?;
+        }
         self.layout = Layout::of(&self.draft.0);
         let metered = names(&mut used().filter(|way| way.metered));
         self.set(&["wan", "metered"], &metered)?;

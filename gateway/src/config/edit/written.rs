@@ -17,6 +17,8 @@ pub struct Written {
     pub(super) policies: Vec<Block>,
     /// The ways out that the file names, best first.
     pub ways: Vec<Way>,
+    /// Whether each interface with a default route is a way out, named or not.
+    pub(super) takes_all: bool,
 }
 
 impl Written {
@@ -76,6 +78,7 @@ impl Written {
             entry.and_then(|entry| value(&entry.item))
         };
         let mut names = words("interfaces");
+        let takes_all = names.is_empty();
         // Without an order of its own every way out is one, and some cost money or have a limit.
         for name in metered.iter().chain(limits.iter().map(|entry| &entry.key)) {
             if !names.contains(name) {
@@ -94,6 +97,7 @@ impl Written {
             devices: inside("lan", "static").map(blocks).unwrap_or_default(),
             policies: root.get("policy").map(blocks).unwrap_or_default(),
             ways: ways.collect(),
+            takes_all,
         }
     }
 

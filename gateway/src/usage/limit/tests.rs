@@ -141,6 +141,24 @@ fn what_a_limited_wan_has_carried_makes_room_for_nobody() {
     let text = world.usage.due(true, world.now).unwrap();
     let again = Usage::new(&text, &limits(10), world.now);
     assert_eq!(again.stage("wwan0", today), Stage::Reached);
-    assert!(again.wans.len() <= super::super::WANS);
+    assert_eq!(again.wans.len(), super::super::WANS + 1);
     assert_eq!(again.stage("wwan0", Day::of(SET)), Stage::Below);
+}
+
+#[test]
+fn limited_wans_take_no_place_of_the_others() {
+    let limited = ["a", "b", "c", "d"].map(|wan| (wan.to_owned(), 10));
+    let (mut usage, now) = (
+        Usage::new("", &limited.into(), Instant::now()),
+        Instant::now(),
+    );
+    for sent in [0, 10, 20] {
+        let counters = Bytes { sent, received: 0 };
+        for wan in ["a", "b", "c", "d", "wan0", "wan1"] {
+            usage.read(wan, counters, day(11, 23), now);
+        }
+    }
+    for wan in ["a", "wan0", "wan1"] {
+        assert_eq!(usage.carried(wan).start.sent, 20, "{wan}");
+    }
 }

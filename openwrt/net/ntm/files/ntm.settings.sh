@@ -17,7 +17,7 @@ RUN=/var/run/ntm
 # whatever directory, libuci adds what is set and not committed.
 CANDIDATE=$RUN/candidate
 IN_FORCE=$RUN/in_force
-# What is in force, but for the policies that the daemon has taken up since: another file here is a restart.
+# What is in force, but for the policies, devices and limits that the daemon has taken up since: another file here is a restart.
 STARTED_BY=$RUN/started_by
 
 say() {
@@ -193,8 +193,8 @@ lan_is_there() {
 	return 1
 }
 
-# The file is another one only if it says something else: the jail has its hands on this one. The daemon takes up policies
-# as it runs, and says whether there is more.
+# The file is another one only if it says something else: the jail has its hands on this one. The daemon takes up policies,
+# devices and limits as it runs, and says whether there is more.
 put_in_force() {
 	if ! cmp -s "$CANDIDATE" "$IN_FORCE"; then
 		{ cp "$CANDIDATE" "$IN_FORCE.new" && mv "$IN_FORCE.new" "$IN_FORCE"; } || return 1

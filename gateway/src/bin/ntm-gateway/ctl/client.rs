@@ -83,17 +83,18 @@ fn read(answer: &[u8]) -> Result<Result<Value, String>> {
         Err(_) => bail!("the gateway that runs is of another version: restart it"),
     };
     let body = answer.get(length..).unwrap_or_default();
-    let value: Value = serde_json::from_slice(body).map_err(|_| stopped())?;
-    Ok(
-        match (head.code, value.get("error").and_then(Value::as_str)) {
-            (_, Some(error)) => Err(error.to_owned()),
-            (Some(200), None) => Ok(value),
-            (code, None) => Err(format!(
-                "the gateway answers {}, without a reason",
-                code.unwrap_or_default()
-            )),
-        },
-    )
+    let value: Option<Value> = serde_json::from_slice(body).ok();
+    if head.code == Some(200) {
+        return value.map(Ok).ok_or_else(stopped);
+    }
+    let error = value.as_ref().and_then(|value| value.get("error"));
+    Ok(Err(match error.and_then(Value::as_str) {
+        Some(error) => error.to_owned(),
+        None => format!(
+            "the gateway answers {}, without a reason",
+            head.code.unwrap_or_default()
+        ),
+    }))
 }
 
 #[cfg(test)]
@@ -107,11 +108,13 @@ mod tests {
         assert_eq!(ok.unwrap(), Ok(json!([])));
         let why = read(b"HTTP/1.0 503 Service Unavailable\r\n\r\n{\"error\":\"no such WAN\"}");
         assert_eq!(why.unwrap(), Err("no such WAN".into()));
-        let odd = read(b"HTTP/1.0 500 Internal Server Error\r\n\r\n{}");
-        assert_eq!(
-            odd.unwrap(),
-            Err("the gateway answers 500, without a reason".into())
-        );
+        for body in ["{}", "", "no JSON"] {
+            let odd = format!("HTTP/1.0 500 Internal Server Error\r\n\r\n{body}");
+            assert_eq!(
+                read(odd.as_bytes()).unwrap(),
+                Err("the gateway answers 500, without a reason".into())
+            );
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 #   bootstrap.sh --peers   also what `make moves` compares with, as far as this distribution has it
 #   bootstrap.sh --load    also what makes load
 #   bootstrap.sh --bench   also what `make bench` measures with and compares with, the latter partly from crates
-#   bootstrap.sh --browser also what looks at the pages, and axe-core, which judges them
+#   bootstrap.sh --browser also what looks at the pages and asks their APIs, and axe-core, which judges them
 #   bootstrap.sh --qemu    also what the routers in qemu are made with and run in
 #   bootstrap.sh --cargo   prints the cargo to use, with its RUSTC when that has another name
 set -euo pipefail
@@ -146,6 +146,7 @@ if [ "${1:-}" = --browser ]; then
     missing=()
     want chromium chromium
     want chromedriver chromium-driver
+    "$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)" -c 'import jsonschema' 2>/dev/null || missing+=(python3-jsonschema)
     [ -n "$(find /usr/share/fonts -name 'NotoSansCJK*' -print -quit 2>/dev/null)" ] || missing+=(fonts-noto-cjk)
     [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
     axe=$(realpath -m "${CARGO_TARGET_DIR:-$(dirname "$0")/../target}")/fetched/axe.min.js

@@ -7,6 +7,7 @@ need_browser() {
     for b in chromium chromedriver; do
         command -v "$b" >/dev/null || fail "$b is missing: run qemu-tests/bootstrap.sh --browser"
     done
+    "$PYTHON" -c 'import jsonschema' 2>/dev/null || fail 'python3-jsonschema is missing: run qemu-tests/bootstrap.sh --browser'
     AXE=${CARGO_TARGET_DIR:-$TOP/target}/fetched/axe.min.js
     if [ ! -s "$AXE" ]; then
         echo '!!! SKIPPED: axe-core is not here, so THE PAGES WERE NOT JUDGED BY IT: run qemu-tests/bootstrap.sh --browser !!!' >&2

@@ -8,7 +8,7 @@
 play() {
     page_world
     elsewhere
-    in_browser first_run log_out_and_in home devices rename_device ping move prefer judged language phone keyboard held hostile foreign rebinding scriptless settings policy stale files anew identity_off killed
+    in_browser first_run log_out_and_in home devices rename_device ping move prefer judged described language phone keyboard held hostile foreign rebinding scriptless settings policy stale files anew identity_off killed
     month
     another_key
     command_line

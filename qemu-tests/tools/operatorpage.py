@@ -17,6 +17,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import apischema
 import axe
 from browser import Browser, Driver
 
@@ -301,6 +302,7 @@ def api(b):
             raise AssertionError(f"{path} is shown to anybody")
         except urllib.error.HTTPError as error:
             assert error.code == 401, f"{path}: {error.code}"
+    FIGURES["api_answers"] = apischema.judge(BASE, cookies(b), {"/api/v1/gateway": {"of": "car"}})
 
 
 def shots(b):

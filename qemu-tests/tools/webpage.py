@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.request
 
+import apischema
 import axe
 from browser import Browser, Driver
 from webdevices import identity_off, rename_device  # acts
@@ -148,6 +149,11 @@ def language(b):
     assert b.url == BASE + "/devices" and b.run("return document.documentElement.lang") == "ja"
     b.click("form[action='/language'] button")
     b.wait(5, "the page in English", lambda: b.text("h1") == "Devices")
+
+
+def described(b):
+    """The API answers as its description says, whatever it is asked."""
+    FIGURES["api_answers"] = apischema.judge(BASE, cookies(b), fingerprint="/api/v1/settings")
 
 
 def phone(b):

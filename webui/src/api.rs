@@ -51,7 +51,7 @@ impl Call {
             Self::Ping => Ask::Ping(name(request, "name")?),
             Self::Accept => Ask::Accept(name(request, "peer")?),
             Self::Settings => Ask::Settings,
-            Self::SetSettings => Ask::Change(object(request)?),
+            Self::SetSettings => Ask::Change(change_of_settings(request)?),
             Self::Reload => object(request).map(|_| Ask::Reload)?,
             Self::Log => Ask::Log,
             Self::Restart => object(request).map(|_| Ask::Restart)?,
@@ -67,6 +67,15 @@ impl Call {
             Ok(value) => Response::json(200, &value),
             Err(error) => Response::json(503, &json!({"error": error})),
         }
+    }
+}
+
+/// A change, and which text it is of: without that it could only be another one's.
+fn change_of_settings(request: &Request) -> Result<Value, Response> {
+    let asked = object(request)?;
+    match asked["fingerprint"].is_string() {
+        true => Ok(asked),
+        false => Err(wrong("send an object with the text \"fingerprint\"")),
     }
 }
 

@@ -84,7 +84,12 @@ impl Configure {
         if asked["fingerprint"] != fingerprint(&before) {
             return Ok(Outcome::Refused(json!({"stale": true})));
         }
-        let after = match asked["import"].as_str() {
+        let said = |member: &str| asked.get(member).filter(|value| !value.is_null());
+        let import =
+            said("import").map(|it| it.as_str().ok_or("import: send the whole file as a text"));
+        let is_try = said("try").map(|it| it.as_bool().ok_or("try: send true or false"));
+        let (import, is_try) = (import.transpose()?, is_try.transpose()? == Some(true));
+        let after = match import {
             // As browsers send what is typed (WHATWG HTML, "textarea").
             Some(text) => {
                 let text = text.replace("\r\n", "\n");
@@ -99,7 +104,7 @@ impl Configure {
             Ok(after) => after,
             Err(fault) => return Ok(Outcome::Refused(spoken::refused(&fault))),
         };
-        if after == before || asked["try"] == true {
+        if after == before || is_try {
             return Ok(Outcome::Same);
         }
         source.put(&after)
@@ -271,6 +276,13 @@ mod tests {
                 panic!("{member}")
             };
             assert!(why["refused"]["message"].is_string(), "{why}");
+        }
+        // What is of no type that it may have is an error, and never taken for something else.
+        for (member, value) in [("import", json!(["[lan]"])), ("try", json!("yes"))] {
+            let mut asked = json!({"fingerprint": fingerprint(&written), "import": EXAMPLE});
+            asked[member] = value;
+            let error = configure.change(&asked).err().expect(member);
+            assert!(error.starts_with(member), "{error}");
         }
         assert_eq!(std::fs::read_to_string(&file).unwrap(), written);
         let import =

@@ -41,8 +41,11 @@ another_key() {
     [ "$(tunnel a key_before)" = null ] || fail 'the car has not heard that its owner knows'
 }
 
-# Another password by the command line ends who is logged in by the old one.
+# A program of the router's own asks as the command line does; another password by that ends who is logged in by the old one.
 command_line() {
+    local said
+    said=$(on gw-a curl -sS --unix-socket "$OUT/${GATEWAY[a]}/ctl.sock" http://ntm/api/v1/status | json - "d['name']")
+    [ "$said" = "${GATEWAY[a]}.$DOMAIN" ] || fail "the control socket says '$said' to curl"
     local jar=$OUT/cookies token base="http://${LAN4[a]}.1:4752" status
     printf 'set from the router\n' | gw a password >>"$OUT/car.log" || fail "ntm-gateway password"
     sleep 1.2

@@ -3,6 +3,7 @@
 What is made here changes nothing: each request that would change something is wrong in one way.
 """
 import copy
+import gzip
 import json
 import urllib.error
 import urllib.parse
@@ -93,8 +94,6 @@ class Api:
 def content(answer):
     body = answer.read()
     if answer.headers.get("Content-Encoding") == "gzip":
-        import gzip
-
         body = gzip.decompress(body)
     return json.loads(body) if answer.headers.get_content_type() == "application/json" else body.decode()
 

@@ -47,6 +47,7 @@ mod guests;
 mod guidance;
 mod hosting;
 pub mod joining;
+mod keep_alive;
 mod label;
 pub mod limits;
 mod linking;

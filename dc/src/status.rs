@@ -5,8 +5,7 @@ use crate::node::Node;
 use crate::tunnel::{Told, Tunnel};
 use crate::{Coordinator, Reject};
 use ntm_proto::id::NodeId;
-use ntm_proto::release::Release;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -36,8 +35,7 @@ pub struct NodeStatus {
     /// What can be said of its networks, such as `IPv4 behind NAT 203.0.113.9:4750`.
     pub reach: Vec<String>,
     /// What it runs, as it says while it is registered.
-    #[serde(serialize_with = "as_text")]
-    pub release: Option<Release>,
+    pub release: Option<String>,
     /// Its devices.
     pub devices: Vec<DeviceStatus>,
 }
@@ -71,7 +69,7 @@ pub struct Presence {
     /// What can be said of its networks.
     pub reach: Vec<String>,
     /// What it runs, as it says; of a device: nothing.
-    pub release: Option<Release>,
+    pub release: Option<String>,
 }
 
 /// How many there are, and how many of them are there now.
@@ -116,8 +114,7 @@ pub struct RelayStatus {
     /// Paths it is willing to carry.
     pub capacity: u32,
     /// What it runs, as it says while it is registered.
-    #[serde(serialize_with = "as_text")]
-    pub release: Option<Release>,
+    pub release: Option<String>,
 }
 
 /// One tunnel between two gateways.
@@ -141,12 +138,9 @@ pub struct TunnelStatus {
     pub pairs: usize,
 }
 
-fn as_text<S: Serializer>(release: &Option<Release>, to: S) -> Result<S::Ok, S::Error> {
-    release.map(|it| it.to_string()).serialize(to)
-}
-
-fn release(node: &Node) -> Option<Release> {
-    node.live.as_ref().and_then(|live| live.release.known())
+fn release(node: &Node) -> Option<String> {
+    let release = node.live.as_ref()?.release.known()?;
+    Some(release.to_string())
 }
 
 impl Coordinator {

@@ -130,7 +130,7 @@ fn silence_means_offline_and_a_keep_alive_brings_back() {
     world.keep_alive(home, HOME, HOME, true).unwrap();
     assert!(world.dc.nodes()[0].online);
     assert_eq!(world.dc.nodes()[0].reach, [format!("IPv4 global {HOME}")]);
-    let release = Some(ntm_proto::release::Release::OURS);
+    let release = Some(ntm_proto::release::Release::OURS.to_string());
     assert_eq!(
         world.dc.nodes()[0].release,
         release,

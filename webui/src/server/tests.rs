@@ -32,14 +32,15 @@ impl Daemon for Slow {
     }
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
 /// What comes of these words on the router's own socket, until it hangs up.
 fn at_the_socket(daemon: Arc<dyn Daemon>, words: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    runtime().block_on(async {
         let (mut ours, theirs) = tokio::net::UnixStream::pair().unwrap();
         tokio::spawn(local::serve(theirs, daemon));
         ours.write_all(words.as_bytes()).await.unwrap();
@@ -207,11 +208,7 @@ fn at_the_router_s_own_socket_each_answer_is_json_and_needs_no_host() {
 #[test]
 fn what_is_begun_is_ended_also_when_nobody_waits_for_it() {
     let (done, told) = std::sync::mpsc::channel();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    runtime().block_on(async {
         use tokio::io::AsyncWriteExt;
         let (mut ours, theirs) = tokio::net::UnixStream::pair().unwrap();
         let served = tokio::spawn(local::serve(theirs, Arc::new(Slow(done))));

@@ -39,7 +39,7 @@ pub(crate) fn nodes(
             "starts": node.epoch,
             "key_used_twice": node.contested,
             "reach": node.reach,
-            "release": node.release.map(|it| it.to_string()),
+            "release": node.release,
         }));
         for device in &node.devices {
             let online = device.online && node.online;
@@ -73,7 +73,7 @@ pub(crate) fn relays(relays: &[RelayStatus], age: impl Fn(SocketAddr) -> Option<
             "last_seen_s": relay.addresses.iter().filter_map(|&address| age(address)).min(),
             "key": relay.key,
             "starts": relay.epoch,
-            "release": relay.release.map(|it| it.to_string()),
+            "release": relay.release,
         })
     };
     relays.iter().map(row).collect()

@@ -333,7 +333,7 @@ fn tell(row: &mut Value, here: Presence) {
         row["last_seen_s"] = here.last_seen_s.into();
         row["key_used_twice"] = here.contested.into();
         row["reach"] = here.reach.into();
-        row["release"] = here.release.map(|it| it.to_string()).into();
+        row["release"] = here.release.into();
     }
 }
 
